@@ -1,0 +1,192 @@
+"""MobileNetV1 in Flax NNX, built from the rows of `architecture`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from mnv1_flax import architecture
+from mnv1_flax.architecture import Kind, Layer, LayerType
+from mnv1_flax.convolution import full_conv, pointwise_conv
+from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
+from mnv1_flax.normalisation import BatchNormReLU6, BiasReLU6
+
+# Keras's and TF-slim's value; both repeat it in each of their networks.
+BN_EPSILON = 1e-3
+# Standard deviation of a unit normal cut at two: dividing by it keeps the variance asked for.
+_TRUNCATED_STD = 0.87962566103423978
+
+
+class DepthwiseKernel(nnx.Param):
+    """Filters f[3,3,C]. A type of its own because weight decay leaves it out (paper, section 3.2)."""
+
+
+class MobileNetV1(nnx.Module):
+    """Howard et al. 2017: the network at one width multiplier and one resolution.
+
+    >>> model = MobileNetV1(alpha=0.5, resolution=160, rngs=nnx.Rngs(0))
+    >>> model.eval()
+    >>> logits = model(jnp.zeros((1, 160, 160, 3)))  # f32[1, 1000]
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        resolution: int = 224,
+        num_classes: int = 1000,
+        kind: Kind | str = Kind.SEPARABLE,
+        *,
+        dropout_rate: float = 1e-3,
+        bn_momentum: float = 0.99,
+        bn_epsilon: float = BN_EPSILON,
+        batch_norm: bool = True,
+        lowering: Lowering | str | None = None,
+        rngs: nnx.Rngs,
+    ) -> None:
+        """
+        alpha: width multiplier, above 0. resolution: side of the input in pixels.
+        dropout_rate: share of the pooled features dropped in training, in [0, 1).
+        bn_momentum: weight of the old running statistic, in [0, 1]. bn_epsilon: above 0.
+        batch_norm: False builds the deployed form, a bias in its place (see `folded`).
+        lowering: of the depthwise convolution; None chooses by platform.
+        rngs: streams "params" and "dropout" (or the default one).
+
+        Raises ValueError where alpha, resolution, num_classes, kind or lowering is out of range.
+        """
+        self.alpha = alpha
+        self.resolution = resolution
+        self.num_classes = num_classes
+        self.kind = Kind(kind)
+        self.bn_epsilon = bn_epsilon
+        self.bn_momentum = bn_momentum
+        self.dropout_rate = dropout_rate
+        self.lowering = default_lowering() if lowering is None else Lowering(lowering)
+
+        def norm(channels: int) -> BatchNormReLU6 | BiasReLU6:
+            if not batch_norm:
+                return BiasReLU6(channels)
+            return BatchNormReLU6(channels, momentum=bn_momentum, epsilon=bn_epsilon)
+
+        rows = self.layers()
+        self.units = nnx.Dict(
+            {
+                row.name: ConvUnit(row, norm(row.channels_out), self.lowering, rngs)
+                for row in rows
+                if row.type not in (LayerType.POOL, LayerType.CLASSIFIER)
+            }
+        )
+        self.dropout = nnx.Dropout(dropout_rate, rngs=rngs)
+        self.classifier = nnx.Linear(
+            rows[-1].channels_in,
+            num_classes,
+            kernel_init=_normal(fan_in=rows[-1].channels_in, gain=1.0),
+            bias_init=nnx.initializers.zeros_init(),
+            rngs=rngs,
+        )
+
+    def layers(self) -> tuple[Layer[int], ...]:
+        """The rows of Table 1 that this network is built from, in order of execution."""
+        return architecture.layers(self.kind, self.alpha, self.resolution, self.num_classes)
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """images f[N,R,R,3], R the resolution; published weights expect [-1, 1]
+        -> logits f[N,num_classes]. Raises ValueError where the shape differs.
+        """
+        expected = (self.resolution, self.resolution, architecture.IMAGE_CHANNELS)
+        if images.ndim != 4 or images.shape[1:] != expected:
+            raise ValueError(f"images {images.shape}: must be (N, {', '.join(map(str, expected))})")
+        x = images
+        for row in self.layers():
+            if row.name in self.units:
+                x = self.units[row.name](x)
+        with jax.named_scope("pool"):
+            x = jnp.mean(x, axis=(1, 2))
+        with jax.named_scope("classifier"):
+            return self.classifier(self.dropout(x))
+
+    def folded(self) -> MobileNetV1:
+        """The deployed form of this network: the running batch norm folded into each kernel.
+
+        Same logits as this network in evaluation, up to rounding. Raises ValueError where it is
+        folded already.
+        """
+        deployed = MobileNetV1(
+            self.alpha,
+            self.resolution,
+            self.num_classes,
+            self.kind,
+            dropout_rate=self.dropout_rate,
+            bn_momentum=self.bn_momentum,
+            bn_epsilon=self.bn_epsilon,
+            batch_norm=False,
+            lowering=self.lowering,
+            rngs=nnx.Rngs(0),
+        )
+        for name, unit in self.units.items():
+            if not isinstance(unit.norm, BatchNormReLU6):
+                raise ValueError("the network has no batch norm to fold")
+            scale, shift = unit.norm.scale_and_shift()
+            deployed.units[name].kernel[...] = unit.kernel[...] * scale
+            deployed.units[name].norm.bias[...] = shift
+        nnx.update(deployed.classifier, nnx.state(self.classifier))
+        deployed.eval()
+        return deployed
+
+
+class ConvUnit(nnx.Module):
+    """One convolution of Table 1 with what follows it.
+
+    `kernel` is f[3,3,M,N] for a full convolution, f[3,3,C] for a depthwise, f[M,N] for a pointwise.
+    """
+
+    def __init__(
+        self,
+        row: Layer[int],
+        norm: BatchNormReLU6 | BiasReLU6,
+        lowering: Lowering,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.row = row
+        self.norm = norm
+        self.lowering = lowering
+        m, n, k = row.channels_in, row.channels_out, row.kernel
+        key = rngs.params()
+        match row.type:
+            case LayerType.FULL:
+                init = _normal(fan_in=k * k * m, gain=2.0)
+                self.kernel = nnx.Param(init(key, (k, k, m, n), jnp.float32))
+            case LayerType.DEPTHWISE:
+                init = _normal(fan_in=k * k, gain=2.0)
+                self.kernel = DepthwiseKernel(init(key, (k, k, n), jnp.float32))
+            case LayerType.POINTWISE:
+                init = _normal(fan_in=m, gain=2.0)
+                self.kernel = nnx.Param(init(key, (m, n), jnp.float32))
+            case _:
+                raise ValueError(f"{row.type} is not a convolution")
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """x f[N,H,W,M] -> f[N,H_out,W_out,N] in [0, 6]."""
+        with jax.named_scope(self.row.name):
+            return self.norm(self.convolve(x))
+
+    def convolve(self, x: jax.Array) -> jax.Array:
+        """The convolution alone: f[N,H,W,M] -> f[N,H_out,W_out,N]."""
+        kernel = self.kernel[...]
+        match self.row.type:
+            case LayerType.DEPTHWISE:
+                return depthwise_conv(x, kernel, stride=self.row.stride, lowering=self.lowering)
+            case LayerType.POINTWISE:
+                return pointwise_conv(x, kernel)
+            case _:
+                return full_conv(x, kernel, self.row.stride)
+
+
+def _normal(
+    *, fan_in: int, gain: float
+) -> Callable[[jax.Array, tuple[int, ...], jnp.dtype], jax.Array]:
+    """Truncated normal of variance gain / fan_in (He et al. 2015 with gain 2)."""
+    return nnx.initializers.truncated_normal(math.sqrt(gain / fan_in) / _TRUNCATED_STD)

@@ -1,0 +1,1 @@
+"""Design-space exploration of MobileNets: cost, latency and accuracy over (alpha, rho)."""

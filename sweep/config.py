@@ -1,0 +1,213 @@
+"""sweep.toml -> frozen, validated settings.
+
+Every setting has its range here, and every mistake becomes one line that names the key, the value,
+what is allowed and the file. Each measure is handed its own section and no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+Alpha = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
+Resolution = Annotated[int, Field(ge=32, le=2048)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message says which, and what is allowed."""
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused, numbers not made from text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    def digest(self) -> str:
+        """12 hex digits that change with any value of the section."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class ExtraPoint(Section):
+    """A point outside the grid's product, with its own choice of measures (default: all)."""
+
+    kind: str = "separable"
+    alpha: Alpha = 1.0
+    resolution: Resolution = 224
+    measures: Names | None = None
+
+
+class GridSettings(Section):
+    """The product of kinds, alphas and resolutions, and what is added to it.
+
+    The resolutions are given either in pixels or as `rho`, shares of `base_resolution`.
+    """
+
+    kind: Names = ("separable",)
+    alpha: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (1.0, 0.75, 0.5, 0.25)
+    resolution: tuple[Resolution, ...] = ()
+    rho: tuple[Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)], ...] = ()
+    base_resolution: Resolution = 224
+    extra: tuple[ExtraPoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way_to_say_resolution(self) -> GridSettings:
+        if self.resolution and self.rho:
+            raise ValueError("give either resolution (pixels) or rho (shares), not both")
+        for rho in self.rho:
+            if round(rho * self.base_resolution) < 32:
+                raise ValueError(f"rho = {rho}: makes inputs smaller than 32 pixels")
+        return self
+
+    def resolutions(self) -> tuple[int, ...]:
+        """Sides in pixels, whichever way they were given; the paper's four where neither was."""
+        if self.rho:
+            return tuple(round(rho * self.base_resolution) for rho in self.rho)
+        return self.resolution or (224, 192, 160, 128)
+
+
+class CostSettings(Section):
+    """[cost]: which of the slower counts stand beside the closed form."""
+
+    fvcore: bool = True
+    xla: bool = True
+
+
+class LatencySettings(Section):
+    """[latency]: how the deployed networks are timed."""
+
+    batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    threads: Annotated[int, Field(ge=0, description="0 means every core")] = 0
+    lowering: str = ""  # empty: the family's choice for the platform
+    processes: Count = 2
+    rounds: Annotated[int, Field(ge=3)] = 30
+    min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
+    warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
+    seed: Seed = 0
+
+
+class AccuracySettings(Section):
+    """[accuracy]: the data set and the recipe that every point is trained with."""
+
+    dataset: str = "photo-patches"
+    train_images: Count = 10_000
+    test_images: Count = 4_000
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 3
+    batch_size: Count = 64
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.2
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 1e-4
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 1e-3
+    bn_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    turn_and_mirror: bool = True
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _a_batch_fits(self) -> AccuracySettings:
+        if self.batch_size > self.train_images:
+            raise ValueError(
+                f"batch_size = {self.batch_size}: must be at most train_images = {self.train_images}"
+            )
+        return self
+
+
+class Settings(Section):
+    """The whole of sweep.toml."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "default"
+    family: str = "mobilenet_v1"
+    num_classes: Count = 1000
+    measures: Names = ("cost", "latency", "accuracy")
+    grid: GridSettings = GridSettings()
+    cost: CostSettings = CostSettings()
+    latency: LatencySettings = LatencySettings()
+    accuracy: AccuracySettings = AccuracySettings()
+    # Sections for measures from outside this package, handed to them as they stand.
+    custom: dict[str, dict[str, Any]] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, name: str) -> str:
+        if name in (".", "..") or any(c in "/\\\0" or not c.isprintable() for c in name):
+            raise ValueError("must be a plain folder name")
+        return name
+
+    @model_validator(mode="after")
+    def _extra_points_ask_for_known_measures(self) -> Settings:
+        for position, extra in enumerate(self.grid.extra):
+            for measure in extra.measures or ():
+                if measure not in self.measures:
+                    raise ValueError(
+                        f"grid.extra[{position}].measures: {measure!r} must be one of measures = "
+                        f"{list(self.measures)}"
+                    )
+        return self
+
+
+def load(path: Path) -> Settings:
+    """Settings from a TOML file. Raises SettingsError naming the place where they are wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from None
+    return parse(text, source=str(path))
+
+
+def parse(text: str, *, source: str) -> Settings:
+    """Settings from TOML text; `source` names it in errors. Raises SettingsError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{source}: not valid TOML: {error}") from None
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(detail, source) for detail in error.errors()]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def digest_of(data: object) -> str:
+    """12 hex digits of any JSON value; equal values give equal digits."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _explain(detail: Any, source: str) -> str:
+    """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
+    place = ""
+    for part in detail["loc"]:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        return f"{place}: unknown setting  ({source})"
+    for pydantic_words, ours in (
+        ("Input should be ", "must be "),
+        ("greater than or equal to", "at least"),
+        ("less than or equal to", "at most"),
+        ("greater than", "above"),
+        ("less than", "below"),
+    ):
+        message = message.replace(pydantic_words, ours)
+    if isinstance(detail["input"], dict) or not place:
+        return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
+    return f"{place} = {json.dumps(detail['input'], default=str)}: {message}  ({source})"

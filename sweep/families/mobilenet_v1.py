@@ -1,0 +1,61 @@
+"""MobileNetV1 as a family of the sweep: the only room that knows `mnv1_flax`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flax import nnx
+
+from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, layers
+from sweep.types import Point
+
+
+class MobileNetV1Family:
+    """The paper's network, its full-convolution twin and its shallow one."""
+
+    name = "mobilenet_v1"
+    kinds = tuple(kind.value for kind in Kind)
+    lowerings = tuple(lowering.value for lowering in Lowering)
+
+    def layers(self, point: Point, *, num_classes: int) -> tuple[Layer[int], ...]:
+        """Rows of the paper's Table 1 at this point."""
+        return layers(point.kind, point.alpha, point.resolution, num_classes)
+
+    def build(
+        self,
+        point: Point,
+        *,
+        num_classes: int,
+        resolution: int,
+        seed: int,
+        lowering: str | None,
+        bn_momentum: float,
+        dropout_rate: float,
+    ) -> MobileNetV1:
+        """The Flax network with random weights, in training mode."""
+        return MobileNetV1(
+            point.alpha,
+            resolution,
+            num_classes,
+            point.kind,
+            dropout_rate=dropout_rate,
+            bn_momentum=bn_momentum,
+            lowering=lowering,
+            rngs=nnx.Rngs(seed),
+        )
+
+    def deploy(self, module: nnx.Module) -> MobileNetV1:
+        """Batch norm folded into the kernels, in evaluation mode."""
+        if not isinstance(module, MobileNetV1):
+            raise TypeError(f"{type(module).__name__} is not a MobileNetV1")
+        return module.folded()
+
+    def decays(self, variable: nnx.Variable[Any]) -> bool:
+        """Kernels decay; depthwise filters (paper, section 3.2), biases and batch norm don't."""
+        return variable.ndim >= 2 and not isinstance(variable, DepthwiseKernel)
+
+    def torch_twin(self, point: Point, *, num_classes: int) -> Any:
+        """The network in PyTorch, written independently (see `mobilenet_v1_torch`)."""
+        from sweep.families.mobilenet_v1_torch import mobilenet_v1
+
+        return mobilenet_v1(point.kind, point.alpha, num_classes)

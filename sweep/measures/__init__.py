@@ -1,0 +1,1 @@
+"""One file per measure: something read off a network."""

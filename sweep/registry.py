@@ -1,0 +1,57 @@
+"""Name -> part: built in, an installed entry point, or "package.module:Class".
+
+Parts are imported only when asked for, so that reading settings or drawing a report needs no JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "family": {"mobilenet_v1": "sweep.families.mobilenet_v1:MobileNetV1Family"},
+    "dataset": {"photo-patches": "sweep.datasets.photo_patches:PhotoPatches"},
+    "measure": {
+        "cost": "sweep.measures.cost:Cost",
+        "latency": "sweep.measures.latency:Latency",
+        "accuracy": "sweep.measures.accuracy:Accuracy",
+    },
+}
+
+
+class UnknownPartError(LookupError):
+    """No part of that name; the message says which there are."""
+
+
+def find(part: str, name: str) -> Any:
+    """The class behind a name. part is "family", "dataset" or "measure".
+
+    Entry points are looked up in the group "sweep.<part>". Raises UnknownPartError.
+    """
+    if ":" in name:
+        return _import(part, name)
+    if name in BUILT_IN[part]:
+        return _import(part, BUILT_IN[part][name])
+    installed = {entry.name: entry for entry in entry_points(group=f"sweep.{part}")}
+    if name in installed:
+        return installed[name].load()
+    known = ", ".join(sorted([*BUILT_IN[part], *installed]))
+    raise UnknownPartError(
+        f'{part} = "{name}": must be one of {known}, or "package.module:Class"'
+    )
+
+
+def _import(part: str, target: str) -> Any:
+    module_name, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        # A module that exists but misses one of its own imports says so itself.
+        if error.name and module_name.startswith(error.name):
+            raise UnknownPartError(f'{part} = "{target}": no module named {error.name}') from None
+        raise
+    except AttributeError:
+        raise UnknownPartError(
+            f'{part} = "{target}": {module_name} has no {attribute}'
+        ) from None

@@ -1,0 +1,1 @@
+"""Stored readings -> a page and terminal tables. Needs no JAX."""
