@@ -40,6 +40,10 @@ class Kind(StrEnum):
     STANDARD = "standard"  # Table 4: every block one full 3x3 convolution
     SHALLOW = "shallow"  # Table 5: without the five 14x14x512 blocks
 
+    @classmethod
+    def _missing_(cls, value: object) -> Kind:
+        raise ValueError(f"kind = {value!r}: must be one of {', '.join(cls)}")
+
 
 class LayerType(StrEnum):
     """Layer types under the names of the paper's Table 2."""
@@ -174,7 +178,8 @@ def costs_of_many(
     if alphas.size == 0:
         empty = np.zeros(alphas.shape, np.int64)
         return Costs(empty, empty, empty, empty, empty)
-    check(float(alphas.min()), int(sizes.min()), num_classes)
+    for extreme in (alphas.min(), alphas.max()):
+        check(float(extreme), int(sizes.min()), num_classes)
 
     def width(channels: int) -> npt.NDArray[np.int64]:
         return np.maximum(1, (alphas * channels).astype(np.int64))

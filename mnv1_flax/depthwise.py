@@ -33,6 +33,10 @@ class Lowering(StrEnum):
     SHIFTED = "shifted"  # nine shifted multiply-adds
     GROUPED = "grouped"  # lax.conv_general_dilated with feature_group_count = channels
 
+    @classmethod
+    def _missing_(cls, value: object) -> Lowering:
+        raise ValueError(f"lowering = {value!r}: must be one of {', '.join(cls)}")
+
 
 def default_lowering(platform: str | None = None) -> Lowering:
     """The lowering for a JAX platform name ("cpu", "gpu", "tpu"); None asks JAX for its own.

@@ -140,6 +140,8 @@ class Family(Protocol):
     name: str
     kinds: tuple[str, ...]
     lowerings: tuple[str, ...]
+    # Name scope under which every traced `mul` is the product of a multiply-add.
+    sum_of_products: str
 
     def layers(self, point: Point, *, num_classes: int) -> Sequence[LayerRow]:
         """The point's layers in closed form, in order of execution."""
@@ -235,6 +237,10 @@ class Dataset(Protocol):
     name: str
     class_names: tuple[str, ...]
     base_resolution: int
+
+    def identity(self) -> dict[str, Any]:
+        """Changes when the images would: part of what an accuracy depends on."""
+        ...
 
     def load(self, resolution: int, *, train: int, test: int, seed: int) -> Splits:
         """`train` and `test` images of side `resolution`, the same for the same arguments."""

@@ -7,6 +7,7 @@ from typing import Any
 from flax import nnx
 
 from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, layers
+from mnv1_flax.depthwise import SUM_OF_PRODUCTS
 from sweep.types import Point
 
 
@@ -16,6 +17,7 @@ class MobileNetV1Family:
     name = "mobilenet_v1"
     kinds = tuple(kind.value for kind in Kind)
     lowerings = tuple(lowering.value for lowering in Lowering)
+    sum_of_products = SUM_OF_PRODUCTS
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer[int], ...]:
         """Rows of the paper's Table 1 at this point."""

@@ -1,0 +1,112 @@
+"""Facts of this machine as plain data. Latencies are comparable only where these agree."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sweep.config import digest_of
+
+# What changes the machine code that runs, and so what it takes.
+PACKAGES = ("jax", "jaxlib", "flax", "numpy")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a latency depends on beside the network. `governor` is "unknown" where not readable."""
+
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    python: str
+    platform: str  # JAX's name: cpu, gpu, tpu
+    device: str
+    governor: str
+    xla_flags: str
+    allocator: str
+    versions: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of every fact: readings of different ids never share a frontier."""
+        return digest_of(asdict(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for machine.json, the id with it."""
+        return {"id": self.id, **asdict(self)}
+
+
+def this_machine() -> Machine:
+    """Reads the facts; starts JAX's backend."""
+    import jax
+
+    device = jax.devices()[0]
+    return Machine(
+        cpu=_cpu_name(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_bytes=_memory_bytes(),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        platform=device.platform,
+        device=device.device_kind,
+        governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        xla_flags=os.environ.get("XLA_FLAGS", ""),
+        allocator=os.environ.get("SWEEP_ALLOCATOR", "default"),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+
+
+def commit() -> str:
+    """The checkout's commit with "+" where the tree has changes; "unknown" outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        head = _git(folder, "rev-parse", "--short=12", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN
+    return head + ("+" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or UNKNOWN
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text().strip() or UNKNOWN
+    except OSError:
+        return UNKNOWN
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

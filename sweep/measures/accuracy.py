@@ -1,0 +1,61 @@
+"""Top-1 and top-5 of each point, trained from random weights on one data set.
+
+The network trains at rho times the data set's own base resolution: the same architecture and
+alpha as the deployed network, on images as large as the data set has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sweep.config import AccuracySettings
+from sweep.registry import find
+from sweep.training.loop import evaluate, train
+from sweep.types import Better, CurvePoint, Dataset, Metric, Network, Progress, Reading
+
+TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
+TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
+TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
+
+
+class Accuracy:
+    """Trains, then counts right answers on images that training has not seen."""
+
+    name = "accuracy"
+    machine_bound = False
+    metrics = (TOP1, TOP5, TEST_IMAGES)
+
+    def __init__(self, settings: AccuracySettings) -> None:
+        self.settings = settings
+        self.dataset: Dataset = find("dataset", settings.dataset)()
+
+    def identity(self) -> dict[str, Any]:
+        """The recipe, and the images that it is applied to."""
+        return self.settings.model_dump(mode="json") | {"data": self.dataset.identity()}
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
+        """The curve while training, then the three readings."""
+        settings = self.settings
+        side = round(network.point.rho * self.dataset.base_resolution)
+        progress(0.0, f"loading {self.dataset.name} at {side} px")
+        splits = self.dataset.load(
+            side, train=settings.train_images, test=settings.test_images, seed=settings.seed
+        )
+        module = None
+        for item in train(network, splits, len(self.dataset.class_names), settings, progress):
+            if isinstance(item, CurvePoint):
+                yield item
+            else:
+                module = item
+        assert module is not None
+        progress(1.0, "evaluating")
+        score = evaluate(module, splits.test)
+        variant = f"dataset={self.dataset.name}"
+        note = f"trained at {side} px"
+        for metric, value in (
+            (TOP1, score.top1 / score.images),
+            (TOP5, score.top5 / score.images),
+            (TEST_IMAGES, float(score.images)),
+        ):
+            yield Reading(metric, network.point, value, variant=variant, note=note)

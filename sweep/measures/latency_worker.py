@@ -1,0 +1,185 @@
+"""One fresh process of the latency measure: a job on standard input, events on standard output.
+
+Events, a JSON object a line: {"event": "compiled", ...} for each network and batch size,
+{"event": "round", ...} with one sample of each and of the reference; both with "progress".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+# A warm-up ends when the median of its last calls is within this share of the one before.
+STEADY = 0.02
+STEADY_CALLS = 5
+# Share of the progress that compiling takes: on a CPU about half of a process.
+COMPILING = 0.5
+
+
+def main(stdin: TextIO, stdout: TextIO) -> None:
+    """Reads the job, pins the threads, times, reports."""
+    job = json.load(stdin)
+    settings = job["settings"]
+    pin(settings["threads"])
+    executables = []
+    pairs = [(each, batch) for each in job["networks"] for batch in settings["batch_sizes"]]
+    for done, (network, batch) in enumerate(pairs):
+        executable = compile_network(network, batch, settings)
+        executables.append(executable)
+        event = {
+            "event": "compiled",
+            "key": executable.key,
+            "batch": batch,
+            "seconds": executable.compile_s,
+            "memory_bytes": executable.memory_bytes,
+            "progress": COMPILING * (done + 1) / len(pairs),
+            "text": f"compiled {executable.label}",
+        }
+        print(json.dumps(event), file=stdout, flush=True)
+    for event in rounds(executables, reference(), settings, job["process"]):
+        print(json.dumps(event), file=stdout, flush=True)
+
+
+def pin(threads: int) -> None:
+    """Keeps this process, and the thread pools that it will start, on the first `threads` cores.
+
+    0 leaves every core. Raises ValueError where there are fewer.
+    """
+    if not threads:
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    if threads > len(cores):
+        raise ValueError(f"latency.threads = {threads}: this machine has {len(cores)} cores")
+    os.sched_setaffinity(0, cores[:threads])
+
+
+@dataclass(frozen=True)
+class Executable:
+    """A compiled network with its input on the device, ready to be timed. `run` awaits."""
+
+    key: str
+    label: str
+    batch: int
+    run: Callable[[], None]
+    compile_s: float
+    memory_bytes: int | None
+
+
+def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) -> Executable:
+    """Ahead of time, batch norm folded, weights and images on the device in the asked dtype."""
+    import jax
+    import jax.numpy as jnp
+    from flax import nnx
+
+    from sweep.registry import find
+    from sweep.types import Network, Point
+
+    network = Network(Point(*spec["point"]), find("family", spec["family"])(), spec["num_classes"])
+    dtype = jnp.dtype(settings["dtype"])
+    module = network.deployed(lowering=settings["lowering"] or None)
+    graph, state = nnx.split(module)
+    state = jax.tree.map(
+        lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, state
+    )
+    side = network.point.resolution
+    images = jax.random.uniform(jax.random.key(0), (batch, side, side, 3), dtype, -1, 1)
+    state, images = jax.block_until_ready(jax.device_put((state, images)))
+
+    def forward(state: Any, images: jax.Array) -> jax.Array:
+        return nnx.merge(graph, state)(images)
+
+    lowered = jax.jit(forward).lower(state, images)
+    began = time.perf_counter()
+    compiled = lowered.compile()
+    compile_s = time.perf_counter() - began
+    return Executable(
+        network.point.key,
+        network.point.label,
+        batch,
+        lambda: jax.block_until_ready(compiled(state, images)),
+        compile_s,
+        _memory_bytes(compiled),
+    )
+
+
+def _memory_bytes(compiled: Any) -> int | None:
+    """Weights, input, output and temporaries together, by the compiler's account."""
+    analysis = compiled.memory_analysis()
+    if analysis is None:
+        return None
+    return int(
+        analysis.argument_size_in_bytes
+        + analysis.output_size_in_bytes
+        + analysis.temp_size_in_bytes
+        - analysis.alias_size_in_bytes
+    )
+
+
+def reference() -> Callable[[], None]:
+    """A fixed computation, f32[512,512] @ f32[512,512], to normalise one run against another."""
+    import jax
+    import jax.numpy as jnp
+
+    square = jnp.ones((512, 512), jnp.float32) / 512
+    compiled = jax.jit(jnp.matmul).lower(square, square).compile()
+    return lambda: jax.block_until_ready(compiled(square, square))
+
+
+def rounds(
+    executables: list[Executable],
+    reference_run: Callable[[], None],
+    settings: dict[str, Any],
+    process: int,
+) -> Any:
+    """Yields an event a round: one sample of every executable, in random order."""
+    import numpy as np
+
+    min_sample_s, warmup_s = settings["min_sample_s"], settings["warmup_s"]
+    calls = [calls_per_sample(each.run, min_sample_s, warmup_s) for each in executables]
+    reference_calls = calls_per_sample(reference_run, min_sample_s, warmup_s)
+    rng = np.random.default_rng([settings["seed"], process])
+    for number in range(settings["rounds"]):
+        samples = []
+        reference_s = sample(reference_run, reference_calls)
+        for index in rng.permutation(len(executables)):
+            each = executables[index]
+            each.run()  # brings its weights back into the cache, as in a loop of its own
+            samples.append([each.key, each.batch, sample(each.run, calls[index])])
+        yield {
+            "event": "round",
+            "reference_s": reference_s,
+            "samples": samples,
+            "progress": COMPILING + (1 - COMPILING) * (number + 1) / settings["rounds"],
+            "text": f"round {number + 1} of {settings['rounds']}",
+        }
+
+
+def calls_per_sample(run: Callable[[], None], min_sample_s: float, warmup_s: float) -> int:
+    """Warms `run` up until its time is steady, and says how many calls make a sample that long."""
+    import numpy as np
+
+    began, before, recent = time.perf_counter(), float("inf"), [sample(run, 1)]
+    while time.perf_counter() - began < warmup_s:
+        recent = [sample(run, 1) for _ in range(STEADY_CALLS)]
+        now = float(np.median(recent))
+        if abs(now - before) <= STEADY * now:
+            break
+        before = now
+    return max(1, round(min_sample_s / float(np.median(recent)) + 0.5))
+
+
+def sample(run: Callable[[], None], calls: int) -> float:
+    """Mean seconds of one call over `calls` calls."""
+    began = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - began) / calls
+
+
+if __name__ == "__main__":
+    main(sys.stdin, sys.stdout)

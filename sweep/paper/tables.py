@@ -1,0 +1,201 @@
+"""Published numbers: CSV rows of this folder -> frozen values. README.md names their sources."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+MILLION = 10**6
+IMAGENET = "ImageNet"
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as printed, with its unit: ("4.2", million) or ("70.6", percent)."""
+
+    text: str
+    scale: Decimal
+
+    @property
+    def value(self) -> float:
+        """The number in units: counts, or a share 0..1."""
+        return float(Decimal(self.text) * self.scale)
+
+    @property
+    def step(self) -> float:
+        """One unit of the last printed digit."""
+        exponent = Decimal(self.text).as_tuple().exponent
+        return float(Decimal(10) ** int(exponent) * self.scale)
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One printed row of Tables 3-10, 12 or 14. kind is "layer" for the single layers of Table 3,
+    "other" for networks that aren't MobileNets. None where the paper prints nothing.
+    """
+
+    table: int
+    model: str
+    kind: str
+    alpha: float | None
+    resolution: int | None
+    dataset: str
+    metric: str
+    accuracy: Printed | None
+    mult_adds: Printed | None
+    params: Printed | None
+    note: str
+
+
+@dataclass(frozen=True)
+class LayerTypeShare:
+    """One row of Table 2; shares 0..1 of the network's mult-adds and weights."""
+
+    layer_type: str
+    mult_adds: Printed
+    params: Printed
+    note: str
+
+
+@dataclass(frozen=True)
+class TfSlimRow:
+    """One published checkpoint; top1 and top5 are the June 2017 weights' on ImageNet."""
+
+    alpha: float
+    resolution: int
+    mult_adds: Printed
+    top1: Printed
+    top5: Printed
+
+
+@dataclass(frozen=True)
+class Trap:
+    """Where the published numbers disagree with the network. `text` goes on after `where`."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of one network on ImageNet: counts absolute, shares 0..1.
+
+    top1, mult_adds and params are the paper's (params: weights alone); published_top1 and
+    published_top5 TF-slim's of June 2017. None where not printed.
+    """
+
+    top1: float | None = None
+    mult_adds: int | None = None
+    params: int | None = None
+    published_top1: float | None = None
+    published_top5: float | None = None
+
+
+def published(kind: str, alpha: float, resolution: int) -> Published:
+    """The published numbers of one network; all None for one that nobody printed."""
+    top1 = mult_adds = params = None
+    for row in paper_rows():
+        if (row.kind, row.alpha, row.resolution) != (kind, alpha, resolution):
+            continue
+        # Table 10 prints its mult-adds for the network with 1000 classes, as ImageNet's; its
+        # accuracy and parameters are of another task.
+        if row.table > 10:
+            continue
+        mult_adds = mult_adds or row.mult_adds
+        if row.dataset == IMAGENET:
+            top1 = top1 or row.accuracy
+            params = params or row.params
+    slim = _tfslim_of(alpha, resolution) if kind == "separable" else None
+    return Published(
+        top1=top1.value if top1 else None,
+        mult_adds=round(mult_adds.value) if mult_adds else None,
+        params=round(params.value) if params else None,
+        published_top1=slim.top1.value if slim else None,
+        published_top5=slim.top5.value if slim else None,
+    )
+
+
+@cache
+def paper_rows() -> tuple[PaperRow, ...]:
+    """Every row of paper.csv in the paper's order."""
+    return tuple(
+        PaperRow(
+            table=int(row["table"]),
+            model=row["model"],
+            kind=row["kind"],
+            alpha=float(row["alpha"]) if row["alpha"] else None,
+            resolution=int(row["resolution"]) if row["resolution"] else None,
+            dataset=row["dataset"],
+            metric=row["metric"],
+            accuracy=_percent(row["value"]),
+            mult_adds=_millions(row["mult_adds_m"]),
+            params=_millions(row["params_m"]),
+            note=row["note"],
+        )
+        for row in _rows("paper.csv")
+    )
+
+
+@cache
+def table_2() -> tuple[LayerTypeShare, ...]:
+    """The paper's Table 2."""
+    return tuple(
+        LayerTypeShare(
+            layer_type=row["layer_type"],
+            mult_adds=_required(_percent(row["mult_adds_percent"])),
+            params=_required(_percent(row["params_percent"])),
+            note=row["note"],
+        )
+        for row in _rows("paper_table2.csv")
+    )
+
+
+@cache
+def tfslim_rows() -> tuple[TfSlimRow, ...]:
+    """The sixteen published checkpoints."""
+    return tuple(
+        TfSlimRow(
+            alpha=float(row["alpha"]),
+            resolution=int(row["resolution"]),
+            mult_adds=_required(_millions(row["mult_adds_m"])),
+            top1=_required(_percent(row["top1_2017_06"])),
+            top5=_required(_percent(row["top5_2017_06"])),
+        )
+        for row in _rows("tfslim.csv")
+    )
+
+
+@cache
+def traps() -> tuple[Trap, ...]:
+    """Where the published numbers disagree with the network."""
+    return tuple(Trap(row["where"], row["text"]) for row in _rows("traps.csv"))
+
+
+def _tfslim_of(alpha: float, resolution: int) -> TfSlimRow | None:
+    for row in tfslim_rows():
+        if (row.alpha, row.resolution) == (alpha, resolution):
+            return row
+    return None
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    text = files("sweep.paper").joinpath(name).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
+
+
+def _millions(text: str) -> Printed | None:
+    return Printed(text, Decimal(MILLION)) if text else None
+
+
+def _percent(text: str) -> Printed | None:
+    return Printed(text, Decimal("0.01")) if text else None
+
+
+def _required(printed: Printed | None) -> Printed:
+    if printed is None:
+        raise ValueError("a published number is missing from the package's data")
+    return printed

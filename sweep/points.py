@@ -1,0 +1,155 @@
+"""Readings, long -> points, wide: one tidy row per design point, for pandas users and the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweep import pareto
+from sweep.paper import published
+from sweep.statistics import median_interval, wilson
+
+POINT = ["family", "kind", "alpha", "rho", "resolution"]
+COUNTS = (
+    "mult_adds",
+    "weights",
+    "params",
+    "params_with_statistics",
+    "weight_bytes",
+    "peak_activation_bytes",
+    "mult_adds_traced",
+    "mult_adds_fvcore",
+    "mult_adds_xla",
+)
+# Frontier column -> the cost it is over; the value is top-1 everywhere.
+FRONTS = {
+    "on_front_mult_adds": "mult_adds",
+    "on_front_params": "params",
+    "on_front_latency": "latency_s",
+}
+
+
+def derive(readings: pd.DataFrame) -> pd.DataFrame:
+    """The wide table, in the order of the readings' points.
+
+    SI units; shares 0..1; null where a reading is missing (its reason is in the readings). All
+    readings must be of one machine, as `store.load` hands them out.
+    """
+    rows = [
+        dict(zip(POINT, key, strict=True)) | _row(group)
+        for key, group in readings.groupby(POINT, sort=False, dropna=False)
+    ]
+    columns = [*POINT, *_EMPTY]
+    frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
+    for name in (*COUNTS, "test_images", "peak_memory_bytes"):
+        frame[name] = frame[name].astype("Int64")
+    for name, empty in _EMPTY.items():
+        if empty is None and frame[name].dtype == object:
+            frame[name] = frame[name].astype("float64")
+    frame["dataset"] = frame["dataset"].astype("string")
+    for column, cost in FRONTS.items():
+        frame[column] = _front(frame, cost)
+    return frame
+
+
+# Every column after the point's own, in order; None stands for a number.
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(COUNTS),
+    "latency_s": None,
+    "latency_low_s": None,
+    "latency_high_s": None,
+    "latency_p5_s": None,
+    "latency_p95_s": None,
+    "compile_s": None,
+    "peak_memory_bytes": None,
+    "top1": None,
+    "top1_low": None,
+    "top1_high": None,
+    "top5": None,
+    "top5_low": None,
+    "top5_high": None,
+    "test_images": None,
+    "dataset": "",
+    "paper_top1": None,
+    "paper_mult_adds": None,
+    "paper_params": None,
+    "published_top1": None,
+}
+
+
+def _row(group: pd.DataFrame) -> dict[str, Any]:
+    first = group.iloc[0]
+    values = {
+        (metric, variant): value
+        for metric, variant, value in zip(
+            group["metric"], group["variant"], group["value"], strict=True
+        )
+    }
+    row: dict[str, Any] = {name: values.get((name, "")) for name in COUNTS}
+    row |= {
+        metric: value
+        for (metric, variant), value in values.items()
+        if variant == "" and metric not in row  # a measure from outside: a column of its own
+    }
+    row |= _latency_columns(group)
+    row |= _accuracy_columns(values)
+    paper = published(first["kind"], first["alpha"], first["resolution"])
+    return row | {
+        "paper_top1": paper.top1,
+        "paper_mult_adds": paper.mult_adds,
+        "paper_params": paper.params,
+        "published_top1": paper.published_top1,
+    }
+
+
+def _latency_columns(group: pd.DataFrame) -> dict[str, Any]:
+    """Columns of batch 1 under plain names, of other batches as latency_batch8_s and so on."""
+    columns: dict[str, Any] = {}
+    timed = group[group["metric"].isin(("latency_s", "compile_s", "peak_memory_bytes"))]
+    for reading in timed.itertuples():
+        batch = str(reading.variant).removeprefix("batch=")
+        infix = "" if batch == "1" else f"_batch{batch}"
+        if reading.metric != "latency_s":
+            stem, unit = ("compile", "s") if reading.metric == "compile_s" else ("peak_memory", "bytes")
+            columns[f"{stem}{infix}_{unit}"] = reading.value
+            continue
+        columns[f"latency{infix}_s"] = reading.value
+        samples = np.asarray(reading.samples, np.float64)
+        if samples.size:
+            interval = median_interval(samples)
+            columns[f"latency{infix}_low_s"] = interval.low
+            columns[f"latency{infix}_high_s"] = interval.high
+            columns[f"latency{infix}_p5_s"] = float(np.percentile(samples, 5))
+            columns[f"latency{infix}_p95_s"] = float(np.percentile(samples, 95))
+    return columns
+
+
+def _accuracy_columns(values: dict[tuple[str, str], float]) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for (metric, variant), value in values.items():
+        if metric in ("top1", "top5", "test_images") and value == value and value is not None:
+            columns[metric] = value
+            columns["dataset"] = variant.removeprefix("dataset=")
+    images = columns.get("test_images")
+    for metric in ("top1", "top5"):
+        if images and metric in columns:
+            interval = wilson(round(columns[metric] * images), int(images))
+            columns[f"{metric}_low"], columns[f"{metric}_high"] = interval.low, interval.high
+    return columns
+
+
+def _others(rows: list[dict[str, Any]], known: list[str]) -> set[str]:
+    return {name for row in rows for name in row} - set(known)
+
+
+def _front(frame: pd.DataFrame, cost: str) -> list[bool]:
+    """On the frontier of top-1 over `cost`; a point without both numbers is on none."""
+    both = frame[cost].notna() & frame["top1"].notna()
+    flags = pareto.front(
+        frame.loc[both, cost].astype(float).tolist(), frame.loc[both, "top1"].tolist()
+    )
+    on_front = pd.Series(False, index=frame.index)
+    on_front[both] = flags
+    return on_front.tolist()

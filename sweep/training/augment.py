@@ -1,0 +1,21 @@
+"""Augmentation inside the compiled step."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def turned_and_mirrored(images: jax.Array, key: jax.Array) -> jax.Array:
+    """Each image under one of the eight symmetries of the square, all equally likely.
+
+    images f[N,S,S,C] -> f[N,S,S,C].
+    """
+
+    def coin(key: jax.Array) -> jax.Array:
+        return jax.random.bernoulli(key, 0.5, (images.shape[0], 1, 1, 1))
+
+    transpose, upside_down, mirror = jax.random.split(key, 3)
+    images = jnp.where(coin(transpose), images.transpose(0, 2, 1, 3), images)
+    images = jnp.where(coin(upside_down), images[:, ::-1], images)
+    return jnp.where(coin(mirror), images[:, :, ::-1], images)

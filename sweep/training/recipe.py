@@ -1,0 +1,60 @@
+"""The optimiser and its schedule, every hyperparameter from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import optax
+from flax import nnx
+
+from sweep.config import AccuracySettings
+
+# The paper trains with TensorFlow's RMSProp; this is TF-slim's decay and epsilon for MobileNet.
+RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0
+ADAM_B2, ADAM_EPSILON = 0.999, 1e-8
+
+
+def schedule(settings: AccuracySettings, steps: int) -> optax.Schedule:
+    """Linear warm-up from 0 to the learning rate, then a cosine down to 0 over the rest."""
+    return optax.warmup_cosine_decay_schedule(
+        init_value=0.0,
+        peak_value=settings.learning_rate,
+        warmup_steps=max(1, round(settings.warmup_share * steps)),
+        decay_steps=max(2, steps),
+        end_value=0.0,
+    )
+
+
+def optimizer(
+    settings: AccuracySettings,
+    rate: optax.Schedule,
+    decays: Callable[[nnx.Variable[Any]], bool],
+    params: nnx.State[Any, Any],
+) -> optax.GradientTransformation:
+    """The transformation for `params`; weight decay reaches only those that `decays` names."""
+    mask = jax.tree.map(decays, params, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
+    decay = settings.weight_decay
+    match settings.optimizer:
+        case "sgd":
+            return optax.chain(
+                optax.add_decayed_weights(decay, mask),
+                optax.sgd(rate, momentum=settings.momentum, nesterov=True),
+            )
+        case "adamw":
+            return optax.adamw(
+                rate,
+                b1=settings.momentum,
+                b2=ADAM_B2,
+                eps=ADAM_EPSILON,
+                weight_decay=decay,
+                mask=mask,
+            )
+        case "rmsprop":
+            return optax.chain(
+                optax.add_decayed_weights(decay, mask),
+                optax.rmsprop(
+                    rate, decay=RMSPROP_DECAY, eps=RMSPROP_EPSILON, momentum=settings.momentum
+                ),
+            )

@@ -1,0 +1,202 @@
+"""The closed form against numbers from outside: hand arithmetic and the paper's tables."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnv1_flax import architecture
+from mnv1_flax.architecture import Kind, LayerType
+
+COUNTS = ("mult_adds", "weights", "trainable_params", "params_with_statistics", "peak_activations")
+
+# Table 1 as the paper prints it: type and stride, filter shape, input size.
+TABLE_1 = """
+Conv / s2       3x3x3x32      224x224x3
+Conv dw / s1    3x3x32 dw     112x112x32
+Conv / s1       1x1x32x64     112x112x32
+Conv dw / s2    3x3x64 dw     112x112x64
+Conv / s1       1x1x64x128    56x56x64
+Conv dw / s1    3x3x128 dw    56x56x128
+Conv / s1       1x1x128x128   56x56x128
+Conv dw / s2    3x3x128 dw    56x56x128
+Conv / s1       1x1x128x256   28x28x128
+Conv dw / s1    3x3x256 dw    28x28x256
+Conv / s1       1x1x256x256   28x28x256
+Conv dw / s2    3x3x256 dw    28x28x256
+Conv / s1       1x1x256x512   14x14x256
+Conv dw / s1    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x512   14x14x512
+Conv dw / s1    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x512   14x14x512
+Conv dw / s1    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x512   14x14x512
+Conv dw / s1    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x512   14x14x512
+Conv dw / s1    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x512   14x14x512
+Conv dw / s2    3x3x512 dw    14x14x512
+Conv / s1       1x1x512x1024  7x7x512
+Conv dw / s2    3x3x1024 dw   7x7x1024
+Conv / s1       1x1x1024x1024 7x7x1024
+Avg Pool / s1   Pool 7x7      7x7x1024
+FC / s1         1024x1000     1x1x1024
+""".strip().splitlines()
+LAST_DEPTHWISE = 25  # the one row printed with stride 2 where 7x7 in, 7x7 out needs stride 1
+
+
+def as_printed(row: architecture.Layer[int]) -> tuple[str, str, str]:
+    k, m, n, size = row.kernel, row.channels_in, row.channels_out, row.size_in
+    words, filters = {
+        LayerType.FULL: ("Conv", f"{k}x{k}x{m}x{n}"),
+        LayerType.POINTWISE: ("Conv", f"{k}x{k}x{m}x{n}"),
+        LayerType.DEPTHWISE: ("Conv dw", f"{k}x{k}x{m} dw"),
+        LayerType.POOL: ("Avg Pool", f"Pool {k}x{k}"),
+        LayerType.CLASSIFIER: ("FC", f"{m}x{n}"),
+    }[row.type]
+    return f"{words} / s{row.stride}", filters, f"{size}x{size}x{m}"
+
+
+def columns(line: str) -> tuple[str, str, str]:
+    return line[:16].strip(), line[16:30].strip(), line[30:].strip()
+
+
+def test_counts_equal_hand_arithmetic(exact):
+    found = architecture.costs(exact.kind, exact.alpha, exact.resolution, exact.classes)
+    assert found.mult_adds == exact.mult_adds
+    assert found.weights == exact.weights
+    assert found.trainable_params == exact.trainable_params
+    assert found.params_with_statistics == exact.params_with_bn_statistics
+
+
+def test_layers_are_the_papers_table_1():
+    rows = [as_printed(row) for row in architecture.layers("separable", 1.0, 224)]
+    printed = [columns(line) for line in TABLE_1]
+    kind, *shapes = printed[LAST_DEPTHWISE]
+    assert kind == "Conv dw / s2"
+    printed[LAST_DEPTHWISE] = ("Conv dw / s1", shapes[0], shapes[1])
+    assert rows == printed
+
+
+def test_map_sizes_and_channels_end_where_the_paper_says():
+    rows = architecture.layers("separable", 1.0, 224)
+    pointwise = [row for row in rows if row.type is LayerType.POINTWISE]
+    assert [row.size_out for row in pointwise] == [112, 56, 56, 28, 28, *[14] * 6, 7, 7]
+    assert (rows[-1].channels_in, rows[-1].channels_out, rows[-1].size_out) == (1024, 1000, 1)
+
+
+def test_last_depthwise_layer_has_stride_1():
+    # Table 1 prints s2, but 7x7 in and 7x7 out, and the 569 M, hold only with stride 1.
+    last = [
+        row for row in architecture.layers("separable", 1.0, 224) if row.type is LayerType.DEPTHWISE
+    ][-1]
+    assert (last.stride, last.size_in, last.size_out) == (1, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("layer_type", "mult_adds_percent", "weights_percent"),
+    [  # Howard et al. 2017, Table 2
+        ("Conv 1x1", 94.86, 74.59),
+        ("Conv DW 3x3", 3.06, 1.06),
+        # Printed 1.19 with the digits swapped: only with 1.91 the four shares add to 100.
+        ("Conv 3x3", 1.91, 0.02),
+        ("Fully Connected", 0.18, 24.33),
+    ],
+)
+def test_shares_are_the_papers_table_2(layer_type, mult_adds_percent, weights_percent):
+    rows = architecture.layers("separable", 1.0, 224)
+    chosen = [row for row in rows if row.type == layer_type]
+
+    def percent(count: str) -> float:
+        return 100 * sum(getattr(r, count) for r in chosen) / sum(getattr(r, count) for r in rows)
+
+    assert percent("mult_adds") == pytest.approx(mult_adds_percent, abs=0.01)
+    assert percent("weights") == pytest.approx(weights_percent, abs=0.01)
+
+
+def test_shallow_network_lacks_five_blocks_of_512():
+    full = [as_printed(row) for row in architecture.layers("separable", 1.0, 224)]
+    shallow = [as_printed(row) for row in architecture.layers("shallow", 1.0, 224)]
+    block = [columns(TABLE_1[13]), columns(TABLE_1[14])]
+    assert full[13:23] == block * 5
+    assert shallow == full[:13] + full[23:]
+
+
+def test_peak_activations_of_the_full_network():
+    # The first pointwise layer: 112 * 112 pixels with 32 channels in and 64 out. Next is the
+    # second depthwise layer: 112 * 112 * 64 + 56 * 56 * 64 = 1,003,520.
+    assert architecture.costs("separable", 1.0, 224).peak_activations == 1_204_224
+
+
+@pytest.mark.parametrize(
+    ("resolution", "halvings"),
+    [
+        (33, [17, 9, 5, 3, 2]),
+        (97, [49, 25, 13, 7, 4]),
+        (225, [113, 57, 29, 15, 8]),
+        (1, [1, 1, 1, 1, 1]),
+    ],
+)
+def test_odd_sides_are_halved_rounding_up(resolution, halvings):
+    rows = architecture.layers("separable", 1.0, resolution)
+    assert [row.size_out for row in rows if row.stride == 2] == halvings
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_smallest_alpha_leaves_one_channel_everywhere(kind):
+    *convolutions, _, classifier = architecture.layers(kind, 1e-9, 32, 10)
+    assert {row.channels_out for row in convolutions} == {1}
+    assert (classifier.channels_in, classifier.channels_out) == (1, 10)
+
+
+@given(st.floats(1e-6, 4.0))
+def test_widths_are_rounded_down_but_never_0(alpha):
+    for row in architecture.layers("separable", alpha, 32)[:-2]:
+        assert row.channels_in >= 1
+        assert row.channels_out >= 1
+    assert architecture.layers("separable", alpha, 32)[-1].channels_in == max(1, int(alpha * 1024))
+
+
+POINTS = st.lists(st.tuples(st.floats(1e-6, 4.0), st.integers(1, 600)), min_size=1, max_size=12)
+
+
+@given(st.sampled_from(list(Kind)), POINTS, st.integers(1, 2000))
+def test_counting_many_equals_counting_each(kind, points, classes):
+    alphas, resolutions = zip(*points, strict=True)
+    many = architecture.costs_of_many(kind, alphas, resolutions, classes)
+    each = [architecture.costs(kind, alpha, side, classes) for alpha, side in points]
+    for count in COUNTS:
+        assert getattr(many, count).tolist() == [getattr(one, count) for one in each]
+
+
+def test_counting_many_broadcasts():
+    found = architecture.costs_of_many("separable", [[1.0], [0.25]], [224, 128])
+    assert found.mult_adds.tolist() == [[568740352, 186400768], [41030272, 13570048]]
+    assert architecture.costs_of_many("separable", 1.0, 224).weights.shape == ()
+    assert architecture.costs_of_many("separable", [], []).weights.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("separable", 0.0, 224, 10), r"alpha = 0.0: must be a finite number above 0"),
+        (("separable", -0.5, 224, 10), r"alpha = -0.5: must be a finite number above 0"),
+        (("separable", float("nan"), 224, 10), r"alpha = nan: must be a finite number above 0"),
+        (("separable", float("inf"), 224, 10), r"alpha = inf: must be a finite number above 0"),
+        (("separable", 1.0, 0, 10), r"resolution = 0: must be at least 1"),
+        (("separable", 1.0, 224, 0), r"num_classes = 0: must be at least 1"),
+        (("deep", 1.0, 224, 10), r"kind = 'deep': must be one of separable, standard, shallow"),
+    ],
+)
+@pytest.mark.parametrize(
+    "count", [architecture.layers, architecture.costs, architecture.costs_of_many]
+)
+def test_errors_name_the_value_and_what_is_allowed(count, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        count(*arguments)
+
+
+@pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf"), -1.0])
+def test_one_bad_alpha_among_many_is_an_error(bad):
+    with pytest.raises(ValueError, match="must be a finite number above 0"):
+        architecture.costs_of_many("separable", np.array([0.5, bad, 1.0]), 224)
