@@ -162,27 +162,39 @@ class Settings(Section):
         return self
 
 
-def load(path: Path) -> Settings:
-    """Settings from a TOML file. Raises SettingsError naming the place where they are wrong."""
+def load(path: Path, *, name: str | None = None) -> Settings:
+    """Settings from a TOML file, `name` taking the place of the file's own where given.
+
+    Raises SettingsError naming the place where they are wrong.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SettingsError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: can't be read: {error}") from None
-    return parse(text, source=str(path))
+    return parse(text, source=str(path), name=name)
 
 
-def parse(text: str, *, source: str) -> Settings:
+def parse(text: str, *, source: str, name: str | None = None) -> Settings:
     """Settings from TOML text; `source` names it in errors. Raises SettingsError."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source}: not valid TOML: {error}") from None
+    if name is not None:
+        data["name"] = name
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        lines = [_explain(detail, source) for detail in error.errors()]
+        details = error.errors()
+        # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
+        lines = [
+            _explain(detail, source)
+            for detail in details
+            if detail["type"] != "too_short"
+            or not any(other["loc"][:-1] == detail["loc"] for other in details)
+        ]
         raise SettingsError("\n".join(lines)) from None
 
 
@@ -200,14 +212,15 @@ def _explain(detail: Any, source: str) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown setting  ({source})"
-    for pydantic_words, ours in (
+    for words, ours in (
         ("Input should be ", "must be "),
         ("greater than or equal to", "at least"),
         ("less than or equal to", "at most"),
         ("greater than", "above"),
         ("less than", "below"),
+        ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
     ):
-        message = message.replace(pydantic_words, ours)
+        message = message.replace(words, ours)
     if isinstance(detail["input"], dict) or not place:
         return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
     return f"{place} = {json.dumps(detail['input'], default=str)}: {message}  ({source})"

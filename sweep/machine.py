@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from sweep import allocator
 from sweep.config import digest_of
 
 # What changes the machine code that runs, and so what it takes.
@@ -58,7 +59,7 @@ def this_machine() -> Machine:
         device=device.device_kind,
         governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         xla_flags=os.environ.get("XLA_FLAGS", ""),
-        allocator=os.environ.get("SWEEP_ALLOCATOR", "default"),
+        allocator=allocator.state(),
         versions={name: _version(name) for name in PACKAGES},
     )
 

@@ -88,7 +88,9 @@ class ResultsError(ValueError):
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a batch of readings was taken under. versions is JSON, time ISO 8601 in UTC."""
+    """What a batch of readings was taken under. machine_id is empty where they hold on any
+    machine; versions is JSON, time ISO 8601 in UTC.
+    """
 
     settings_hash: str
     machine_id: str
@@ -233,13 +235,12 @@ def load(path: Path) -> Results:
 
 
 def _current(table: pa.Table, run: dict[str, Any]) -> pd.DataFrame:
-    """Rows of the last run's identities: same settings hash, and same machine where it matters."""
+    """Rows of the last run's identities: same settings hash, same machine where it matters."""
     frame = table.to_pandas()
     keep = pd.Series(False, index=frame.index)
     for measure, identity in run["measures"].items():
         rows = (frame["measure"] == measure) & (frame["settings_hash"] == identity["settings_hash"])
-        if identity["machine_bound"]:
-            rows &= frame["machine_id"] == run["machine_id"]
+        rows &= frame["machine_id"].isin(("", run["machine_id"]))
         keep |= rows
     wanted = {tuple(point) for point in run["points"]}
     in_grid = [

@@ -280,3 +280,12 @@ class JointMeasure(Protocol):
     def measure_together(
         self, networks: Sequence[Network], progress: Progress
     ) -> Iterable[Reading]: ...
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A measure that can say beforehand how long it will take."""
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """Seconds, roughly, on a machine like that of the committed reference run."""
+        ...

@@ -1,4 +1,4 @@
-"""Settings of every test, and the hand-counted networks.
+"""Settings of every test, and what several files share.
 
 The settings come first: JAX and Keras read the environment when imported.
 """
@@ -9,12 +9,18 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["KERAS_BACKEND"] = "jax"
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from mnv1_flax import MobileNetV1
+from mnv1_flax.normalisation import BatchNormReLU6
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
 # a channels-last network is written.
@@ -50,7 +56,36 @@ def _exact_counts() -> list[ExactCounts]:
     ]
 
 
-@pytest.fixture(params=_exact_counts(), ids=lambda row: f"{row.kind}-{row.alpha}-{row.resolution}")
+EXACT_COUNTS = _exact_counts()
+
+
+@pytest.fixture(params=EXACT_COUNTS, ids=lambda row: f"{row.kind}-{row.alpha}-{row.resolution}")
 def exact(request: pytest.FixtureRequest) -> ExactCounts:
     """Runs the test once for each network counted by hand."""
     return request.param
+
+
+@pytest.fixture
+def exact_counts() -> dict[tuple[str, float, int], ExactCounts]:
+    """(kind, alpha, resolution) -> the network counted by hand, for tests of a few of them."""
+    return {(row.kind, row.alpha, row.resolution): row for row in EXACT_COUNTS}
+
+
+@pytest.fixture
+def randomise() -> Callable[[MobileNetV1], None]:
+    """Moves batch norm and biases far from their starting values, so that a mix-up shows."""
+
+    def move(model: MobileNetV1) -> None:
+        rng = np.random.default_rng(1)
+        for unit in model.units.values():
+            assert isinstance(unit.norm, BatchNormReLU6)
+            channels = unit.norm.mean.shape
+            unit.norm.scale[...] = jnp.asarray(rng.uniform(0.5, 1.5, channels), jnp.float32)
+            unit.norm.bias[...] = jnp.asarray(rng.normal(0.3, 0.3, channels), jnp.float32)
+            unit.norm.mean[...] = jnp.asarray(rng.normal(0.0, 0.3, channels), jnp.float32)
+            unit.norm.var[...] = jnp.asarray(rng.uniform(0.5, 2.0, channels), jnp.float32)
+        assert model.classifier.bias is not None
+        biases = rng.normal(size=model.num_classes)
+        model.classifier.bias[...] = jnp.asarray(biases, jnp.float32)
+
+    return move

@@ -24,6 +24,19 @@ def fused(x: jax.Array, gamma: jax.Array, beta: jax.Array) -> jax.Array:
     return batch_norm_relu6(x, gamma, beta, EPSILON)[0]
 
 
+@jax.jit
+def values_and_gradients(
+    x: jax.Array, gamma: jax.Array, beta: jax.Array, weight: jax.Array
+) -> list[tuple[jax.Array, ...]]:
+    """Of both: the output, and all gradients of the output's sum under `weight`."""
+
+    def of(norm: Callable[..., jax.Array]) -> tuple[jax.Array, ...]:
+        value, transpose = jax.vjp(norm, x, gamma, beta)
+        return value, *transpose(weight)
+
+    return [of(fused), of(plain)]
+
+
 @pytest.mark.parametrize("shape", [(4, 5, 3, 6), (2, 1, 1, 3), (1, 4, 4, 2)], ids=str)
 def test_output_and_gradients_are_the_plain_formulas(shape):
     rng = np.random.default_rng(0)
@@ -35,21 +48,12 @@ def test_output_and_gradients_are_the_plain_formulas(shape):
             jnp.asarray(rng.normal(3, 1, channels)),
         )
         weight = jnp.asarray(rng.standard_normal(shape))
-
-        @jax.jit
-        def ours_and_autodiffs() -> tuple[tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-            def value_and_gradients(norm: Callable[..., jax.Array]) -> tuple[jax.Array, ...]:
-                value, transpose = jax.vjp(norm, x, gamma, beta)
-                return value, *transpose(weight)
-
-            return value_and_gradients(fused), value_and_gradients(plain)
-
-        found, expected = ours_and_autodiffs()
+        ours, autodiffs = values_and_gradients(x, gamma, beta, weight)
     if np.size(x) > 100:  # then both ends of ReLU6 and its slope are there to be tested
-        assert {0.0, 6.0} < set(np.asarray(expected[0]).ravel().tolist())
-    for ours, autodiffs in zip(found, expected, strict=True):
-        assert ours.dtype == np.float64
-        np.testing.assert_allclose(ours, autodiffs, rtol=1e-9, atol=1e-9)
+        assert {0.0, 6.0} < set(np.asarray(autodiffs[0]).ravel().tolist())
+    for found, expected in zip(ours, autodiffs, strict=True):
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_mean_and_variance_carry_no_gradient():

@@ -27,10 +27,10 @@ _DROPOUT_RATE = 1e-3
 
 
 def mobilenet_v1(kind: str, alpha: float, num_classes: int) -> nn.Module:
-    """The network of `kind` ("separable", "standard", "shallow"), f32[N,3,R,R] -> f32[N,num_classes].
+    """The network of `kind` ("separable", "standard", "shallow"), with random weights.
 
-    Any resolution R. alpha: width multiplier, above 0. Raises ValueError where an argument is out
-    of range.
+    f32[N,3,R,R] -> f32[N,num_classes] at any resolution R. alpha: width multiplier, above 0.
+    Raises ValueError where an argument is out of range.
     """
     if kind not in ("separable", "standard", "shallow"):
         raise ValueError(f"kind = {kind!r}: must be separable, standard or shallow")

@@ -6,17 +6,21 @@ alpha as the deployed network, on images as large as the data set has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sweep.config import AccuracySettings
 from sweep.registry import find
 from sweep.training.loop import evaluate, train
-from sweep.types import Better, CurvePoint, Dataset, Metric, Network, Progress, Reading
+from sweep.types import Better, CurvePoint, Dataset, Metric, Network, Point, Progress, Reading
 
 TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
 TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
 TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
+
+# On the two cores of the reference run; for estimates alone.
+COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 9.0, 1.4e-4, 9e-11
 
 
 class Accuracy:
@@ -34,10 +38,25 @@ class Accuracy:
         """The recipe, and the images that it is applied to."""
         return self.settings.model_dump(mode="json") | {"data": self.dataset.identity()}
 
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """Fitted to the reference run: compiling, then a time per image of two parts."""
+        seen = self.settings.train_images * self.settings.epochs
+        per_image = [IMAGE_S + TRAINED_MULT_ADD_S * self._mult_adds(each) for each in networks]
+        return COMPILE_S * len(networks) + seen * sum(per_image)
+
+    def _mult_adds(self, network: Network) -> int:
+        """Of the network as it is trained, at the data set's size."""
+        point = replace(network.point, resolution=self._side(network.point))
+        rows = network.family.layers(point, num_classes=len(self.dataset.class_names))
+        return sum(row.mult_adds for row in rows)
+
+    def _side(self, point: Point) -> int:
+        return round(point.rho * self.dataset.base_resolution)
+
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
         """The curve while training, then the three readings."""
         settings = self.settings
-        side = round(network.point.rho * self.dataset.base_resolution)
+        side = self._side(network.point)
         progress(0.0, f"loading {self.dataset.name} at {side} px")
         splits = self.dataset.load(
             side, train=settings.train_images, test=settings.test_images, seed=settings.seed

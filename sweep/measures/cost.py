@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -73,6 +73,10 @@ class Cost:
     def identity(self) -> dict[str, Any]:
         """The settings, and which outside counter there is: installing it fills what it lacked."""
         return self.settings.model_dump(mode="json") | {"torch": _version("torch")}
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """About a second a point for fvcore's trace, half of one for JAX's."""
+        return len(networks) * (0.5 + 1.0 * self.settings.fvcore)
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
         """All metrics of one network; a count that is off or impossible carries its reason."""

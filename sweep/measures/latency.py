@@ -27,6 +27,10 @@ COMPILE = Metric("compile_s", "Compile time", "s", Better.LOWER)
 PEAK_MEMORY = Metric("peak_memory_bytes", "Peak memory by XLA's account", "B", Better.LOWER)
 
 
+# A multiply-add of these networks, on the two cores of the reference run; for estimates alone.
+MULT_ADD_S = 2.5e-11
+
+
 class LatencyError(RuntimeError):
     """A worker process failed; the message carries the end of what it said."""
 
@@ -44,6 +48,17 @@ class Latency:
     def identity(self) -> dict[str, Any]:
         """The settings; the machine and versions come with `machine_bound`."""
         return self.settings.model_dump(mode="json")
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """A process starts in about 4 s, compiles a network in 2, then samples it every round."""
+        settings = self.settings
+        sample_s = [
+            max(settings.min_sample_s, MULT_ADD_S * batch * _mult_adds(network))
+            for network in networks
+            for batch in settings.batch_sizes
+        ]
+        per_process = 4 + 2 * len(sample_s) + settings.rounds * 1.5 * sum(sample_s)
+        return settings.processes * per_process
 
     def measure_together(
         self, networks: Sequence[Network], progress: Progress
@@ -64,6 +79,10 @@ class Latency:
         for network in networks:
             for batch in self.settings.batch_sizes:
                 yield from gathered.readings(network, batch)
+
+
+def _mult_adds(network: Network) -> int:
+    return sum(row.mult_adds for row in network.layers())
 
 
 class _Gathered:

@@ -1,0 +1,162 @@
+"""The command line: a thin skin over the library. `python -m sweep --help` teaches it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sweep.allocator import keep_freed_memory
+from sweep.config import GridSettings, SettingsError, load
+from sweep.registry import UnknownPartError, find
+from sweep.store import Results, ResultsError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="The design space of MobileNetV1: computed, measured, compared with the paper.",
+)
+out = Console()
+err = Console(stderr=True)
+
+Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="The experiment.")] = Path("sweep.toml"),
+    results: Annotated[Path, typer.Option(help="Folder that holds the results folders.")] = Path(
+        "results"
+    ),
+    name: Annotated[str | None, typer.Option(help="Results folder; default: the file's name.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Print the plan with an estimate; do nothing.")] = False,
+) -> None:
+    """Measure what is missing, then draw the report. Run it again to continue."""
+    keep_freed_memory()
+    settings = load(config, name=name)
+    from sweep.machine import this_machine
+    from sweep.progress import ProgressBar, plan_table
+    from sweep.run import execute, make_plan
+    from sweep.store import Store
+
+    folder = results / settings.name
+    store = Store(folder)
+    machine = this_machine()
+    plan = make_plan(settings, store, machine)
+    out.print(plan_table(plan))
+    if dry_run:
+        return
+    _log_to(folder)
+    with ProgressBar(plan, out) as bar:
+        outcome = execute(plan, settings, store, machine, bar)
+    for stage, seconds in outcome.stage_s.items():
+        out.print(f"{stage}: {seconds:.0f} s", highlight=False)
+    out.print(f"report: {outcome.report}", highlight=False, soft_wrap=True)
+    for failure in outcome.failures:
+        err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)
+    if outcome.interrupted:
+        err.print("Interrupted. What was finished is kept; the same command continues.")
+        raise typer.Exit(INTERRUPTED)
+    if outcome.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Draw report.html again, from what is stored alone."""
+    from sweep.report.page import write
+    from sweep.report.view import view
+
+    results = _results(folder)
+    page = folder / "report.html"
+    write(view(results), page)
+    out.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def compare(folder: Folder, as_json: AsJson = False) -> None:
+    """The paper's Tables 3 to 10 beside this run; exit status 1 where a cost is out of tolerance."""
+    from sweep.report.terminal import compare_json, compare_tables
+    from sweep.report.view import view
+
+    shown = view(_results(folder))
+    if as_json:
+        sys.stdout.write(json.dumps(compare_json(shown), indent=2) + "\n")
+    else:
+        out.print(compare_tables(shown))
+    if shown.costs_disagree:
+        raise typer.Exit(1)
+
+
+@app.command()
+def layers(
+    alpha: Annotated[float, typer.Option(help="Width multiplier, above 0.")] = 1.0,
+    resolution: Annotated[int, typer.Option(help="Side of the input in pixels.")] = 224,
+    kind: Annotated[str, typer.Option(help="separable, standard or shallow.")] = "separable",
+    classes: Annotated[int, typer.Option(help="Outputs of the classifier.")] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """The layers of one network: shapes, mult-adds, weights, and the share of each layer type."""
+    from sweep.grid import point_at
+    from sweep.report.terminal import layers_json, layers_table
+
+    family = find("family", "mobilenet_v1")()
+    if kind not in family.kinds:
+        raise SettingsError(f'--kind = "{kind}": must be one of {", ".join(family.kinds)}')
+    point = point_at(GridSettings(), family.name, kind, alpha, resolution)
+    try:
+        rows = family.layers(point, num_classes=classes)
+    except ValueError as error:
+        raise SettingsError(f"--{error}") from None
+    if as_json:
+        sys.stdout.write(json.dumps(layers_json(rows), indent=2) + "\n")
+    else:
+        out.print(layers_table(rows, title=f"MobileNetV1 {point.label}"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line. A wrong input is one message on standard error and exit status 2."""
+    try:
+        app(args=arguments, prog_name="python -m sweep")
+    except (SettingsError, ResultsError, UnknownPartError) as error:
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(USAGE_ERROR) from None
+    except KeyboardInterrupt:
+        err.print("Interrupted.")
+        raise SystemExit(INTERRUPTED) from None
+    except OSError as error:
+        err.print(f"{error}", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+
+
+def _results(folder: Path) -> Results:
+    """A results folder with its points derived anew: the readings are the truth."""
+    from sweep.points import derive
+    from sweep.store import load as load_results
+
+    results = load_results(folder)
+    return replace(results, points=derive(results.readings))
+
+
+def _log_to(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=folder / "run.log",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What a reader of a run should beware of, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from sweep.config import GridSettings
+from sweep.grid import measures_of
+from sweep.paper import Row, outside
+from sweep.paper.tables import IMAGENET
+from sweep.report.figures import label, listed, number
+from sweep.report.units import percent
+from sweep.types import Point
+
+if TYPE_CHECKING:
+    from sweep.store import Results
+
+WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
+Rows = list[dict[str, Any]]
+
+
+def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
+    """What a reader should beware of: unsure, missing, or not what it seems."""
+    rows = results.points.to_dict(orient="records")
+    return (
+        *_outside(compared),
+        *_disagreeing_counts(rows),
+        *_wide(rows),
+        *_proxy(rows),
+        *_missing(results.readings),
+        *_not_yet(results),
+        *_unprinted(rows),
+    )
+
+
+def _outside(compared: tuple[Row, ...]) -> list[str]:
+    return [
+        f"Outside the tolerance: {row.quantity} of {row.model} ({_table(row.table)}), printed as "
+        f"{row.printed}."
+        for row in outside(compared)
+    ]
+
+
+def _table(table: str) -> str:
+    return f"Table {table}" if table.isdigit() else table
+
+
+def _disagreeing_counts(rows: Rows) -> list[str]:
+    off = [
+        label(row)
+        for row in rows
+        for column in ("mult_adds_traced", "mult_adds_fvcore")
+        if number(row[column]) is not None and row[column] != row["mult_adds"]
+    ]
+    if not off:
+        return []
+    return [
+        f"The mult-adds counted in different ways disagree at {listed(list(dict.fromkeys(off)))}."
+    ]
+
+
+def _wide(rows: Rows) -> list[str]:
+    wide = []
+    for row in rows:
+        median, low, high = (
+            number(row[column]) for column in ("latency_s", "latency_low_s", "latency_high_s")
+        )
+        if median and low is not None and high is not None and (high - low) / median > WIDE:
+            wide.append(f"{label(row)} ({percent((high - low) / median)})")
+    if not wide:
+        return []
+    return [
+        f"The latency's 95 % interval is wider than {percent(WIDE)} of the median at "
+        f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
+        "machine narrow them."
+    ]
+
+
+def _proxy(rows: Rows) -> list[str]:
+    datasets = {str(row["dataset"]) for row in rows if number(row["top1"]) is not None}
+    proxies = sorted(name for name in datasets if name.lower() != IMAGENET.lower())
+    if not proxies:
+        return []
+    return [
+        f"{listed(proxies)} is a proxy for ImageNet. It can tell which networks learn more from "
+        "the same short training on the same few images, and so rank them. It can't tell their "
+        "accuracy on ImageNet, nor how far apart they would be there.",
+        "Each point was trained once, from one seed: the intervals cover the choice of test "
+        "images, not the luck of the training.",
+        "Costs and latencies are of the deployed network at its full resolution; the proxy trains "
+        "the same architecture at rho times its own image size.",
+    ]
+
+
+def _missing(readings: pd.DataFrame) -> list[str]:
+    """Readings without a value, those of one reason in one sentence."""
+    empty = readings.loc[readings["value"].isna()]
+    sentences = []
+    for (metric_title, reason), group in empty.groupby(["title", "reason"], sort=False):
+        names = list(dict.fromkeys(label(row) for row in group.to_dict(orient="records")))
+        where = f"all {len(names)} points" if len(names) > 4 else listed(names)
+        total = readings.groupby(["kind", "alpha", "resolution"]).ngroups
+        if 4 < len(names) < total:
+            where = f"{len(names)} of {total} points"
+        sentences.append(f"{metric_title} is missing for {where}: {reason}.")
+    return sentences
+
+
+def _not_yet(results: Results) -> list[str]:
+    """Readings that the settings ask for and nobody took: the run was interrupted."""
+    try:
+        grid = GridSettings.model_validate(results.settings.get("grid", {}))
+    except ValidationError:
+        return ["The stored settings are of another version: missing readings can't be told."]
+    base = grid.base_resolution
+    measures = tuple(results.run["measures"])
+    planned = [
+        Point(family, kind, alpha, resolution / base, resolution)
+        for family, kind, alpha, resolution in results.run["points"]
+    ]
+    readings = results.readings
+    done = {
+        (Point(*point).key, measure)
+        for *point, measure in readings[["family", "kind", "alpha", "rho", "resolution", "measure"]]
+        .drop_duplicates()
+        .itertuples(index=False)
+    }
+    sentences = []
+    for measure in measures:
+        lacking = [
+            point.label
+            for point in planned
+            if measure in measures_of(grid, point, measures) and (point.key, measure) not in done
+        ]
+        if lacking:
+            sentences.append(
+                f"Not measured yet: {measure} of {listed(lacking)}. The same run command continues."
+            )
+    return sentences
+
+
+def _unprinted(rows: Rows) -> list[str]:
+    borrowed = [
+        label(row)
+        for row in rows
+        if number(row["published_top1"]) is not None and number(row["paper_top1"]) is None
+    ]
+    if not borrowed:
+        return []
+    return [
+        f"The paper draws but does not print the accuracy of {listed(borrowed)}. There the "
+        "published number is TF-slim's of June 2017, within 0.3 points of the paper's wherever "
+        "both are printed."
+    ]

@@ -1,0 +1,164 @@
+"""What a run found, in sentences made from its data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from sweep.paper import Tau
+from sweep.report.figures import label, listed, number, written
+from sweep.report.shown import Estimate, Figure, Mark
+from sweep.report.units import Form, percent, shown
+
+if TYPE_CHECKING:
+    from sweep.store import Results
+
+ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for
+COSTS = {"mult_adds": "mult-adds", "params": "parameters", "latency": "latency"}
+Rows = list[dict[str, Any]]
+
+
+def title(n: int, drawn: tuple[Figure, ...]) -> str:
+    """What a reader should take home from a run of `n` points, in one sentence."""
+    figure = _main(drawn)
+    if figure is None:
+        return f"{_networks(n)}, none with a measured accuracy"
+    best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
+    if enough == best:
+        if len(figure.marks) == 1:
+            return f"{best.label} reaches {written(best.y, Form.SHARE)} top-1"
+        return f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its accuracy"
+    return (
+        f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best accuracy "
+        f"at {percent(_ratio(enough.x, best.x))} of its {_called(figure)}"
+    )
+
+
+def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str, ...]:
+    """The answer in a few sentences, each with its figures."""
+    sentences = [_swept(results)]
+    figure = _main(drawn)
+    if figure is not None:
+        sentences += [
+            *_best_and_enough(results.points.to_dict(orient="records"), figure),
+            _on_frontiers(drawn),
+            _dominated(figure),
+        ]
+    if tau.value is None:
+        sentences.append(f"Agreement with the published ranking can't be given: {tau.reason}.")
+    else:
+        sentences.append(
+            f"Ranked by accuracy, {tau.n} points agree with the ranking published for ImageNet "
+            f"with a Kendall tau of {tau.value:.2f} (1 is the same order, 0 is chance)."
+        )
+    return tuple(sentences)
+
+
+def _swept(results: Results) -> str:
+    rows = results.points.to_dict(orient="records")
+    if not rows:
+        return "The run has no points yet."
+    alphas, resolutions = ([row[name] for row in rows] for name in ("alpha", "resolution"))
+    ranges = f"alpha {_range(alphas)}, resolution {_range(resolutions)} pixels"
+    kinds = Counter(row["kind"] for row in rows)
+    of_kinds = f": {listed([f'{n} {kind}' for kind, n in kinds.items()])}" if len(kinds) > 1 else ""
+    machine = results.machine
+    where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
+    where = where or machine.get("cpu", "an unknown machine")
+    cores = f", {machine['cores']} cores" if "cores" in machine else ""
+    return f"{_networks(len(rows))}{of_kinds}; {ranges}; on {where}{cores}."
+
+
+def _range(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _networks(n: int) -> str:
+    return f"{n} network" if n == 1 else f"{n} networks"
+
+
+def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
+    by_label = {label(row): row for row in rows}
+    best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
+    dataset = by_label[best.label]["dataset"]
+    first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} top-1 on {dataset}."
+    if enough == best:
+        return [first]
+    this, that = by_label[enough.label], by_label[best.label]
+    parts = [
+        f"{shown(this[column], form)} against {shown(that[column], form)}{noun}"
+        for column, form, noun in (
+            ("top1", Form.SHARE, " top-1"),
+            ("mult_adds", Form.COUNT, " mult-adds"),
+            ("params", Form.COUNT, " parameters"),
+            ("latency_s", Form.SECONDS, ""),
+        )
+        if number(this[column]) is not None and number(that[column]) is not None
+    ]
+    return [
+        first,
+        f"{enough.label} is the cheapest with at least {percent(ENOUGH)} of that: {listed(parts)}.",
+    ]
+
+
+def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
+    figures = [figure for figure in drawn if figure.marks]
+    n = len(figures[0].marks)
+    parts = [
+        f"{sum(mark.on_front for mark in figure.marks)} "
+        + ("" if len(figure.marks) == n else f"of {len(figure.marks)} ")
+        + f"over {_called(figure)}"
+        for figure in figures
+    ]
+    points = "1 point" if n == 1 else f"{n} points"
+    return f"On the frontier, of {points} with a measured accuracy: {listed(parts)}."
+
+
+def _dominated(figure: Figure) -> str:
+    beaten = [mark for mark in figure.marks if mark.dominated_by]
+    if not beaten:
+        return f"Over {_called(figure)} no point is dominated: more cost always buys accuracy."
+    pairs = listed([f"{mark.label} by {mark.dominated_by}" for mark in beaten])
+    by_label = {mark.label: mark for mark in figure.marks}
+    ties = [mark.label for mark in beaten if _overlap(mark, by_label[mark.dominated_by])]
+    sentence = f"Dominated over {_called(figure)}: {pairs}."
+    if len(ties) == len(beaten):
+        return f"{sentence} In each pair the accuracies' 95 % intervals overlap: near a tie."
+    if ties:
+        return f"{sentence} Near a tie, their 95 % intervals overlapping: {listed(ties)}."
+    return sentence
+
+
+def _overlap(one: Mark, other: Mark) -> bool:
+    ends = (one.y.low, one.y.high, other.y.low, other.y.high)
+    if any(end is None for end in ends):
+        return False
+    low, high, other_low, other_high = (end or 0.0 for end in ends)
+    return low <= other_high and other_low <= high
+
+
+def _main(drawn: tuple[Figure, ...]) -> Figure | None:
+    """The first figure that has points: mult-adds, where they were counted."""
+    return next((figure for figure in drawn if figure.marks), None)
+
+
+def _called(figure: Figure) -> str:
+    """The cost inside a sentence."""
+    title = figure.x.title
+    return COSTS.get(figure.name) or (title if figure.x.unit not in ("1", "s") else title.lower())
+
+
+def _best(marks: tuple[Mark, ...]) -> Mark:
+    """The most accurate, of equals the cheapest."""
+    return max(marks, key=lambda mark: (mark.y.value, -mark.x.value))
+
+
+def _cheapest_enough(marks: tuple[Mark, ...]) -> Mark:
+    least = ENOUGH * _best(marks).y.value
+    enough = [mark for mark in marks if mark.y.value >= least]
+    return min(enough, key=lambda mark: (mark.x.value, -mark.y.value))
+
+
+def _ratio(one: Estimate, other: Estimate) -> float:
+    return one.value / other.value if other.value else 1.0

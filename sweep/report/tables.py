@@ -1,0 +1,174 @@
+"""The tables: one row per point, the four counts, and the paper's tables beside the run."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sweep.paper import Quantity, Row
+from sweep.report.figures import batches, label, number
+from sweep.report.shown import Column, Compared, ComparedModel, Comparison, Table, Value
+from sweep.report.units import Form
+
+if TYPE_CHECKING:
+    from sweep.store import Results
+
+NOT_READ = "no reading in this run"
+FRONTS = {"on_front_mult_adds": "M", "on_front_params": "P", "on_front_latency": "L"}
+# (title, form, column), with the interval's columns after it where there is one.
+ColumnOf = tuple[str, Form, tuple[str, ...]]
+BEFORE_LATENCY: tuple[ColumnOf, ...] = (
+    ("Top-1", Form.SHARE, ("top1", "top1_low", "top1_high")),
+    ("Top-5", Form.SHARE, ("top5",)),
+    ("Mult-adds", Form.COUNT, ("mult_adds",)),
+    ("Parameters", Form.COUNT, ("params",)),
+)
+COUNT_COLUMNS = (
+    ("Closed form", "mult_adds"),
+    ("Traced program", "mult_adds_traced"),
+    ("fvcore", "mult_adds_fvcore"),
+    ("XLA, half its flops", "mult_adds_xla"),
+    ("Weights", "weights"),
+    ("Trainable parameters", "params"),
+    ("With running statistics", "params_with_statistics"),
+)
+# The paper's own titles.
+TITLES = {
+    "3": "Table 3. Resource usage for modifications to standard convolution",
+    "4": "Table 4. Depthwise separable against full convolution MobileNet",
+    "5": "Table 5. Narrow against shallow MobileNet",
+    "6": "Table 6. MobileNet width multiplier",
+    "7": "Table 7. MobileNet resolution",
+    "8": "Table 8. MobileNet comparison to popular models",
+    "9": "Table 9. Smaller MobileNet comparison to popular models",
+    "10": "Table 10. MobileNet for Stanford Dogs",
+    "TF-slim": "TF-slim. The sixteen checkpoints published in June 2017",
+}
+
+
+def points(results: Results) -> Table:
+    """One row per point: what was measured, with intervals, and where it is on a frontier."""
+    reasons = _reasons(results.readings)
+    columns = (*BEFORE_LATENCY, *_latency_columns(results.points))
+    return Table(
+        title="Every point",
+        caption=(
+            "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
+            "bootstrap of the median for latencies. Frontier: M over mult-adds, P over parameters, "
+            "L over latency."
+        ),
+        columns=(
+            Column("Point", Form.TEXT),
+            *(Column(title, form) for title, form, _ in columns),
+            Column("Frontier", Form.TEXT),
+        ),
+        rows=tuple(
+            (
+                Value(label(row)),
+                *(_cell(row, names, reasons) for *_, names in columns),
+                _fronts(row),
+            )
+            for row in results.points.to_dict(orient="records")
+        ),
+    )
+
+
+def _latency_columns(points: pd.DataFrame) -> list[ColumnOf]:
+    columns: list[ColumnOf] = []
+    for batch, stem in batches(points).items():
+        memory = stem.replace("latency", "peak_memory") + "_bytes"
+        of = "" if stem == "latency" else f", batch {batch}"
+        columns += [
+            (f"Latency{of}", Form.SECONDS, (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")),
+            (f"5th percentile{of}", Form.SECONDS, (f"{stem}_p5_s",)),
+            (f"95th percentile{of}", Form.SECONDS, (f"{stem}_p95_s",)),
+            (f"Compile{of}", Form.SECONDS, (f"{stem.replace('latency', 'compile')}_s",)),
+            (f"Peak memory{of}", Form.BYTES, (memory,)),
+        ]
+    return columns
+
+
+def _fronts(row: dict[str, Any]) -> Value:
+    if number(row["top1"]) is None:
+        return Value(None, reason="no accuracy")
+    return Value(" ".join(name for column, name in FRONTS.items() if row[column]) or "none")
+
+
+def counts(results: Results) -> Table:
+    """The counts side by side: the first three must be the same to the last digit."""
+    reasons = _reasons(results.readings)
+    xla = results.readings.loc[results.readings["metric"] == "mult_adds_xla", "note"]
+    note = next((text for text in xla if text), "")
+    return Table(
+        title="Mult-adds counted four ways, and parameters three",
+        caption=" ".join(
+            each
+            for each in (
+                "One multiply with its add counts once; bias, batch norm, ReLU and pooling are "
+                "left out. The closed form, the walk over the traced program and fvcore are "
+                "independent and must agree.",
+                note,
+            )
+            if each
+        ),
+        columns=(
+            Column("Point", Form.TEXT),
+            *(Column(title, Form.EXACT) for title, _ in COUNT_COLUMNS),
+        ),
+        rows=tuple(
+            (
+                Value(label(row)),
+                *(_cell(row, (column,), reasons) for _, column in COUNT_COLUMNS),
+            )
+            for row in results.points.to_dict(orient="records")
+        ),
+    )
+
+
+def comparisons(rows: tuple[Row, ...]) -> tuple[Comparison, ...]:
+    """The paper's tables, one line per model, with numbered notes below."""
+    return tuple(
+        _comparison(table, tuple(group)) for table, group in groupby(rows, lambda row: row.table)
+    )
+
+
+def _comparison(table: str, rows: tuple[Row, ...]) -> Comparison:
+    quantities = tuple(each for each in Quantity if any(row.quantity is each for row in rows))
+    notes = list(dict.fromkeys(note for row in rows for note in _notes(row)))
+    models = []
+    for model, group in groupby(rows, lambda row: row.model):
+        cells = {
+            row.quantity: Compared(row, tuple(notes.index(note) + 1 for note in _notes(row)))
+            for row in group
+        }
+        models.append(ComparedModel(model, tuple(cells.get(each) for each in quantities)))
+    return Comparison(table, TITLES[table], quantities, tuple(models), tuple(notes))
+
+
+def _notes(row: Row) -> tuple[str, ...]:
+    return tuple(note for note in (row.note, row.reason) if note)
+
+
+Reasons = dict[tuple[Any, ...], str]
+
+
+def _reasons(readings: pd.DataFrame) -> Reasons:
+    """(kind, alpha, resolution, metric) -> why there is no value."""
+    missing = readings.loc[readings["value"].isna()]
+    return {
+        (row["kind"], row["alpha"], row["resolution"], row["metric"]): row["reason"]
+        for row in missing.to_dict(orient="records")
+    }
+
+
+def _cell(row: dict[str, Any], columns: tuple[str, ...], reasons: Reasons) -> Value:
+    """The value in the first column, with the ends of its interval where two more are named."""
+    value, *interval = (number(row.get(column)) for column in columns)
+    if value is None:
+        metric = "latency_s" if columns[0].startswith("latency") else columns[0]
+        place = (row["kind"], row["alpha"], row["resolution"], metric)
+        return Value(None, reason=reasons.get(place, NOT_READ))
+    low, high = interval or (None, None)
+    return Value(value, low, high)

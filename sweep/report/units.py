@@ -1,0 +1,156 @@
+"""Numbers as a person reads them: only the page and the terminal use this, all else is SI.
+
+Between number and unit stands a no-break space; minus is the real sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from sweep.paper import Quantity, Row
+
+SPACE = "\u00a0"
+MINUS = "\u2212"
+DASH = "\u2013"
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+
+
+class Form(StrEnum):
+    """How a column's values are written."""
+
+    TEXT = "text"
+    EXACT = "exact"  # 568,740,352
+    COUNT = "count"  # 568.7 M
+    SECONDS = "seconds"  # 3.10 ms
+    BYTES = "bytes"  # 16.8 MB
+    SHARE = "share"  # 61.4 %
+    NUMBER = "number"  # anything else: 3 digits and the unit
+
+
+def shown(value: float | str, form: Form) -> str:
+    """The value in its form, with the unit."""
+    if isinstance(value, str):
+        return value
+    return _WRITERS[form](value)
+
+
+def span(low: float, high: float, form: Form) -> str:
+    """An interval with a dash between; the unit is written once where both ends have the same."""
+    first, last = shown(low, form), shown(high, form)
+    number, _, unit = first.rpartition(SPACE)
+    same = number and last.endswith(SPACE + unit)
+    return f"{number if same else first}{DASH}{last}"
+
+
+def bracket(value: float | str, low: float, high: float, form: Form) -> str:
+    """The interval to stand in brackets after its value, whose unit it leaves out."""
+    unit = shown(value, form).rpartition(SPACE)[2]
+    text = span(low, high, form)
+    return text.removesuffix(SPACE + unit) if text.count(SPACE) == 1 else text
+
+
+def form_of(unit: str) -> Form:
+    """The form of a metric's SI unit."""
+    return {"1": Form.COUNT, "s": Form.SECONDS, "B": Form.BYTES}.get(unit, Form.NUMBER)
+
+
+def exact(value: float) -> str:
+    """568740352 -> "568,740,352"."""
+    return _signed(f"{round(value):,}")
+
+
+def count(value: float) -> str:
+    """568740352 -> "568.7 M": four digits."""
+    return _prefixed(value, "", digits=4, smallest=1.0)
+
+
+def seconds(value: float) -> str:
+    """0.0031 -> "3.10 ms": three digits."""
+    return _prefixed(value, "s", digits=3, smallest=1e-6, largest=1.0)
+
+
+def size(value: float) -> str:
+    """16836352 bytes -> "16.8 MB", decimal."""
+    return _prefixed(value, "B", digits=3, smallest=1.0)
+
+
+def share(value: float) -> str:
+    """0.614 -> "61.4 %"."""
+    return _signed(f"{100 * value:.1f}{SPACE}%")
+
+
+def percent(value: float) -> str:
+    """0.614 -> "61 %", as sentences want it; one digit more below 10 % where it says something."""
+    digits = 1 if abs(value) < 0.0995 else 0
+    return _signed(f"{100 * value:.{digits}f}".removesuffix(".0") + f"{SPACE}%")
+
+
+def printed(row: Row) -> str:
+    """The paper's number as the paper prints it: "569 M", "70.6 %"."""
+    return f"{row.printed}{SPACE}{_unit(row)}"
+
+
+def computed(row: Row) -> str:
+    """The run's number in the paper's unit, counts with two digits more: "568.74 M"."""
+    if row.computed is None:
+        return DASH
+    return _signed(f"{row.computed * _per_unit(row):.{_digits(row)}f}{SPACE}{_unit(row)}")
+
+
+def difference(row: Row) -> str:
+    """Computed less printed, signed; of shares in points."""
+    if row.difference is None:
+        return DASH
+    text = f"{row.difference * _per_unit(row):+.{_digits(row)}f}"
+    if float(text) == 0:
+        text = text[1:]
+    return _signed(f"{text}{SPACE}{'pt' if row.quantity is Quantity.TOP1 else _unit(row)}")
+
+
+def plain(value: float) -> str:
+    """Three digits, the unit standing elsewhere."""
+    return _signed(f"{value:.3g}")
+
+
+def _prefixed(
+    value: float, unit: str, *, digits: int, smallest: float, largest: float = 1e12
+) -> str:
+    # Rounding comes first: 999,960 with four digits is 1.000 M, not 1000 k.
+    rounded = float(f"{value:.{digits}g}")
+    fitting = [each for each in _PREFIXES if smallest <= each[0] <= largest]
+    factor, prefix = next((each for each in fitting if abs(rounded) >= each[0]), fitting[-1])
+    scaled = rounded / factor
+    whole = len(f"{abs(scaled):.0f}")
+    decimals = max(digits - whole, 0)
+    if factor == 1.0 and not unit and scaled == round(scaled):
+        decimals = 0  # a count of single things
+    return _signed(f"{scaled:.{decimals}f}{SPACE}{prefix}{unit}".rstrip(SPACE))
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _digits(row: Row) -> int:
+    decimals = len(row.printed.partition(".")[2])
+    return max(decimals, 1) if row.quantity is Quantity.TOP1 else decimals + 2
+
+
+def _unit(row: Row) -> str:
+    return "%" if row.quantity is Quantity.TOP1 else "M"
+
+
+def _per_unit(row: Row) -> float:
+    return 100.0 if row.quantity is Quantity.TOP1 else 1e-6
+
+
+_WRITERS: dict[Form, Callable[[float], str]] = {
+    Form.TEXT: plain,
+    Form.EXACT: exact,
+    Form.COUNT: count,
+    Form.SECONDS: seconds,
+    Form.BYTES: size,
+    Form.SHARE: share,
+    Form.NUMBER: plain,
+}

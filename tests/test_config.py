@@ -1,0 +1,88 @@
+"""Settings: what is accepted, and the words with which the rest is refused."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.config import Settings, SettingsError, digest_of, load, parse
+
+
+def test_an_empty_file_is_the_papers_grid():
+    settings = parse("", source="sweep.toml")
+    assert settings.grid.alpha == (1.0, 0.75, 0.5, 0.25)
+    assert settings.grid.resolutions() == (224, 192, 160, 128)
+
+
+def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
+    settings = load(Path(__file__).parents[1] / "sweep.toml")
+    assert settings.latency == Settings().latency
+    assert settings.accuracy == Settings().accuracy
+    assert [extra.kind for extra in settings.grid.extra] == ["standard", "shallow"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[grid]\nalpha = [1.0, 9.0]", "grid.alpha[1] = 9.0: must be at most 4  (x.toml)"),
+        ("[grid]\nalpha = [0]", "grid.alpha[0] = 0: must be above 0  (x.toml)"),
+        ("[grid]\nalpha = []", "grid.alpha = []: must not be empty  (x.toml)"),
+        ("[grid]\nresolution = [16]", "grid.resolution[0] = 16: must be at least 32  (x.toml)"),
+        ("[latency]\nround = 3", "latency.round: unknown setting  (x.toml)"),
+        (
+            "[accuracy]\noptimizer = 'lion'",
+            "accuracy.optimizer = \"lion\": must be 'sgd', 'adamw' or 'rmsprop'  (x.toml)",
+        ),
+        ("name = '../up'", 'name = "../up": must be a plain folder name  (x.toml)'),
+        (
+            "[grid]\nresolution = [224]\nrho = [1.0]",
+            "grid: give either resolution (pixels) or rho (shares), not both  (x.toml)",
+        ),
+        (
+            "[accuracy]\nbatch_size = 64\ntrain_images = 10",
+            "accuracy: batch_size = 64: must be at most train_images = 10  (x.toml)",
+        ),
+        (
+            "measures = ['cost']\n[[grid.extra]]\nmeasures = ['latency']",
+            "grid.extra[0].measures: 'latency' must be one of measures = ['cost']  (x.toml)",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(text, message):
+    with pytest.raises(SettingsError) as refused:
+        parse(text, source="x.toml")
+    assert str(refused.value) == message
+
+
+def test_every_wrong_setting_is_told_at_once():
+    with pytest.raises(SettingsError) as refused:
+        parse("num_classes = 0\n[latency]\nrounds = 1", source="x.toml")
+    assert str(refused.value).splitlines() == [
+        "num_classes = 0: must be at least 1  (x.toml)",
+        "latency.rounds = 1: must be at least 3  (x.toml)",
+    ]
+
+
+def test_files_that_are_no_settings_are_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.toml: there is no such file"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("alpha = = 1")
+    with pytest.raises(SettingsError, match=r"broken\.toml: not valid TOML: .*line 1"):
+        load(tmp_path / "broken.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=r"binary\.toml: can't be read"):
+        load(tmp_path / "binary.toml")
+
+
+def test_rho_is_a_share_of_the_base_resolution():
+    # 0.714 * 224 = 159.9, the paper's rho for 160.
+    settings = parse("[grid]\nrho = [1, 0.857, 0.714, 0.571]", source="x.toml")
+    assert settings.grid.resolutions() == (224, 192, 160, 128)
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.floats(allow_nan=False, allow_infinity=False)))
+def test_a_digest_depends_on_the_values_and_not_on_their_order(values):
+    backwards = dict(reversed(values.items()))
+    assert digest_of(values) == digest_of(backwards)
+    assert digest_of(values) != digest_of({**values, "one more": 1})

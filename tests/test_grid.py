@@ -1,0 +1,35 @@
+"""Knob values -> points."""
+
+from sweep.config import ExtraPoint, GridSettings
+from sweep.grid import measures_of, points
+
+EVERY = ("cost", "latency", "accuracy")
+
+
+def test_the_default_grid_is_the_papers_sixteen_points():
+    made = points(GridSettings(), family="mobilenet_v1")
+    assert len(made) == 16
+    assert [point.label for point in made[:5]] == ["1-224", "1-192", "1-160", "1-128", "0.75-224"]
+    # The paper gives rho = 1, 6/7, 5/7, 4/7 for 224, 192, 160, 128.
+    assert [round(7 * point.rho, 9) for point in made[:4]] == [7, 6, 5, 4]
+
+
+def test_extra_points_come_last_and_repeat_nothing():
+    extra = (
+        ExtraPoint(kind="standard", measures=("cost",)),
+        ExtraPoint(kind="separable", alpha=1.0, resolution=224, measures=("cost",)),
+        ExtraPoint(kind="shallow"),
+    )
+    settings = GridSettings(extra=extra)
+    made = points(settings, family="mobilenet_v1")
+    assert [point.label for point in made[16:]] == ["standard 1-224", "shallow 1-224"]
+    # A point of the product has every measure, though an extra point asks for less.
+    assert measures_of(settings, made[0], EVERY) == EVERY
+    assert measures_of(settings, made[16], EVERY) == ("cost",)
+    assert measures_of(settings, made[17], EVERY) == EVERY
+
+
+def test_keys_are_unique():
+    settings = GridSettings(kind=("separable", "shallow"))
+    made = points(settings, family="mobilenet_v1")
+    assert len({point.key for point in made}) == len(made) == 32

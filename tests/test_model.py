@@ -1,0 +1,250 @@
+"""The Flax network against Keras's with the same weights, and against its own other forms."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+
+from mnv1_flax import Kind, MobileNetV1
+from mnv1_flax.normalisation import BatchNormReLU6
+
+CLASSES = 10
+
+
+def random_images(resolution: int, count: int = 2) -> npt.NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    return rng.uniform(-1, 1, (count, resolution, resolution, 3)).astype(np.float32)
+
+
+def compiled_logits(model: MobileNetV1, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    graph, state = nnx.split(model)
+    return np.asarray(jax.jit(lambda s, x: nnx.merge(graph, s)(x))(state, images))
+
+
+def assert_same_logits(
+    found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float
+) -> None:
+    """Within `tolerance` of the largest logit, and no idle comparison: the images matter."""
+    largest = np.abs(expected).max()
+    assert np.ptp(expected, axis=0).max() > 0.01 * largest
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
+
+
+# Keras
+
+
+def randomise_keras(network: keras.Model) -> None:
+    """Random kernels that keep the size of the maps, and statistics far from 0 and 1."""
+    rng = np.random.default_rng(1)
+    for layer in network.layers:
+        shapes = [variable.shape for variable in layer.weights]
+        values = []
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert layer.epsilon == 1e-3
+            [channels] = shapes[0]
+            gamma, variance = rng.uniform(0.5, 1.5, channels), rng.uniform(0.5, 2.0, channels)
+            beta, mean = rng.normal(0.3, 0.3, channels), rng.normal(0.0, 0.3, channels)
+            values = [gamma, beta, mean, variance]
+        elif shapes:
+            height, width, channels_in, _ = shapes[0]
+            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            fan_in = height * width * (1 if depthwise else channels_in)
+            kernel = rng.normal(0.0, np.sqrt(2 / fan_in), shapes[0])
+            values = [kernel, *(rng.normal(size=shape) for shape in shapes[1:])]
+        # Not set_weights: it and get_weights warn under NumPy 2 (__array__ without `copy`).
+        for variable, value in zip(layer.weights, values, strict=True):
+            variable.assign(jnp.asarray(value, jnp.float32))
+
+
+def keras_names(ours: str) -> tuple[str, str]:
+    """(convolution, batch norm) in Keras for the name of one of our layers."""
+    kind, number = ours.split("_")
+    if kind == "conv":
+        return "conv1", "conv1_bn"
+    name = {"depthwise": "conv_dw", "pointwise": "conv_pw"}[kind] + f"_{number}"
+    return name, f"{name}_bn"
+
+
+def copy_from_keras(network: keras.Model, model: MobileNetV1) -> None:
+    """Every weight of Keras's network into ours. Depthwise [3,3,C,1] -> [3,3,C]; pointwise and
+    classifier [1,1,M,N] -> [M,N].
+    """
+    left = {layer.name for layer in network.layers if layer.weights}
+
+    def weights(name: str) -> list[jax.Array]:
+        left.remove(name)
+        return [variable.value for variable in network.get_layer(name).weights]
+
+    for ours, unit in model.units.items():
+        convolution, norm = keras_names(ours)
+        [kernel] = weights(convolution)
+        if ours.startswith("depthwise"):
+            kernel = kernel[..., 0]
+        elif ours.startswith("pointwise"):
+            kernel = kernel[0, 0]
+        assert unit.kernel.shape == kernel.shape
+        unit.kernel[...] = kernel
+        gamma, beta, mean, variance = weights(norm)
+        assert isinstance(unit.norm, BatchNormReLU6)
+        unit.norm.scale[...], unit.norm.bias[...] = gamma, beta
+        unit.norm.mean[...], unit.norm.var[...] = mean, variance
+    kernel, bias = weights("conv_preds")
+    assert model.classifier.bias is not None
+    model.classifier.kernel[...], model.classifier.bias[...] = kernel[0, 0], bias
+    assert not left
+
+
+@pytest.mark.parametrize(("alpha", "resolution"), [(1.0, 224), (0.25, 128), (0.75, 160), (0.5, 96)])
+def test_same_weights_give_the_logits_of_keras(alpha, resolution):
+    mobilenet: Any = keras.applications.MobileNet
+    network = mobilenet(
+        input_shape=(resolution, resolution, 3),
+        alpha=alpha,
+        weights=None,
+        classifier_activation=None,
+    )
+    randomise_keras(network)
+    model = MobileNetV1(alpha, resolution, 1000, rngs=nnx.Rngs(0))
+    copy_from_keras(network, model)
+    model.eval()
+
+    images = random_images(resolution)
+    of_keras = jax.jit(network.stateless_call, static_argnames="training")
+    values = [[each.value for each in network.trainable_variables]]
+    values += [[each.value for each in network.non_trainable_variables]]
+    expected, _ = of_keras(*values, images, training=False)
+
+    assert_same_logits(compiled_logits(model, images), expected, 1e-4)
+    assert_same_logits(compiled_logits(model.folded(), images), expected, 1e-4)
+
+
+# Counts and shapes of the module itself
+
+
+def size(state: Any) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(state))
+
+
+def test_the_module_holds_the_parameters_of_hand_arithmetic(exact):
+    abstract = nnx.eval_shape(
+        lambda: MobileNetV1(
+            exact.alpha, exact.resolution, exact.classes, exact.kind, rngs=nnx.Rngs(0)
+        )
+    )
+    units = abstract.units.values()
+    kernels = [unit.kernel for unit in units] + [abstract.classifier.kernel]
+    assert size(nnx.state(abstract, nnx.Param)) == exact.trainable_params
+    assert sum(kernel.size for kernel in kernels) == exact.weights
+    both = nnx.state(abstract, (nnx.Param, nnx.BatchStat))
+    assert size(both) == exact.params_with_bn_statistics
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize(("resolution", "last_map"), [(33, 2), (97, 4), (225, 8), (1, 1)])
+def test_odd_resolutions(kind, resolution, last_map):
+    # 33, 17, 9, 5, 3, 2; 97, 49, 25, 13, 7, 4; 225, 113, 57, 29, 15, 8: halved, rounding up.
+    def run() -> tuple[jax.Array, jax.Array]:
+        model = MobileNetV1(0.25, resolution, CLASSES, kind, rngs=nnx.Rngs(0))
+        x = images = jnp.zeros((2, resolution, resolution, 3))
+        for unit in model.units.values():
+            x = unit(x)
+        return x, model(images)
+
+    maps, logits = jax.eval_shape(run)
+    assert maps.shape == (2, last_map, last_map, 256)
+    assert logits.shape == (2, CLASSES)
+
+
+def test_tiny_alpha_leaves_one_channel_and_still_runs():
+    model = MobileNetV1(0.01, 33, CLASSES, rngs=nnx.Rngs(0))
+    # int(0.01 * c): 0 up to 64 channels, so 1; then 1, 2, 5, 10.
+    widths = [model.units[f"pointwise_{i}"].kernel.shape[1] for i in (1, 2, 4, 6, 13)]
+    assert widths == [1, 1, 2, 5, 10]
+    model.eval()
+    logits = compiled_logits(model, random_images(33))
+    assert logits.shape == (2, CLASSES)
+    assert np.isfinite(logits).all()
+
+
+# Forms and modes
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_folded_gives_the_same_logits(kind, randomise):
+    model = MobileNetV1(0.25, 65, CLASSES, kind, rngs=nnx.Rngs(0))
+    randomise(model)
+    model.eval()
+    folded = model.folded()
+    images = random_images(65)
+    assert_same_logits(compiled_logits(folded, images), compiled_logits(model, images), 1e-5)
+    assert not jax.tree.leaves(nnx.state(folded, nnx.BatchStat))
+    with pytest.raises(ValueError, match="no batch norm to fold"):
+        folded.folded()
+
+
+def test_lowerings_give_the_same_logits(randomise):
+    def logits(lowering: str) -> npt.NDArray[np.float32]:
+        model = MobileNetV1(0.25, 65, CLASSES, lowering=lowering, rngs=nnx.Rngs(0))
+        randomise(model)
+        model.eval()
+        return compiled_logits(model, random_images(65))
+
+    assert_same_logits(logits("shifted"), logits("grouped"), 1e-5)
+
+
+def test_training_moves_the_statistics_and_evaluation_does_not():
+    model = MobileNetV1(0.25, 33, CLASSES, rngs=nnx.Rngs(0))
+
+    def statistics() -> list[npt.NDArray[np.float32]]:
+        return [np.asarray(leaf) for leaf in jax.tree.leaves(nnx.state(model, nnx.BatchStat))]
+
+    run = nnx.jit(lambda model, images: model(images))
+    images = jnp.asarray(random_images(33))
+    at_first = statistics()
+    model.eval()
+    run(model, images)
+    after_evaluation = statistics()
+    model.train()
+    run(model, images)
+    after_training = statistics()
+    assert len(at_first) == 2 * 27  # a mean and a variance behind each of 27 convolutions
+    for first, evaluated, trained in zip(at_first, after_evaluation, after_training, strict=True):
+        np.testing.assert_array_equal(first, evaluated)
+        assert not np.array_equal(first, trained)
+
+
+def test_settings_reach_the_layers():
+    model = MobileNetV1(
+        0.25, 32, CLASSES, dropout_rate=0.3, bn_momentum=0.8, bn_epsilon=1e-5, rngs=nnx.Rngs(0)
+    )
+    assert model.dropout.rate == 0.3
+    for unit in model.units.values():
+        assert isinstance(unit.norm, BatchNormReLU6)
+        assert (unit.norm.momentum, unit.norm.epsilon) == (0.8, 1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 32, 33, 3), (2, 64, 64, 3), (2, 32, 32, 1), (32, 32, 3)])
+def test_images_of_the_wrong_shape_are_an_error(shape):
+    model = MobileNetV1(0.25, 32, CLASSES, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"images \(.*\): must be \(N, 32, 32, 3\)"):
+        model(jnp.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 0.0}, "alpha = 0.0: must be a finite number above 0"),
+        ({"resolution": 0}, "resolution = 0: must be at least 1"),
+        ({"num_classes": 0}, "num_classes = 0: must be at least 1"),
+        ({"kind": "deep"}, "kind = 'deep': must be one of separable, standard, shallow"),
+        ({"lowering": "fft"}, "lowering = 'fft': must be one of shifted, grouped"),
+    ],
+)
+def test_errors_name_the_value_and_what_is_allowed(settings, message):
+    with pytest.raises(ValueError, match=message):
+        MobileNetV1(**{"alpha": 0.25, "resolution": 32, **settings}, rngs=nnx.Rngs(0))

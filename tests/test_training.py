@@ -1,0 +1,127 @@
+"""The training loop: it learns, repeats itself bit by bit, and counts every test image once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from toys import Brightness, point, quiet
+
+from sweep.config import AccuracySettings
+from sweep.families.mobilenet_v1 import MobileNetV1Family
+from sweep.measures.accuracy import Accuracy
+from sweep.training.augment import turned_and_mirrored
+from sweep.training.loop import TrainingError, evaluate, train
+from sweep.training.recipe import optimizer, schedule
+from sweep.types import CurvePoint, Images, Network
+
+NETWORK = Network(point(0.25), MobileNetV1Family())
+RECIPE = AccuracySettings(
+    dataset="toys:Brightness",
+    train_images=256,
+    test_images=72,
+    epochs=4,
+    batch_size=32,
+    learning_rate=0.1,
+)
+
+
+def outcome(settings: AccuracySettings) -> list:
+    return list(Accuracy(settings)(NETWORK, quiet))
+
+
+def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise():
+    first, second = outcome(RECIPE), outcome(RECIPE)
+    top1, top5, images = (reading.value for reading in first[-3:])
+    # Chance is 1 in 8; the bars differ so much that a few steps suffice.
+    assert top1 > 0.5
+    assert top5 >= top1
+    assert images == 72
+    assert [item.value for item in first[-3:]] == [item.value for item in second[-3:]]
+    losses = [item.loss for item in first if isinstance(item, CurvePoint)]
+    assert losses == [item.loss for item in second if isinstance(item, CurvePoint)]
+    assert losses[-1] < losses[0]
+
+
+def test_the_network_trains_at_rho_times_the_data_sets_own_size():
+    # rho = 128 / 224, the data set's base is 24: 13.7, so 14.
+    assert outcome(RECIPE.model_copy(update={"epochs": 1}))[-1].note == "trained at 14 px"
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_words():
+    broken = Brightness().load(14, train=64, test=8, seed=0)
+    broken.train.images[:] = np.nan
+    with pytest.raises(TrainingError, match="the loss is nan after 2 of 2 steps"):
+        list(train(NETWORK, broken, 8, RECIPE.model_copy(update={"epochs": 1}), quiet))
+
+
+@pytest.mark.parametrize("count", [1, 499, 500, 501, 1203])
+def test_every_test_image_is_scored_exactly_once(count):
+    class Sums(nnx.Module):
+        """The class is written in the image's first pixel."""
+
+        def __call__(self, images: jax.Array) -> jax.Array:
+            return jax.nn.one_hot(images[:, 0, 0, 0].astype(jnp.int32), 10)
+
+    labels = np.arange(count, dtype=np.int32) % 10
+    images = np.zeros((count, 2, 2, 1), np.float32)
+    images[:, 0, 0, 0] = np.where(np.arange(count) % 3 == 0, labels, (labels + 1) % 10)
+    score = evaluate(Sums(), Images(images, labels))
+    assert score.images == count
+    assert score.top1 == len(range(0, count, 3))
+    # Of the ties at 0 none scores higher than the true class, only the wrong one does.
+    assert score.top5 == count
+
+
+def test_the_schedule_warms_up_and_comes_down_to_zero():
+    settings = AccuracySettings(learning_rate=0.4, warmup_share=0.1)
+    rate = schedule(settings, 100)
+    assert [float(rate(step)) for step in (0, 5, 10)] == pytest.approx([0.0, 0.2, 0.4])
+    # Half-way down the cosine.
+    assert float(rate(55)) == pytest.approx(0.2)
+    assert float(rate(100)) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw", "rmsprop"])
+def test_weight_decay_reaches_kernels_but_no_depthwise_filter_bias_or_batch_norm(name):
+    module = NETWORK.family.build(
+        NETWORK.point,
+        num_classes=8,
+        resolution=32,
+        seed=0,
+        lowering=None,
+        bn_momentum=0.9,
+        dropout_rate=0.0,
+    )
+    params = nnx.state(module, nnx.Param)
+    settings = AccuracySettings(optimizer=name, weight_decay=0.5)
+    transformation = optimizer(
+        settings, optax.constant_schedule(0.1), NETWORK.family.decays, params
+    )
+    # With no gradient, only what decays moves.
+    nothing = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = transformation.update(nothing, transformation.init(params), params)
+    moved = {
+        "/".join(map(str, path)): bool(jnp.any(leaf[...] != 0))
+        for path, leaf in nnx.to_flat_state(updates)
+    }
+    assert {name for name, moves in moved.items() if moves} == {"classifier/kernel"} | {
+        f"units/{unit}/kernel"
+        for unit in ("conv_0", *(f"pointwise_{number}" for number in range(1, 14)))
+    }
+
+
+def test_augmentation_draws_all_eight_symmetries_evenly():
+    image = np.arange(9, dtype=np.float32).reshape(3, 3)
+    symmetries = {
+        np.rot90(side, turns).tobytes() for side in (image, image.T) for turns in range(4)
+    }
+    batch = jnp.tile(jnp.asarray(image)[None, :, :, None], (4000, 1, 1, 1))
+    drawn = np.asarray(turned_and_mirrored(batch, jax.random.key(0)))[..., 0]
+    counts = {symmetry: 0 for symmetry in symmetries}
+    for each in drawn:
+        counts[each.tobytes()] += 1
+    assert len(counts) == 8
+    # 500 each, standard deviation 21.
+    assert all(400 < count < 600 for count in counts.values())

@@ -1,0 +1,85 @@
+"""Small parts for tests of the rooms that join others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sweep.types import Better, Images, Metric, Network, Point, Progress, Reading, Splits
+
+CALLS: list[str] = []
+
+
+def quiet(share: float, text: str) -> None:
+    """A progress that nobody watches."""
+
+
+def point(alpha: float = 0.25, resolution: int = 128, kind: str = "separable") -> Point:
+    return Point("mobilenet_v1", kind, alpha, resolution / 224, resolution)
+
+
+class Brightness:
+    """Eight classes of 24-pixel images told apart by where they are bright: learnt in seconds."""
+
+    name = "brightness"
+    class_names = tuple("abcdefgh")
+    base_resolution = 24
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def load(self, resolution: int, *, train: int, test: int, seed: int) -> Splits:
+        rng = np.random.default_rng(seed)
+        return Splits(self._draw(rng, train, resolution), self._draw(rng, test, resolution))
+
+    def _draw(self, rng: np.random.Generator, count: int, side: int) -> Images:
+        labels = np.arange(count, dtype=np.int32) % 8
+        # A bar whose frequency is the class: turning and mirroring leave it as it is.
+        waves = np.sin(np.arange(side)[None] * (labels[:, None] + 1) * np.pi / 9)
+        images = waves[:, None, :, None] + 0.1 * rng.normal(size=(count, side, side, 1))
+        return Images(images.astype(np.float32), labels)
+
+
+class Perimeter:
+    """A measure from outside: four times the resolution."""
+
+    name = "perimeter"
+    machine_bound = False
+    metrics = (Metric("perimeter", "Perimeter", "1", Better.LOWER),)
+
+    def __init__(self, factor: int = 4) -> None:
+        self.factor = factor
+
+    def identity(self) -> dict[str, Any]:
+        return {"factor": self.factor}
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+        CALLS.append(network.point.label)
+        yield Reading(
+            self.metrics[0], network.point, float(self.factor * network.point.resolution)
+        )
+
+
+class Stumbling(Perimeter):
+    """Fails at 0.5, whatever the resolution, until it is mended."""
+
+    name = "stumbling"
+    mended = False
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+        if network.point.alpha == 0.5 and not Stumbling.mended:
+            raise RuntimeError("a stone in the way")
+        yield from super().__call__(network, progress)
+
+
+class Interrupted(Perimeter):
+    """Somebody presses Ctrl-C at the third point."""
+
+    name = "interrupted"
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+        if len(CALLS) == 2:
+            raise KeyboardInterrupt
+        yield from super().__call__(network, progress)
