@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
 )
-out = Console()
+out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
@@ -87,15 +88,16 @@ def report(folder: Folder) -> None:
 @app.command()
 def compare(folder: Folder, as_json: AsJson = False) -> None:
     """The paper's Tables 3 to 10 beside this run; exit status 1 where a cost is out of tolerance."""
-    from sweep.report.terminal import compare_json, compare_tables
+    from sweep.report import plain
+    from sweep.report.terminal import compare_tables
     from sweep.report.view import view
 
     shown = view(_results(folder))
     if as_json:
-        sys.stdout.write(json.dumps(compare_json(shown), indent=2) + "\n")
+        sys.stdout.write(json.dumps(plain.comparison(shown), indent=2) + "\n")
     else:
         out.print(compare_tables(shown))
-    if shown.costs_disagree:
+    if shown.outside:
         raise typer.Exit(1)
 
 
@@ -109,7 +111,8 @@ def layers(
 ) -> None:
     """The layers of one network: shapes, mult-adds, weights, and the share of each layer type."""
     from sweep.grid import point_at
-    from sweep.report.terminal import layers_json, layers_table
+    from sweep.report import plain
+    from sweep.report.terminal import layers_table
 
     family = find("family", "mobilenet_v1")()
     if kind not in family.kinds:
@@ -120,9 +123,10 @@ def layers(
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
     if as_json:
-        sys.stdout.write(json.dumps(layers_json(rows), indent=2) + "\n")
+        sys.stdout.write(json.dumps(plain.layers(rows), indent=2) + "\n")
     else:
-        out.print(layers_table(rows, title=f"MobileNetV1 {point.label}"))
+        printed = (kind, alpha, resolution, classes) == ("separable", 1.0, 224, 1000)
+        out.print(layers_table(rows, title=f"MobileNetV1 {point.label}", paper_shares=printed))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -150,6 +150,6 @@ def _front(frame: pd.DataFrame, cost: str) -> list[bool]:
     flags = pareto.front(
         frame.loc[both, cost].astype(float).tolist(), frame.loc[both, "top1"].tolist()
     )
-    on_front = pd.Series(False, index=frame.index)
-    on_front[both] = flags
+    on_front = np.zeros(len(frame), bool)
+    on_front[both.to_numpy()] = flags
     return on_front.tolist()

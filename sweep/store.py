@@ -243,18 +243,14 @@ def _current(table: pa.Table, run: dict[str, Any]) -> pd.DataFrame:
         rows &= frame["machine_id"].isin(("", run["machine_id"]))
         keep |= rows
     wanted = {tuple(point) for point in run["points"]}
-    in_grid = [
-        key in wanted
-        for key in zip(
-            frame["family"], frame["kind"], frame["alpha"], frame["resolution"], strict=True
-        )
-    ]
-    return frame[keep & in_grid].reset_index(drop=True)
+    keys = zip(frame["family"], frame["kind"], frame["alpha"], frame["resolution"], strict=True)
+    keep &= pd.Series([key in wanted for key in keys], index=frame.index, dtype=bool)
+    return frame[keep].reset_index(drop=True)
 
 
 def _without(table: pa.Table, points: Iterable[Point], measure: str, stamp: Stamp) -> pa.Table:
     """The table less the rows that a new batch replaces."""
-    replaced = pa.array([False] * table.num_rows)
+    replaced = pa.array([False] * table.num_rows, pa.bool_())
     for point in points:
         same = pc.equal(table["measure"], measure)
         for name, value in (

@@ -32,8 +32,9 @@ class Point:
 
     @property
     def label(self) -> str:
-        """Short name: "0.75-192" as in the paper, the kind in front where it is not the default."""
-        size = f"{self.alpha:g}-{self.resolution}"
+        """Short name as in the paper: "1.0-224"; the kind in front where it is not the default."""
+        alpha = f"{self.alpha:g}"
+        size = f"{alpha if '.' in alpha else alpha + '.0'}-{self.resolution}"
         return size if self.kind == "separable" else f"{self.kind} {size}"
 
     @property

@@ -61,6 +61,7 @@ def results(
     without: Sequence[str] = (),
     torch: bool = True,
     dataset: str = "photo-patches",
+    num_classes: int = 1000,
     more: Sequence[dict[str, Any]] = (),
 ) -> Results:
     """A finished run of the 18 points, or of `points` alone.
@@ -69,7 +70,7 @@ def results(
     more: further readings, as `reading` makes them.
     """
     keys = all_points() if points is None else list(points)
-    rows = [row for key in keys for row in _readings(key, torch=torch, dataset=dataset)]
+    rows = [row for key in keys for row in _readings(key, torch, dataset, num_classes)]
     rows = [row for row in rows if row["metric"] not in without] + list(more)
     readings = pd.DataFrame(rows, columns=READINGS.names)
     curves = [row for key in keys for row in _curve(key)]
@@ -122,8 +123,8 @@ def reading(
     }
 
 
-def _readings(key: Key, *, torch: bool, dataset: str) -> Iterator[dict[str, Any]]:
-    yield from _costs(key, torch=torch)
+def _readings(key: Key, torch: bool, dataset: str, classes: int) -> Iterator[dict[str, Any]]:
+    yield from _costs(key, torch, classes)
     yield from _latencies(key)
     if key[0] != "separable":
         return
@@ -133,10 +134,11 @@ def _readings(key: Key, *, torch: bool, dataset: str) -> Iterator[dict[str, Any]
         yield reading(key, metric, value, measure="accuracy", variant=variant)
 
 
-def _costs(key: Key, *, torch: bool) -> Iterator[dict[str, Any]]:
+def _costs(key: Key, torch: bool, classes: int) -> Iterator[dict[str, Any]]:
     exact = next(row for row in _exact() if _key(row) == key)
-    mult_adds, weights = int(exact["mult_adds"]), int(exact["weights"])
-    layers = layer_rows(*key)
+    more = int(1024 * key[1]) * (classes - 1000)
+    mult_adds, weights = int(exact["mult_adds"]) + more, int(exact["weights"]) + more
+    layers = layer_rows(*key, classes)
     for metric, value in (
         ("mult_adds", mult_adds),
         ("weights", weights),
@@ -163,7 +165,7 @@ def _latencies(key: Key) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng([int(100 * key[1]), key[2], len(key[0])])
     middle = 0.0009 + int(exact["mult_adds"]) / 52e9
     spread = 0.25 if key == LAST else 0.02
-    samples = middle * (1 + spread * rng.standard_exponential(60))
+    samples = middle * (1 + spread * rng.standard_exponential(30))
     values = {
         "latency_s": (float(np.median(samples)), samples),
         "reference_s": (0.0101, ()),
@@ -174,7 +176,9 @@ def _latencies(key: Key) -> Iterator[dict[str, Any]]:
         yield reading(key, metric, value, measure="latency", variant="batch=1", samples=raw)
 
 
-def layer_rows(kind: str, alpha: float, resolution: int) -> dict[str, dict[str, Any]]:
+def layer_rows(
+    kind: str, alpha: float, resolution: int, classes: int = 1000
+) -> dict[str, dict[str, Any]]:
     """name -> one row of the paper's Table 1, with its mult-adds "ma" and weights "w"."""
     layers: dict[str, dict[str, Any]] = {}
 
@@ -206,7 +210,7 @@ def layer_rows(kind: str, alpha: float, resolution: int) -> dict[str, dict[str, 
             add(f"pointwise_{number}", "Conv 1x1", 1, 1, channels, width, size)
         channels = width
     add("pool", "Avg Pool", 1, size, channels, channels, size)
-    add("classifier", "Fully Connected", 1, 1, channels, 1000, 1)
+    add("classifier", "Fully Connected", 1, 1, channels, classes, 1)
     return layers
 
 

@@ -261,7 +261,7 @@ SHAPES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(SHAPES, st.sampled_from(STRIDES))
 @example({"height": 1, "width": 2, "channels": 1, "batch": 1, "seed": 0}, 2)
 @example({"height": 6, "width": 5, "channels": 2, "batch": 2, "seed": 0}, 2)
@@ -271,7 +271,7 @@ def test_gradients_agree_in_float64(shape, stride):
         assert_gradients_agree(*random_images_and_kernel(**shape), stride, np.float64, 1e-9)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(SHAPES, st.sampled_from(STRIDES))
 @example({"height": 6, "width": 7, "channels": 2, "batch": 2, "seed": 0}, 2)
 def test_gradients_agree_in_float32(shape, stride):

@@ -9,7 +9,7 @@ EVERY = ("cost", "latency", "accuracy")
 def test_the_default_grid_is_the_papers_sixteen_points():
     made = points(GridSettings(), family="mobilenet_v1")
     assert len(made) == 16
-    assert [point.label for point in made[:5]] == ["1-224", "1-192", "1-160", "1-128", "0.75-224"]
+    assert [point.label for point in made[:5]] == ["1.0-224", "1.0-192", "1.0-160", "1.0-128", "0.75-224"]
     # The paper gives rho = 1, 6/7, 5/7, 4/7 for 224, 192, 160, 128.
     assert [round(7 * point.rho, 9) for point in made[:4]] == [7, 6, 5, 4]
 
@@ -22,7 +22,7 @@ def test_extra_points_come_last_and_repeat_nothing():
     )
     settings = GridSettings(extra=extra)
     made = points(settings, family="mobilenet_v1")
-    assert [point.label for point in made[16:]] == ["standard 1-224", "shallow 1-224"]
+    assert [point.label for point in made[16:]] == ["standard 1.0-224", "shallow 1.0-224"]
     # A point of the product has every measure, though an extra point asks for less.
     assert measures_of(settings, made[0], EVERY) == EVERY
     assert measures_of(settings, made[16], EVERY) == ("cost",)

@@ -16,15 +16,23 @@ from sweep.training.loop import TrainingError, evaluate, train
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Images, Network
 
-NETWORK = Network(point(0.25), MobileNetV1Family())
+# The shallow network compiles in two thirds of the time.
+NETWORK = Network(point(0.25, kind="shallow"), MobileNetV1Family())
 RECIPE = AccuracySettings(
     dataset="toys:Brightness",
     train_images=256,
     test_images=72,
-    epochs=4,
+    epochs=12,
     batch_size=32,
     learning_rate=0.1,
 )
+
+
+@pytest.fixture(autouse=True)
+def _as_users_run_it():
+    """Optax raises a float to an integer step: it can't be run under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
 
 
 def outcome(settings: AccuracySettings) -> list:
@@ -108,7 +116,7 @@ def test_weight_decay_reaches_kernels_but_no_depthwise_filter_bias_or_batch_norm
     }
     assert {name for name, moves in moved.items() if moves} == {"classifier/kernel"} | {
         f"units/{unit}/kernel"
-        for unit in ("conv_0", *(f"pointwise_{number}" for number in range(1, 14)))
+        for unit in ("conv_0", *(f"pointwise_{number}" for number in range(1, 9)))
     }
 
 

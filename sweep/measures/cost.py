@@ -140,20 +140,20 @@ def fvcore_mult_adds(module: Any, resolution: int) -> int:
 
     fvcore also counts pooling and batch norm, which are no mult-adds of the paper's.
     """
-    import torch
-    from fvcore.nn import FlopCountAnalysis
-
-    module.eval()
-    analysis = FlopCountAnalysis(module, torch.zeros(1, 3, resolution, resolution))
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with _quiet_torch():
+        import torch
+        from fvcore.nn import FlopCountAnalysis
+
+        module.eval()
+        analysis = FlopCountAnalysis(module, torch.zeros(1, 3, resolution, resolution))
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         by_operator = analysis.by_operator()
     return int(by_operator.get("conv", 0)) + int(by_operator.get("linear", 0))
 
 
 @contextlib.contextmanager
 def _quiet_torch() -> Iterator[None]:
-    """fvcore traces with torch.jit.trace, which is deprecated; it warns at every call."""
+    """fvcore is built on torch.jit, which is deprecated: it warns when imported and at each call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logger = logging.getLogger("fvcore")

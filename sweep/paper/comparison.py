@@ -150,9 +150,9 @@ def _rows_of_tfslim(row: TfSlimRow, networks: Networks) -> list[Row]:
     network = networks.get(("separable", row.alpha, row.resolution), _not_run())
     found = _with_classes(network, CLASSES, "mult_adds")
     if row.alpha == 0.75 and isinstance(network, Network) and found.value is not None:
-        found = _Found(
-            found.value - network.layers["conv_0"].mult_adds,
-            note="TF-slim leaves the stem out of its 0.75 rows; left out here too",
+        without_stem = _Found(found.value - network.layers["conv_0"].mult_adds, note=found.note)
+        found = _told(
+            without_stem, "TF-slim leaves the stem out of its 0.75 rows; left out here too"
         )
     if (row.alpha, row.resolution) == (0.25, 192):
         note = "34 is wrong: the network has 30.2 M, so no tolerance is applied"
@@ -210,7 +210,11 @@ def _with_classes(network: Network | _Found, classes: int, count: str) -> _Found
     if head is None or "conv_0" not in network.layers:
         return _NO_LAYERS
     # One mult-add and one weight per input channel and class: the pooled map is 1 x 1.
-    return _Found(total + head.channels_in * (classes - head.channels_out))
+    value = total + head.channels_in * (classes - head.channels_out)
+    note = ""
+    if head.channels_out != CLASSES:
+        note = f"with the paper's classes in place of this run's {head.channels_out}"
+    return _Found(value, note=note)
 
 
 def _top1(network: Network | _Found) -> _Found:
@@ -241,7 +245,7 @@ def _noted(found: _Found, note: str) -> _Found:
 
 def _told(found: _Found, note: str) -> _Found:
     """`found` with a note of how it was computed, where it was."""
-    return found if found.value is None else _Found(found.value, note=note)
+    return found if found.value is None else _noted(found, note)
 
 
 def _cost(table: str, model: str, quantity: Quantity, printed: Printed, found: _Found) -> Row:

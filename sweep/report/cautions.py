@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sweep.store import Results
 
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
+FEW = 4  # points, at most, that a sentence about missing readings names
 Rows = list[dict[str, Any]]
 
 
@@ -98,14 +99,17 @@ def _proxy(rows: Rows) -> list[str]:
 def _missing(readings: pd.DataFrame) -> list[str]:
     """Readings without a value, those of one reason in one sentence."""
     empty = readings.loc[readings["value"].isna()]
+    total = len({label(row) for row in readings.to_dict(orient="records")})
     sentences = []
-    for (metric_title, reason), group in empty.groupby(["title", "reason"], sort=False):
+    for (metric, variant, reason), group in empty.groupby(
+        ["title", "variant", "reason"], sort=False
+    ):
         names = list(dict.fromkeys(label(row) for row in group.to_dict(orient="records")))
-        where = f"all {len(names)} points" if len(names) > 4 else listed(names)
-        total = readings.groupby(["kind", "alpha", "resolution"]).ngroups
-        if 4 < len(names) < total:
-            where = f"{len(names)} of {total} points"
-        sentences.append(f"{metric_title} is missing for {where}: {reason}.")
+        where = listed(names)
+        if len(names) > FEW:
+            where = f"all {total} points" if len(names) == total else f"{len(names)} points"
+        what = f"{metric} ({variant})" if variant else str(metric)
+        sentences.append(f"{what} is missing for {where}: {reason}.")
     return sentences
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -26,7 +27,7 @@ SYMBOLS = {
     "bowtie": "M-6.5-5.5L6.5 5.5V-5.5L-6.5 5.5Z",
 }
 GREY = "#8A8F98"  # readable on white and on black
-DIMMED = 0.38
+DIMMED = 0.42
 MOST_LABELS = 14
 
 
@@ -195,6 +196,7 @@ def _layout(figure: Figure) -> dict[str, Any]:
             "tickformat": "~s",
             "ticksuffix": suffix,
             "zeroline": False,
+            "range": _log_range(figure) if figure.x.log else None,
             "rangemode": "normal" if figure.x.log else "tozero",
             "fixedrange": True,
         },
@@ -205,6 +207,12 @@ def _layout(figure: Figure) -> dict[str, Any]:
             "fixedrange": True,
         },
     }
+
+
+def _log_range(figure: Figure) -> list[float]:
+    """Powers of ten at both ends, with room on the left for the first point's name."""
+    xs = [each.x.value for each in figure.marks] + [each.x for each in figure.paper]
+    return [math.log10(min(xs)) - 0.14, math.log10(max(xs)) + 0.06]
 
 
 def _lines(lines: Sequence[str]) -> str:

@@ -25,7 +25,7 @@
       font: { family: style.fontFamily, color: colour("--text"), size: 13 },
       xaxis: axis(layout.xaxis),
       yaxis: axis(layout.yaxis),
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--line"), activecolor: colour("--muted") },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--text") },
       hoverlabel: {
         bgcolor: colour("--raised"),
         bordercolor: colour("--muted"),

@@ -102,7 +102,7 @@ def counts(results: Results) -> Table:
     xla = results.readings.loc[results.readings["metric"] == "mult_adds_xla", "note"]
     note = next((text for text in xla if text), "")
     return Table(
-        title="Mult-adds counted four ways, and parameters three",
+        title="Counts side by side",
         caption=" ".join(
             each
             for each in (

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def view(results: Results) -> View:
-    """Everything a report shows. Reads the results alone: no clock, no device, no file."""
+    """Everything a report shows. Reads the results alone: no clock, no device, no file.
+
+    Raises ValueError where latencies of several machines would share a frontier.
+    """
+    _check_one_machine(results)
     compared = paper.compare(results.points, results.readings)
     tau = paper.tau(results.points)
     drawn = figures.figures(results.points, results.readings)
@@ -37,6 +41,16 @@ def view(results: Results) -> View:
         run=_run(results),
         command=f"python -m sweep report {shlex.quote(str(results.path))}",
     )
+
+
+def _check_one_machine(results: Results) -> None:
+    timed = results.readings.loc[results.readings["metric"] == "latency_s", "machine_id"]
+    machines = sorted(set(timed))
+    if len(machines) > 1:
+        raise ValueError(
+            f"{results.path}: latencies of several machines or versions ({', '.join(machines)}) "
+            "can't share a frontier"
+        )
 
 
 def _machine(machine: dict[str, Any]) -> tuple[Fact, ...]:
