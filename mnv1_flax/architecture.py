@@ -148,9 +148,7 @@ def layers(
     )
 
 
-def costs(
-    kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000
-) -> Costs[int]:
+def costs(kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000) -> Costs[int]:
     """Totals of one network. Raises ValueError as `layers` does."""
     rows = layers(kind, alpha, resolution, num_classes)
     return Costs(
@@ -230,9 +228,7 @@ def _rows(
             f"pointwise_{number}", LayerType.POINTWISE, 1, one, before, channels, size, size
         )
     yield Layer("pool", LayerType.POOL, 1, size, channels, channels, size, one)
-    yield Layer(
-        "classifier", LayerType.CLASSIFIER, 1, one, channels, num_classes * one, one, one
-    )
+    yield Layer("classifier", LayerType.CLASSIFIER, 1, one, channels, num_classes * one, one, one)
 
 
 def _halved(size: Number, stride: int) -> Number:

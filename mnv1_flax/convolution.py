@@ -54,7 +54,8 @@ def full_conv(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """
     _, _, channels_in, channels_out = kernel.shape
     if channels_in <= PATCH_CHANNELS:
-        patches = jnp.concatenate([view for _, _, view in taps(pad_same(images, stride), stride)], -1)
+        views = [view for _, _, view in taps(pad_same(images, stride), stride)]
+        patches = jnp.concatenate(views, axis=-1)
         return pointwise_conv(patches, kernel.reshape(KERNEL**2 * channels_in, channels_out))
     return lax.conv_general_dilated(
         images,

@@ -14,7 +14,6 @@ accumulated in maps as large as one image and reduced once at the end.
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -76,15 +75,13 @@ def _grouped(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     )
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _shifted(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def _sum_over_taps(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """The sum over nine taps of (the image as the tap sees it) * (the tap's filter row [C])."""
-    total: jax.Array | None = None
-    for dy, dx, view in taps(pad_same(images, stride), stride):
-        product = view * kernel[dy, dx]
-        total = product if total is None else total + product
-    assert total is not None
-    return total
+    products = [view * kernel[dy, dx] for dy, dx, view in taps(pad_same(images, stride), stride)]
+    return sum(products[1:], start=products[0])
+
+
+_shifted = jax.custom_vjp(_sum_over_taps, nondiff_argnums=(2,))
 
 
 def _shifted_forward(
@@ -144,7 +141,7 @@ def _images_gradient_stride2(
 
 
 def _kernel_gradient(padded: jax.Array, gradient: jax.Array, stride: int) -> jax.Array:
-    """f[3,3,C]: for each tap, the sum over images and positions of (the image as it sees it) * gradient."""
+    """f[3,3,C]: per tap, the sum over images and positions of (image as it sees it) * gradient."""
     _, rows, columns, channels = gradient.shape
 
     def add_image(

@@ -24,7 +24,7 @@ _TRUNCATED_STD = 0.87962566103423978
 
 
 class DepthwiseKernel(nnx.Param):
-    """Filters f[3,3,C]. A type of its own because weight decay leaves it out (paper, section 3.2)."""
+    """Filters f[3,3,C]; a type of its own, since weight decay leaves it out (paper, 3.2)."""
 
 
 class MobileNetV1(nnx.Module):

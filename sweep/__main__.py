@@ -40,8 +40,12 @@ def run(
     results: Annotated[Path, typer.Option(help="Folder that holds the results folders.")] = Path(
         "results"
     ),
-    name: Annotated[str | None, typer.Option(help="Results folder; default: the file's name.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="Print the plan with an estimate; do nothing.")] = False,
+    name: Annotated[
+        str | None, typer.Option(help="Results folder; default: the file's name.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the plan with an estimate; do nothing.")
+    ] = False,
 ) -> None:
     """Measure what is missing, then draw the report. Run it again to continue."""
     keep_freed_memory()
@@ -87,7 +91,7 @@ def report(folder: Folder) -> None:
 
 @app.command()
 def compare(folder: Folder, as_json: AsJson = False) -> None:
-    """The paper's Tables 3 to 10 beside this run; exit status 1 where a cost is out of tolerance."""
+    """The paper's Tables 3 to 10 beside this run; exits 1 where a cost is out of tolerance."""
     from sweep.report import plain
     from sweep.report.terminal import compare_tables
     from sweep.report.view import view

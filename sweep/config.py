@@ -124,7 +124,8 @@ class AccuracySettings(Section):
     def _a_batch_fits(self) -> AccuracySettings:
         if self.batch_size > self.train_images:
             raise ValueError(
-                f"batch_size = {self.batch_size}: must be at most train_images = {self.train_images}"
+                f"batch_size = {self.batch_size}: must be at most train_images = "
+                f"{self.train_images}"
             )
         return self
 

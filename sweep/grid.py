@@ -21,9 +21,7 @@ def points(grid: GridSettings, *, family: str) -> tuple[Point, ...]:
     )
 
 
-def point_at(
-    grid: GridSettings, family: str, kind: str, alpha: float, resolution: int
-) -> Point:
+def point_at(grid: GridSettings, family: str, kind: str, alpha: float, resolution: int) -> Point:
     """One point; rho is the resolution's share of the grid's base resolution."""
     return Point(family, kind, alpha, resolution / grid.base_resolution, resolution)
 

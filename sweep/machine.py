@@ -51,7 +51,9 @@ def this_machine() -> Machine:
     device = jax.devices()[0]
     return Machine(
         cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or 1,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),

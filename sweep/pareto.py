@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 
 def front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
@@ -20,7 +21,7 @@ def dominators(costs: Sequence[float], values: Sequence[float]) -> list[int | No
     """
     if len(costs) != len(values):
         raise ValueError(f"{len(costs)} costs but {len(values)} values")
-    if any(number != number for number in (*costs, *values)):
+    if any(isnan(number) for number in (*costs, *values)):
         raise ValueError("a point without a number can't be compared: leave it out")
     # Cheapest first, of equal cost the best first: a point is beaten exactly by the best value
     # among those before it, or by an equal value at a lower cost.

@@ -1,4 +1,4 @@
-"""Readings, long -> points, wide: one tidy row per design point, for pandas users and the report."""
+"""Readings, long -> points, wide: one tidy row per design point."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
     SI units; shares 0..1; null where a reading is missing (its reason is in the readings). All
     readings must be of one machine, as `store.load` hands them out.
     """
-    rows = [
-        dict(zip(POINT, key, strict=True)) | _row(group)
-        for key, group in readings.groupby(POINT, sort=False, dropna=False)
-    ]
+    by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for reading in readings.to_dict("records"):
+        by_point.setdefault(tuple(reading[name] for name in POINT), []).append(reading)
+    rows = [dict(zip(POINT, key, strict=True)) | _row(group) for key, group in by_point.items()]
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
     for name in (*COUNTS, "test_images", "peak_memory_bytes"):
@@ -79,14 +79,10 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _row(group: pd.DataFrame) -> dict[str, Any]:
-    first = group.iloc[0]
-    values = {
-        (metric, variant): value
-        for metric, variant, value in zip(
-            group["metric"], group["variant"], group["value"], strict=True
-        )
-    }
+def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
+    """Columns of one point from all of its readings."""
+    first = group[0]
+    values = {(each["metric"], each["variant"]): each["value"] for each in group}
     row: dict[str, Any] = {name: values.get((name, "")) for name in COUNTS}
     row |= {
         metric: value
@@ -104,21 +100,19 @@ def _row(group: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _latency_columns(group: pd.DataFrame) -> dict[str, Any]:
+def _latency_columns(group: list[dict[str, Any]]) -> dict[str, Any]:
     """Columns of batch 1 under plain names, of other batches as latency_batch8_s and so on."""
     columns: dict[str, Any] = {}
-    timed = group[group["metric"].isin(("latency_s", "compile_s", "peak_memory_bytes"))]
-    for reading in timed.itertuples():
-        batch = str(reading.variant).removeprefix("batch=")
-        infix = "" if batch == "1" else f"_batch{batch}"
-        if reading.metric != "latency_s":
-            stem, unit = ("compile", "s") if reading.metric == "compile_s" else ("peak_memory", "bytes")
-            columns[f"{stem}{infix}_{unit}"] = reading.value
+    for reading in group:
+        if reading["metric"] not in ("latency_s", "compile_s", "peak_memory_bytes"):
             continue
-        columns[f"latency{infix}_s"] = reading.value
-        samples = np.asarray(reading.samples, np.float64)
-        if samples.size:
-            interval = median_interval(samples)
+        batch = reading["variant"].removeprefix("batch=")
+        infix = "" if batch == "1" else f"_batch{batch}"
+        stem, _, unit = reading["metric"].rpartition("_")
+        columns[f"{stem}{infix}_{unit}"] = reading["value"]
+        samples = np.asarray(reading["samples"], np.float64)
+        if stem == "latency" and samples.size:
+            interval = median_interval(samples.tolist())
             columns[f"latency{infix}_low_s"] = interval.low
             columns[f"latency{infix}_high_s"] = interval.high
             columns[f"latency{infix}_p5_s"] = float(np.percentile(samples, 5))
@@ -129,7 +123,7 @@ def _latency_columns(group: pd.DataFrame) -> dict[str, Any]:
 def _accuracy_columns(values: dict[tuple[str, str], float]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for (metric, variant), value in values.items():
-        if metric in ("top1", "top5", "test_images") and value == value and value is not None:
+        if metric in ("top1", "top5", "test_images") and not pd.isna(value):
             columns[metric] = value
             columns["dataset"] = variant.removeprefix("dataset=")
     images = columns.get("test_images")

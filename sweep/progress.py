@@ -6,7 +6,6 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from rich.table import Table
 
 from sweep.run import Plan, Task
@@ -67,9 +66,11 @@ class ProgressBar:
         self._bar.stop()
 
     def started(self, task: Task) -> None:
+        """Names the task."""
         self._bar.update(self._task, description=task.label, left=self._left)
 
     def progressed(self, task: Task, share: float, text: str) -> None:
+        """Moves the bar by the task's share of the whole estimate."""
         self._bar.update(
             self._task,
             description=f"{task.label}: {text}",
@@ -77,10 +78,13 @@ class ProgressBar:
         )
 
     def finished(self, task: Task, seconds: float, failure: str) -> None:
+        """Prints a line that stays."""
         self._left -= 1
         self._done_s += task.estimate_s
         self._bar.update(self._task, completed=self._done_s, left=self._left)
         mark = "failed" if failure else "stored"
         self._console.print(
-            f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip(), markup=False, soft_wrap=True
+            f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip(),
+            markup=False,
+            soft_wrap=True,
         )

@@ -37,9 +37,7 @@ def find(part: str, name: str) -> Any:
     if name in installed:
         return installed[name].load()
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
-    raise UnknownPartError(
-        f'{part} = "{name}": must be one of {known}, or "package.module:Class"'
-    )
+    raise UnknownPartError(f'{part} = "{name}": must be one of {known}, or "package.module:Class"')
 
 
 def _import(part: str, target: str) -> Any:
@@ -52,6 +50,4 @@ def _import(part: str, target: str) -> Any:
             raise UnknownPartError(f'{part} = "{target}": no module named {error.name}') from None
         raise
     except AttributeError:
-        raise UnknownPartError(
-            f'{part} = "{target}": {module_name} has no {attribute}'
-        ) from None
+        raise UnknownPartError(f'{part} = "{target}": {module_name} has no {attribute}') from None

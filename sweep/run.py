@@ -73,9 +73,17 @@ class Plan:
 class Observer(Protocol):
     """Who watches a run: a progress bar, a test."""
 
-    def started(self, task: Task) -> None: ...
-    def progressed(self, task: Task, share: float, text: str) -> None: ...
-    def finished(self, task: Task, seconds: float, failure: str) -> None: ...
+    def started(self, task: Task) -> None:
+        """Before a task's first step."""
+        ...
+
+    def progressed(self, task: Task, share: float, text: str) -> None:
+        """Now and then within a task: the share done, 0..1, and what is going on."""
+        ...
+
+    def finished(self, task: Task, seconds: float, failure: str) -> None:
+        """Once the task's readings are on disk; `failure` is empty where it went well."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,9 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
         identity = (digest_of(measure.identity()), _machine_id(measure, machine))
-        missing = [point for point in wanted if (point.key, measure.name, *identity) not in finished]
+        missing = [
+            point for point in wanted if (point.key, measure.name, *identity) not in finished
+        ]
         done += len(wanted) - len(missing)
         networks = [Network(point, family, settings.num_classes) for point in missing]
         tasks += _tasks(measure, networks)
@@ -222,7 +232,7 @@ def _do(
     log.info("%s: started", task.label)
     try:
         items = list(_call(task, lambda share, text: observer.progressed(task, share, text)))
-    except Exception as error:  # noqa: BLE001 - somebody's measure may raise anything; it is logged
+    except Exception as error:
         log.exception("%s failed", task.label)
         failure = f"{type(error).__name__}: {error}"
         items = [

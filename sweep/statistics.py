@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isnan, sqrt
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau, norm
@@ -60,7 +61,8 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     """
     if len(first) != len(second) or len(first) < 2:
         raise ValueError(f"needs two or more pairs, got {len(first)} and {len(second)}")
-    tau = float(kendalltau(first, second).statistic)
-    if tau != tau:
+    result: Any = kendalltau(first, second)
+    tau = float(result.statistic)
+    if isnan(tau):
         raise ValueError("one of the rankings is all ties")
     return tau

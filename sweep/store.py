@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -27,7 +28,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
-import tomllib
 
 from sweep.types import CurvePoint, Point, Reading
 
@@ -122,8 +122,16 @@ class Store:
 
     def finished(self) -> set[tuple[str, str, str, str]]:
         """(point key, measure, settings hash, machine id) of every batch that did not fail."""
-        table = self._readings.filter(pc.invert(self._readings["failed"]))
-        columns = ["family", "kind", "alpha", "resolution", "measure", "settings_hash", "machine_id"]
+        table = self._readings.filter(~pc.field("failed"))
+        columns = [
+            "family",
+            "kind",
+            "alpha",
+            "resolution",
+            "measure",
+            "settings_hash",
+            "machine_id",
+        ]
         rows = table.select(columns).group_by(columns).aggregate([]).to_pylist()
         return {
             (
@@ -165,7 +173,9 @@ class Store:
         self, settings: dict[str, Any], machine: dict[str, Any], run: dict[str, Any]
     ) -> None:
         """Settings as run, the machine, and run.json; an earlier, different machine is kept."""
-        known = _read_json(self.path / "machine.json") if (self.path / "machine.json").exists() else {}
+        known = (
+            _read_json(self.path / "machine.json") if (self.path / "machine.json").exists() else {}
+        )
         earlier = [each for each in known.pop("earlier", []) if each["id"] != machine["id"]]
         if known and known["id"] != machine["id"]:
             earlier.append(known)
@@ -250,20 +260,20 @@ def _current(table: pa.Table, run: dict[str, Any]) -> pd.DataFrame:
 
 def _without(table: pa.Table, points: Iterable[Point], measure: str, stamp: Stamp) -> pa.Table:
     """The table less the rows that a new batch replaces."""
-    replaced = pa.array([False] * table.num_rows, pa.bool_())
+    batch = (
+        (pc.field("measure") == measure)
+        & (pc.field("settings_hash") == stamp.settings_hash)
+        & (pc.field("machine_id") == stamp.machine_id)
+    )
     for point in points:
-        same = pc.equal(table["measure"], measure)
-        for name, value in (
-            ("family", point.family),
-            ("kind", point.kind),
-            ("alpha", point.alpha),
-            ("resolution", point.resolution),
-            ("settings_hash", stamp.settings_hash),
-            ("machine_id", stamp.machine_id),
-        ):
-            same = pc.and_(same, pc.equal(table[name], value))
-        replaced = pc.or_(replaced, same)
-    return table.filter(pc.invert(replaced))
+        same = (
+            (pc.field("family") == point.family)
+            & (pc.field("kind") == point.kind)
+            & (pc.field("alpha") == point.alpha)
+            & (pc.field("resolution") == point.resolution)
+        )
+        table = table.filter(~(batch & same))
+    return table
 
 
 def _reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict[str, Any]:

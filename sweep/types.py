@@ -1,4 +1,4 @@
-"""The words that all rooms share: points, metrics, readings, and the contracts of what can be added.
+"""The words that all rooms share: points, metrics, readings, and the contracts for new parts.
 
 Importing this costs nothing: no JAX, no pandas.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isnan
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -33,14 +34,19 @@ class Point:
     @property
     def label(self) -> str:
         """Short name as in the paper: "1.0-224"; the kind in front where it is not the default."""
-        alpha = f"{self.alpha:g}"
-        size = f"{alpha if '.' in alpha else alpha + '.0'}-{self.resolution}"
+        size = f"{alpha_text(self.alpha)}-{self.resolution}"
         return size if self.kind == "separable" else f"{self.kind} {size}"
 
     @property
     def key(self) -> str:
         """Unique text, stable over time: what a stored reading belongs to."""
         return f"{self.family}/{self.kind}/{self.alpha!r}/{self.resolution}"
+
+
+def alpha_text(alpha: float) -> str:
+    """A width multiplier as the paper writes it: "1.0", "0.75"."""
+    text = f"{alpha:g}"
+    return text if set(text) & set(".e") else f"{text}.0"
 
 
 class Better(StrEnum):
@@ -85,8 +91,10 @@ class Reading:
             raise ValueError(
                 f"{self.metric.name} of {self.point.label}: needs a value or a reason, not both"
             )
-        if self.value is not None and self.value != self.value:
-            raise ValueError(f"{self.metric.name} of {self.point.label}: NaN; give a reason instead")
+        if self.value is not None and isnan(self.value):
+            raise ValueError(
+                f"{self.metric.name} of {self.point.label}: NaN; give a reason instead"
+            )
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def layer_rows(
     """name -> one row of the paper's Table 1, with its mult-adds "ma" and weights "w"."""
     layers: dict[str, dict[str, Any]] = {}
 
-    def add(name, type_, stride, kernel, m, n, size):  # noqa: PLR0917
+    def add(name, type_, stride, kernel, m, n, size):
         out = 1 if type_ == "Avg Pool" else -(-size // stride)
         weights = kernel**2 * (1 if type_ == "Conv DW 3x3" else m) * n
         layers[name] = {

@@ -1,5 +1,4 @@
-"""Counts: the walk over a traced program against hand arithmetic, and three counts at every point."""
-
+"""Counts: the walk over a traced program, and three counts at every point, by hand arithmetic."""
 
 import jax
 import jax.numpy as jnp
@@ -67,8 +66,7 @@ def test_the_three_counts_agree_exactly(exact):
         )
     }
     assert [
-        readings[name].value
-        for name in ("mult_adds", "mult_adds_traced", "mult_adds_fvcore")
+        readings[name].value for name in ("mult_adds", "mult_adds_traced", "mult_adds_fvcore")
     ] == [exact.mult_adds] * 3
     assert readings["weights"].value == exact.weights
     assert readings["params"].value == exact.trainable_params

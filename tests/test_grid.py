@@ -9,7 +9,13 @@ EVERY = ("cost", "latency", "accuracy")
 def test_the_default_grid_is_the_papers_sixteen_points():
     made = points(GridSettings(), family="mobilenet_v1")
     assert len(made) == 16
-    assert [point.label for point in made[:5]] == ["1.0-224", "1.0-192", "1.0-160", "1.0-128", "0.75-224"]
+    assert [point.label for point in made[:5]] == [
+        "1.0-224",
+        "1.0-192",
+        "1.0-160",
+        "1.0-128",
+        "0.75-224",
+    ]
     # The paper gives rho = 1, 6/7, 5/7, 4/7 for 224, 192, 160, 128.
     assert [round(7 * point.rho, 9) for point in made[:4]] == [7, 6, 5, 4]
 

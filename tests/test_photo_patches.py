@@ -37,7 +37,7 @@ def test_patches_have_zero_mean_and_unit_variance(side):
         np.testing.assert_allclose(images.mean(axis=(1, 2)), 0, atol=1e-4)
         spread = images.std(axis=(1, 2))
         # A flat patch stays flat rather than being blown up to noise.
-        assert np.all((spread < 1 + 1e-3))
+        assert np.all(spread < 1 + 1e-3)
         assert np.mean(np.abs(spread - 1) < 1e-3) > 0.9
 
 
@@ -55,7 +55,9 @@ def test_smaller_sizes_are_the_same_patches_shrunk_as_pillow_shrinks_them(side):
     small = PhotoPatches().load(side, train=40, test=1, seed=1).train.images[..., 0]
     for patch, shrunk in zip(full, small, strict=True):
         # Pillow's bilinear filter widens with the scale: an antialiasing triangle.
-        by_pillow = np.asarray(Image.fromarray(patch).resize((side, side), Image.Resampling.BILINEAR))
+        by_pillow = np.asarray(
+            Image.fromarray(patch).resize((side, side), Image.Resampling.BILINEAR)
+        )
         by_pillow = (by_pillow - by_pillow.mean()) / by_pillow.std()
         np.testing.assert_allclose(shrunk, by_pillow, atol=2e-3)
 

@@ -1,5 +1,7 @@
 """The training loop: it learns, repeats itself bit by bit, and counts every test image once."""
 
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -112,7 +114,7 @@ def test_weight_decay_reaches_kernels_but_no_depthwise_filter_bias_or_batch_norm
     updates, _ = transformation.update(nothing, transformation.init(params), params)
     moved = {
         "/".join(map(str, path)): bool(jnp.any(leaf[...] != 0))
-        for path, leaf in nnx.to_flat_state(updates)
+        for path, leaf in nnx.to_flat_state(cast("nnx.State", updates))
     }
     assert {name for name, moves in moved.items() if moves} == {"classifier/kernel"} | {
         f"units/{unit}/kernel"
@@ -127,7 +129,7 @@ def test_augmentation_draws_all_eight_symmetries_evenly():
     }
     batch = jnp.tile(jnp.asarray(image)[None, :, :, None], (4000, 1, 1, 1))
     drawn = np.asarray(turned_and_mirrored(batch, jax.random.key(0)))[..., 0]
-    counts = {symmetry: 0 for symmetry in symmetries}
+    counts = dict.fromkeys(symmetries, 0)
     for each in drawn:
         counts[each.tobytes()] += 1
     assert len(counts) == 8

@@ -57,9 +57,7 @@ class Perimeter:
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
         CALLS.append(network.point.label)
-        yield Reading(
-            self.metrics[0], network.point, float(self.factor * network.point.resolution)
-        )
+        yield Reading(self.metrics[0], network.point, float(self.factor * network.point.resolution))
 
 
 class Stumbling(Perimeter):

@@ -61,13 +61,8 @@ class Accuracy:
         splits = self.dataset.load(
             side, train=settings.train_images, test=settings.test_images, seed=settings.seed
         )
-        module = None
-        for item in train(network, splits, len(self.dataset.class_names), settings, progress):
-            if isinstance(item, CurvePoint):
-                yield item
-            else:
-                module = item
-        assert module is not None
+        classes = len(self.dataset.class_names)
+        module = yield from train(network, splits, classes, settings, progress)
         progress(1.0, "evaluating")
         score = evaluate(module, splits.test)
         variant = f"dataset={self.dataset.name}"

@@ -132,7 +132,9 @@ class Cost:
             twin = network.family.torch_twin(network.point, num_classes=network.num_classes)
         except ImportError as error:
             return Reading(FVCORE, network.point, None, reason=str(error))
-        return Reading(FVCORE, network.point, float(fvcore_mult_adds(twin, network.point.resolution)))
+        return Reading(
+            FVCORE, network.point, float(fvcore_mult_adds(twin, network.point.resolution))
+        )
 
 
 def fvcore_mult_adds(module: Any, resolution: int) -> int:
@@ -153,7 +155,7 @@ def fvcore_mult_adds(module: Any, resolution: int) -> int:
 
 @contextlib.contextmanager
 def _quiet_torch() -> Iterator[None]:
-    """fvcore is built on torch.jit, which is deprecated: it warns when imported and at each call."""
+    """fvcore is built on torch.jit, which is deprecated: it warns at import and at each call."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logger = logging.getLogger("fvcore")

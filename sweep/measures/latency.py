@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any, cast
 
 from sweep.config import LatencySettings
 from sweep.types import Better, Metric, Network, Progress, Reading
@@ -156,11 +156,10 @@ def _events(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
             env=environment,
             cwd=Path.cwd(),
         )
-        assert worker.stdin and worker.stdout
         try:
-            with worker.stdin as stdin:
+            with cast("IO[str]", worker.stdin) as stdin:
                 json.dump(job, stdin)
-            with worker.stdout as lines:
+            with cast("IO[str]", worker.stdout) as lines:
                 for line in lines:
                     yield json.loads(line)
             status = worker.wait()

@@ -37,7 +37,7 @@ def _walk(jaxpr: Jaxpr, outer: str, sum_of_products: str) -> Iterator[tuple[str,
             case "conv_general_dilated":
                 yield scope, _convolution(equation)
             case "mul" if sum_of_products in scope.split("/"):
-                yield scope, prod(equation.outvars[0].aval.shape)
+                yield scope, prod(_shape(equation.outvars[0]))
             case "while" | "cond" as name:
                 if any(list(_walk(inner, scope, sum_of_products)) for inner in _inner(equation)):
                     raise ValueError(f"mult-adds inside a `{name}` can't be counted by a walk")
@@ -51,17 +51,21 @@ def _walk(jaxpr: Jaxpr, outer: str, sum_of_products: str) -> Iterator[tuple[str,
 def _dot(equation: JaxprEqn) -> int:
     """Elements of the output, times the length of the contracted sum of each."""
     (contracted, _), _ = equation.params["dimension_numbers"]
-    left = equation.invars[0].aval.shape
-    return prod(equation.outvars[0].aval.shape) * prod(left[axis] for axis in contracted)
+    left = _shape(equation.invars[0])
+    return prod(_shape(equation.outvars[0])) * prod(left[axis] for axis in contracted)
 
 
 def _convolution(equation: JaxprEqn) -> int:
     """Elements of the output, times the kernel's elements per output channel. Positions on the
     padding count, as in the paper.
     """
-    kernel = equation.invars[1].aval.shape
+    kernel = _shape(equation.invars[1])
     output_channels = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-    return prod(equation.outvars[0].aval.shape) * prod(kernel) // output_channels
+    return prod(_shape(equation.outvars[0])) * prod(kernel) // output_channels
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return tuple(variable.aval.shape)
 
 
 def _inner(equation: JaxprEqn) -> Iterator[Jaxpr]:

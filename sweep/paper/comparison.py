@@ -13,6 +13,7 @@ import pandas as pd
 from sweep.paper.networks import FAMILY, Network, Networks, networks_of
 from sweep.paper.tables import IMAGENET, PaperRow, Printed, TfSlimRow, paper_rows, tfslim_rows
 from sweep.statistics import kendall_tau
+from sweep.types import alpha_text
 
 # In units of the last printed digit. The paper prints most mult-adds in whole millions, some
 # rounded (568.74 as 569), some truncated (290.68 as 290): only a whole unit, 1 M, holds for both.
@@ -146,7 +147,7 @@ def _rows_of_paper(row: PaperRow, networks: Networks) -> list[Row]:
 
 
 def _rows_of_tfslim(row: TfSlimRow, networks: Networks) -> list[Row]:
-    model = f"{row.alpha:g}-{row.resolution}"
+    model = f"{alpha_text(row.alpha)}-{row.resolution}"
     network = networks.get(("separable", row.alpha, row.resolution), _not_run())
     found = _with_classes(network, CLASSES, "mult_adds")
     if row.alpha == 0.75 and isinstance(network, Network) and found.value is not None:
@@ -193,7 +194,7 @@ def _of_layers(row: PaperRow, networks: Networks, count: str) -> _Found:
     network = networks.get(key)
     if network is None:
         kind, alpha, resolution = key
-        return _Found(None, reason=f"{kind} {alpha:g}-{resolution} is not in this run")
+        return _Found(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
     if any(name not in network.layers for name in names):
         return _NO_LAYERS
     return _Found(sum(getattr(network.layers[name], count) for name in names))

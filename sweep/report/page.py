@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from sweep.report import units
 from sweep.report.ink import SYMBOLS, colours, plot, symbols
 from sweep.report.shown import Key, View
+from sweep.types import alpha_text
 
 
 def write(view: View, path: Path) -> None:
@@ -46,7 +47,7 @@ def _key(key: Key) -> dict[str, list[tuple[str, str]]]:
     outline = symbols(key)
     return {
         "resolutions": [(f"{size} px", colour) for size, colour in colours(key).items()],
-        "alphas": [(f"{alpha:g}", SYMBOLS[outline[alpha]]) for alpha in key.alphas],
+        "alphas": [(alpha_text(alpha), SYMBOLS[outline[alpha]]) for alpha in key.alphas],
     }
 
 

@@ -8,7 +8,7 @@ the same weights.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,8 +50,8 @@ def train(
     classes: int,
     settings: AccuracySettings,
     progress: Progress,
-) -> Iterator[CurvePoint | nnx.Module]:
-    """Yields the curve as it grows, and last the trained module, in evaluation mode.
+) -> Generator[CurvePoint, None, nnx.Module]:
+    """Yields the curve as it grows; returns the trained module, in evaluation mode.
 
     images f32[N,S,S,1 or 3]; grey ones are repeated over the network's three channels.
     Raises TrainingError where the loss is no longer finite.
@@ -85,7 +85,8 @@ def train(
             state, outcome = run_steps(state, images, labels, some, key, done)
             outcomes.append(outcome)
             done += len(some)
-        loss, right = (float(jnp.mean(jnp.concatenate(each))) for each in zip(*outcomes, strict=True))
+        losses, rights = (jnp.concatenate(each) for each in zip(*outcomes, strict=True))
+        loss = float(jnp.mean(losses))
         if not np.isfinite(loss):
             raise TrainingError(f"the loss is {loss} after {done} of {steps} steps")
         yield CurvePoint(
@@ -93,14 +94,14 @@ def train(
             step=done,
             epoch=done / steps_per_epoch,
             loss=loss,
-            accuracy=right,
+            accuracy=float(jnp.mean(rights)),
             learning_rate=float(rate(done - 1)),
             seconds=time.perf_counter() - began,
         )
         progress(done / steps, f"step {done} of {steps}, loss {loss:.2f}")
     trained = nnx.merge(graph, *state[:2])
     trained.eval()
-    yield trained
+    return trained
 
 
 def steps_per_call() -> int:
@@ -140,7 +141,10 @@ def _compiled_steps(
     transformation: optax.GradientTransformation,
     settings: AccuracySettings,
 ) -> Callable[..., Any]:
-    """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (loss, share right))."""
+    """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (losses, rights)).
+
+    state is (parameters, other state, optimiser's moments), donated; rights are shares of a batch.
+    """
 
     def step(state: Any, images: jax.Array, labels: jax.Array, key: jax.Array) -> Any:
         params, rest, moments = state
@@ -186,10 +190,7 @@ def _batches(images: int, settings: AccuracySettings) -> Iterator[npt.NDArray[np
     rng = np.random.default_rng(settings.seed)
     per_epoch = images // settings.batch_size
     order = np.concatenate(
-        [
-            rng.permutation(images)[: per_epoch * settings.batch_size]
-            for _ in range(settings.epochs)
-        ]
+        [rng.permutation(images)[: per_epoch * settings.batch_size] for _ in range(settings.epochs)]
     ).astype(np.int32)
     steps = order.reshape(-1, settings.batch_size)
     for start in range(0, len(steps), STEPS_PER_REPORT):

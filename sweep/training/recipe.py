@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -16,15 +17,16 @@ RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0
 ADAM_B2, ADAM_EPSILON = 0.999, 1e-8
 
 
-def schedule(settings: AccuracySettings, steps: int) -> optax.Schedule:
+def schedule(settings: AccuracySettings, steps: int) -> Callable[[jax.typing.ArrayLike], jax.Array]:
     """Linear warm-up from 0 to the learning rate, then a cosine down to 0 over the rest."""
-    return optax.warmup_cosine_decay_schedule(
+    rate = optax.warmup_cosine_decay_schedule(
         init_value=0.0,
         peak_value=settings.learning_rate,
         warmup_steps=max(1, round(settings.warmup_share * steps)),
         decay_steps=max(2, steps),
         end_value=0.0,
     )
+    return lambda step: jnp.asarray(rate(step))
 
 
 def optimizer(
