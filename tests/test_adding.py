@@ -1,0 +1,57 @@
+"""The examples of docs/adding.md, taken from the page and run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_cli import QUICK, ROOT, environment
+
+PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+# Each example names its file in a comment on its first line.
+EXAMPLES = re.findall(r"```python\n(# (\w+\.py)\n.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for text, name in EXAMPLES:
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(folder: Path, config: str) -> pd.DataFrame:
+    (folder / "sweep.toml").write_text(config)
+    done = subprocess.run(
+        [sys.executable, "-m", "sweep", "run"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return pd.read_parquet(folder / "results" / "quick" / "points.parquet")
+
+
+def test_the_page_has_its_examples():
+    assert [name for _, name in EXAMPLES] == ["energy.py", "stripes.py"]
+    assert all(len(text.splitlines()) < 40 for text, _ in EXAMPLES)
+
+
+def test_a_measure_in_one_file(folder):
+    grid = '[grid]\nalpha = [1.0]\nresolution = [224]\n[cost]\nfvcore = false\n'
+    custom = '[custom."energy:Energy"]\naccess_pj = 100.0\n'
+    points = run(folder, f'name = "quick"\nmeasures = ["cost", "energy:Energy"]\n{grid}{custom}')
+    # 568,740,352 mult-adds at 4.6 pJ and 4,209,088 weights at 100 pJ.
+    assert points["energy_j"].tolist() == pytest.approx([3.0371144e-3])
+    page = (folder / "results" / "quick" / "report.html").read_text(encoding="utf-8")
+    assert "Energy, estimated" in page
+
+
+def test_a_data_set_in_one_file(folder):
+    config = QUICK.replace('"cost", "latency", "accuracy"', '"accuracy"')
+    points = run(folder, config.replace("[accuracy]", '[accuracy]\ndataset = "stripes:Stripes"'))
+    assert points["dataset"].tolist() == ["stripes", "stripes"]
+    assert points["test_images"].tolist() == [40, 40]
