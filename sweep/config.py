@@ -95,7 +95,7 @@ class LatencySettings(Section):
     threads: Annotated[int, Field(ge=0, description="0 means every core")] = 0
     lowering: str = ""  # empty: the family's choice for the platform
     processes: Count = 2
-    rounds: Annotated[int, Field(ge=3)] = 30
+    rounds: Annotated[int, Field(ge=3)] = 25
     min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
     warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
     seed: Seed = 0
@@ -110,7 +110,7 @@ class AccuracySettings(Section):
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 3
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.2
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 1e-4
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
