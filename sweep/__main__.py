@@ -1,4 +1,8 @@
-"""The command line: a thin skin over the library. `python -m sweep --help` teaches it."""
+"""The command line: a thin skin over the library. `python -m sweep --help` teaches it.
+
+Each command imports what it needs: `--help` stays quick, and `run` can tell the allocator what to
+do before a library has started threads (see `sweep.allocator`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,7 +20,10 @@ from rich.console import Console
 from sweep.allocator import keep_freed_memory
 from sweep.config import GridSettings, SettingsError, load
 from sweep.registry import UnknownPartError, find
-from sweep.store import Results, ResultsError
+from sweep.types import ResultsError
+
+if TYPE_CHECKING:
+    from sweep.store import Results
 
 app = typer.Typer(
     add_completion=False,

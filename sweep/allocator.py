@@ -2,7 +2,8 @@
 
 With glibc's defaults a large buffer is a fresh mapping, returned when freed: training at 48 px
 spends a third of its time on page faults. The price is resident memory that stays at its peak.
-Process-wide, so only the command line and the timing process call it, before JAX starts threads.
+Process-wide, so only the command line and the timing process call it, and before pyarrow or JAX is
+imported: an arena that a thread has by then made for itself stays in use, and is trimmed as before.
 """
 
 from __future__ import annotations

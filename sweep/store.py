@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
 
-from sweep.types import CurvePoint, Point, Reading
+from sweep.types import CurvePoint, Point, Reading, ResultsError
 
 SCHEMA_VERSION = 1
 
@@ -80,10 +80,6 @@ TRAINING = pa.schema(
     ],
     metadata=_META,
 )
-
-
-class ResultsError(ValueError):
-    """A results folder can't be read; the message names the file and why."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from flax import nnx
 
 
+class ResultsError(ValueError):
+    """A results folder can't be read; the message names the file and why."""
+
+
 @dataclass(frozen=True, order=True)
 class Point:
     """One network of the design space.

@@ -41,7 +41,7 @@ def test_the_page_has_its_examples():
 
 
 def test_a_measure_in_one_file(folder):
-    grid = '[grid]\nalpha = [1.0]\nresolution = [224]\n[cost]\nfvcore = false\n'
+    grid = "[grid]\nalpha = [1.0]\nresolution = [224]\n[cost]\nfvcore = false\n"
     custom = '[custom."energy:Energy"]\naccess_pj = 100.0\n'
     points = run(folder, f'name = "quick"\nmeasures = ["cost", "energy:Energy"]\n{grid}{custom}')
     # 568,740,352 mult-adds at 4.6 pJ and 4,209,088 weights at 100 pJ.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.store import ResultsError, Stamp, Store, load, replace_file
-from sweep.types import Better, CurvePoint, Metric, Point, Reading
+from sweep.store import Stamp, Store, load, replace_file
+from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
 
 SPEED = Metric("speed", "Speed", "1", Better.HIGHER)
 POINT = Point("toy", "separable", 0.5, 1.0, 224)
