@@ -20,7 +20,8 @@ from sweep.points import derive
 from sweep.registry import find
 from sweep.report.page import write
 from sweep.report.view import view
-from sweep.store import Stamp, Store, load
+from sweep.schema import Stamp
+from sweep.store import Store, load
 from sweep.types import (
     CurvePoint,
     Estimating,

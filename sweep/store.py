@@ -19,7 +19,7 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,70 +29,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tomli_w
 
+from sweep.schema import READINGS, SCHEMA_VERSION, TRAINING, Stamp, curve_row, reading_row
 from sweep.types import CurvePoint, Point, Reading, ResultsError
-
-SCHEMA_VERSION = 1
-
-_POINT_FIELDS = [
-    ("family", pa.string()),
-    ("kind", pa.string()),
-    ("alpha", pa.float64()),
-    ("rho", pa.float64()),
-    ("resolution", pa.int64()),
-]
-_STAMP_FIELDS = [
-    ("settings_hash", pa.string()),
-    ("machine_id", pa.string()),
-    ("commit", pa.string()),
-    ("versions", pa.string()),
-    ("time", pa.string()),
-]
-_META = {"sweep_schema_version": str(SCHEMA_VERSION)}
-READINGS = pa.schema(
-    [
-        *_POINT_FIELDS,
-        ("measure", pa.string()),
-        ("metric", pa.string()),
-        ("title", pa.string()),
-        ("unit", pa.string()),
-        ("better", pa.string()),
-        ("variant", pa.string()),
-        ("value", pa.float64()),
-        ("samples", pa.list_(pa.float64())),
-        ("reason", pa.string()),
-        ("note", pa.string()),
-        ("failed", pa.bool_()),
-        *_STAMP_FIELDS,
-    ],
-    metadata=_META,
-)
-TRAINING = pa.schema(
-    [
-        *_POINT_FIELDS,
-        ("measure", pa.string()),
-        ("step", pa.int64()),
-        ("epoch", pa.float64()),
-        ("loss", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("learning_rate", pa.float64()),
-        ("seconds", pa.float64()),
-        *_STAMP_FIELDS,
-    ],
-    metadata=_META,
-)
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What a batch of readings was taken under. machine_id is empty where they hold on any
-    machine; versions is JSON, time ISO 8601 in UTC.
-    """
-
-    settings_hash: str
-    machine_id: str
-    commit: str
-    versions: str
-    time: str
 
 
 @dataclass(frozen=True)
@@ -154,12 +92,12 @@ class Store:
         curve = [item for item in items if isinstance(item, CurvePoint)]
         points = {item.point for item in items}
         new = pa.Table.from_pylist(
-            [_reading_row(item, measure, stamp, failed) for item in readings], READINGS
+            [reading_row(item, measure, stamp, failed) for item in readings], READINGS
         )
         kept = _without(self._readings, points, measure, stamp)
         self._readings = pa.concat_tables([kept, new])
         self._write_table("readings.parquet", self._readings)
-        rows = pa.Table.from_pylist([_curve_row(item, measure, stamp) for item in curve], TRAINING)
+        rows = pa.Table.from_pylist([curve_row(item, measure, stamp) for item in curve], TRAINING)
         kept_curve = _without(self._training, points, measure, stamp)
         if rows.num_rows or kept_curve.num_rows != self._training.num_rows:
             self._training = pa.concat_tables([kept_curve, rows])
@@ -270,29 +208,6 @@ def _without(table: pa.Table, points: Iterable[Point], measure: str, stamp: Stam
         )
         table = table.filter(~(batch & same))
     return table
-
-
-def _reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict[str, Any]:
-    return {
-        **asdict(item.point),
-        "measure": measure,
-        "metric": item.metric.name,
-        "title": item.metric.title,
-        "unit": item.metric.unit,
-        "better": item.metric.better.value,
-        "variant": item.variant,
-        "value": item.value,
-        "samples": list(item.samples),
-        "reason": item.reason,
-        "note": item.note,
-        "failed": failed,
-        **asdict(stamp),
-    }
-
-
-def _curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:
-    own = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "point"}
-    return {**asdict(item.point), "measure": measure, **own, **asdict(stamp)}
 
 
 def _read_table(path: Path, schema: pa.Schema) -> pa.Table:

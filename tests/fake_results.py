@@ -271,16 +271,16 @@ def _machine() -> dict[str, Any]:
 
 
 def _run(keys: Iterable[Key]) -> dict[str, Any]:
-    bound = {"cost": False, "latency": True, "accuracy": True}
+    names = ("cost", "latency", "accuracy")
     return {
-        "measures": {
-            name: {"settings_hash": "0123456789ab", "machine_bound": machine_bound}
-            for name, machine_bound in bound.items()
-        },
+        "measures": {name: {"settings_hash": "0123456789ab"} for name in names},
         "machine_id": MACHINE_ID,
         "points": [["mobilenet_v1", *key] for key in keys],
         "commit": "b4022f1aaaaa",
-        "time": "2025-11-23T23:10:00Z",
+        "started": "2025-11-23T23:00:00+00:00",
+        "finished": "2025-11-23T23:10:00+00:00",
+        "interrupted": False,
+        "stage_s": {"cost": 10.4, "latency": 80.2, "accuracy": 509.6},
         "command": "python -m sweep run",
     }
 

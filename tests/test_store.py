@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.store import Stamp, Store, load, replace_file
+from sweep.schema import Stamp
+from sweep.store import Store, load, replace_file
 from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
 
 SPEED = Metric("speed", "Speed", "1", Better.HIGHER)

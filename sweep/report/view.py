@@ -79,9 +79,12 @@ def _run(results: Results) -> tuple[Fact, ...]:
     """When and from what the readings were taken. A run continued later has several commits."""
     facts = [
         Fact(name, _text(results.run[name]))
-        for name in ("command", "commit", "time")
+        for name in ("command", "commit", "started", "finished")
         if name in results.run
     ]
+    if results.run.get("stage_s"):
+        stages = [f"{name} {seconds:.0f} s" for name, seconds in results.run["stage_s"].items()]
+        facts.append(Fact("time by stage", ", ".join(stages)))
     commits = sorted(set(results.readings["commit"]) - {results.run.get("commit")})
     if commits:
         facts.append(Fact("other commits among the readings", ", ".join(commits)))
