@@ -41,11 +41,10 @@ def test_the_page_has_its_examples():
 
 
 def test_a_measure_in_one_file(folder):
-    grid = "[grid]\nalpha = [1.0]\nresolution = [224]\n[cost]\nfvcore = false\n"
-    custom = '[custom."energy:Energy"]\naccess_pj = 100.0\n'
-    points = run(folder, f'name = "quick"\nmeasures = ["cost", "energy:Energy"]\n{grid}{custom}')
-    # 568,740,352 mult-adds at 4.6 pJ and 4,209,088 weights at 100 pJ.
-    assert points["energy_j"].tolist() == pytest.approx([3.0371144e-3])
+    config = QUICK.replace('"cost", "latency", "accuracy"', '"cost", "energy:Energy", "accuracy"')
+    points = run(folder, f'{config}[custom."energy:Energy"]\naccess_pj = 100.0\n')
+    # 3,584,512 mult-adds at 4.6 pJ (the counts of test_cli) and 463,600 weights at 100 pJ.
+    assert points["energy_j"].tolist()[0] == pytest.approx(6.28487552e-5)
     page = (folder / "results" / "quick" / "report.html").read_text(encoding="utf-8")
     assert "Energy, estimated" in page
 

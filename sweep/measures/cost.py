@@ -123,7 +123,7 @@ class Cost:
         if not analysis or "flops" not in analysis:
             yield Reading(XLA, network.point, None, reason="this backend has no cost analysis")
             return
-        yield Reading(XLA, network.point, float(analysis["flops"]) / 2, note=XLA_NOTE)
+        yield Reading(XLA, network.point, float(round(analysis["flops"] / 2)), note=XLA_NOTE)
 
     def _fvcore(self, network: Network) -> Reading:
         if not self.settings.fvcore:
