@@ -44,7 +44,7 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
     for name in (*COUNTS, "test_images", "peak_memory_bytes"):
-        frame[name] = pd.to_numeric(frame[name]).astype("Int64")
+        frame[name] = frame[name].astype("float64").astype("Int64")
     for name, empty in _EMPTY.items():
         if empty is None and frame[name].dtype == object:
             frame[name] = frame[name].astype("float64")
