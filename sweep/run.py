@@ -8,6 +8,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from sweep.types import (
     Measure,
     Network,
     Point,
+    Preparing,
     Progress,
     Reading,
 )
@@ -153,13 +155,20 @@ def execute(
     stage_s: dict[str, float] = {}
     failures: list[str] = []
     interrupted = False
+    ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+    prepared: Future[None] | None = None
     try:
-        for task in plan.tasks:
+        for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
+            if prepared is not None:
+                wait([prepared])
+            prepared = _prepare(ahead, task, following)
             seconds, failure = _do(task, store, run, machine, observer, now)
             stage_s[task.measure.name] = stage_s.get(task.measure.name, 0.0) + seconds
             failures += [failure] if failure else []
     except KeyboardInterrupt:
         interrupted = True
+    finally:
+        ahead.shutdown(wait=False, cancel_futures=True)
     run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": interrupted}
     store.write_run(as_run, machine.as_dict(), run | {"stage_s": stage_s})
     return Outcome(stage_s, tuple(failures), interrupted, publish(store))
@@ -216,6 +225,19 @@ def _tasks(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Iter
         if isinstance(measure, Estimating):
             estimate = measure.estimate_s(group)
         yield Task(measure, group, estimate)
+
+
+def _prepare(ahead: ThreadPoolExecutor, task: Task, following: Task | None) -> Future[None] | None:
+    """Starts on the task after this one, where both are of a measure that can: never beside
+    another measure, whose timings it would disturb. If it fails, the task itself will say so.
+    """
+    if (
+        following is None
+        or following.measure is not task.measure
+        or not isinstance(task.measure, Preparing)
+    ):
+        return None
+    return ahead.submit(task.measure.prepare, following.networks[0])
 
 
 def _do(

@@ -296,6 +296,15 @@ class JointMeasure(Protocol):
 
 
 @runtime_checkable
+class Preparing(Protocol):
+    """A measure that can do part of its work ahead, while another of its points is measured."""
+
+    def prepare(self, network: Network) -> None:
+        """Called in a thread of its own; the point's call follows, or never comes."""
+        ...
+
+
+@runtime_checkable
 class Estimating(Protocol):
     """A measure that can say beforehand how long it will take."""
 

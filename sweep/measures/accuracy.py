@@ -12,7 +12,8 @@ from typing import Any
 
 from sweep.config import AccuracySettings
 from sweep.registry import find
-from sweep.training.loop import evaluate, train
+from sweep.training.evaluation import evaluate
+from sweep.training.loop import Ready, make_ready, train
 from sweep.types import Better, CurvePoint, Dataset, Metric, Network, Point, Progress, Reading
 
 TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
@@ -33,6 +34,7 @@ class Accuracy:
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
         self.dataset: Dataset = find("dataset", settings.dataset)()
+        self._ready: dict[Point, Ready] = {}
 
     def identity(self) -> dict[str, Any]:
         """The recipe, and the images that it is applied to."""
@@ -43,6 +45,20 @@ class Accuracy:
         seen = self.settings.train_images * self.settings.epochs
         per_image = [IMAGE_S + TRAINED_MULT_ADD_S * self._mult_adds(each) for each in networks]
         return COMPILE_S * len(networks) + seen * sum(per_image)
+
+    def prepare(self, network: Network) -> None:
+        """Loads and compiles ahead; the next call for this point starts with its first step."""
+        self._ready[network.point] = self._make_ready(network)
+
+    def _make_ready(self, network: Network) -> Ready:
+        settings = self.settings
+        splits = self.dataset.load(
+            self._side(network.point),
+            train=settings.train_images,
+            test=settings.test_images,
+            seed=settings.seed,
+        )
+        return make_ready(network, splits, len(self.dataset.class_names), settings)
 
     def _mult_adds(self, network: Network) -> int:
         """Of the network as it is trained, at the data set's size."""
@@ -55,18 +71,13 @@ class Accuracy:
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
         """The curve while training, then the three readings."""
-        settings = self.settings
-        side = self._side(network.point)
-        progress(0.0, f"loading {self.dataset.name} at {side} px")
-        splits = self.dataset.load(
-            side, train=settings.train_images, test=settings.test_images, seed=settings.seed
-        )
-        classes = len(self.dataset.class_names)
-        module = yield from train(network, splits, classes, settings, progress)
+        progress(0.0, "compiling")
+        ready = self._ready.pop(network.point, None) or self._make_ready(network)
+        module = yield from train(ready, progress)
         progress(1.0, "evaluating")
-        score = evaluate(module, splits.test)
+        score = evaluate(module, ready.splits.test)
         variant = f"dataset={self.dataset.name}"
-        note = f"trained at {side} px"
+        note = f"trained at {self._side(network.point)} px"
         for metric, value in (
             (TOP1, score.top1 / score.images),
             (TOP5, score.top5 / score.images),

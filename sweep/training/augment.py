@@ -1,4 +1,4 @@
-"""Augmentation inside the compiled step."""
+"""What happens to images inside the compiled step."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def turned_and_mirrored(images: jax.Array, key: jax.Array) -> jax.Array:
     images = jnp.where(coin(transpose), images.transpose(0, 2, 1, 3), images)
     images = jnp.where(coin(upside_down), images[:, ::-1], images)
     return jnp.where(coin(mirror), images[:, :, ::-1], images)
+
+
+def three_channels(images: jax.Array) -> jax.Array:
+    """Grey f[N,H,W,1] repeated to f[N,H,W,3]; colour as it is."""
+    return jnp.broadcast_to(images, (*images.shape[:-1], 3))

@@ -1,4 +1,4 @@
-"""Trains one network on images that lie on the device, and evaluates it.
+"""Trains one network on images that lie on the device.
 
 A compiled call takes the indices of its batches, picks and augments the images, and updates
 donated buffers in place; the loss is fetched only now and then. Same seed, same machine: bitwise
@@ -21,14 +21,12 @@ import optax
 from flax import nnx
 
 from sweep.config import AccuracySettings
-from sweep.training.augment import turned_and_mirrored
+from sweep.training.augment import three_channels, turned_and_mirrored
 from sweep.training.recipe import optimizer, schedule
-from sweep.types import CurvePoint, Images, Network, Progress, Splits
+from sweep.types import CurvePoint, Network, Progress, Splits
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = 20
-EVALUATION_BATCH = 500
-TOP = 5
 
 
 class TrainingError(RuntimeError):
@@ -36,53 +34,69 @@ class TrainingError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Score:
-    """Counts over the test images: how many, how many right first, how many within five."""
+class Ready:
+    """A network compiled and waiting for its first step. `state` is spent by training."""
 
-    images: int
-    top1: int
-    top5: int
+    network: Network
+    splits: Splits
+    settings: AccuracySettings
+    graph: nnx.GraphDef[Any]
+    state: Any
+    run_steps: Callable[..., Any]
 
 
-def train(
-    network: Network,
-    splits: Splits,
-    classes: int,
-    settings: AccuracySettings,
-    progress: Progress,
-) -> Generator[CurvePoint, None, nnx.Module]:
-    """Yields the curve as it grows; returns the trained module, in evaluation mode.
+def make_ready(network: Network, splits: Splits, classes: int, settings: AccuracySettings) -> Ready:
+    """Draws the weights and compiles the step: all that can be done while another network trains.
 
     images f32[N,S,S,1 or 3]; grey ones are repeated over the network's three channels.
-    Raises TrainingError where the loss is no longer finite.
     """
-    side = splits.train.images.shape[1]
     module = network.family.build(
         network.point,
         num_classes=classes,
-        resolution=side,
+        resolution=splits.train.images.shape[1],
         seed=settings.seed,
         lowering=None,
         bn_momentum=settings.bn_momentum,
         dropout_rate=settings.dropout_rate,
     )
     module.train()
-    steps_per_epoch = len(splits.train) // settings.batch_size
+    graph, params, rest = nnx.split(module, nnx.Param, ...)
+    rate = schedule(settings, _steps_per_epoch(splits, settings) * settings.epochs)
+    transformation = optimizer(settings, rate, network.family.decays, params)
+    state = (params, rest, transformation.init(params))
+    jitted = _steps(graph, transformation, settings)
+    shapes = jax.tree.map(
+        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype),
+        (state, splits.train.images, splits.train.labels),
+    )
+    batches = jax.ShapeDtypeStruct((steps_per_call(), settings.batch_size), jnp.int32)
+    compiled = jitted.lower(*shapes, batches, jax.random.key(0), 0).compile()
+
+    def run_steps(state: Any, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
+        # The last call may be shorter, and is then compiled when it comes.
+        run = compiled if indices.shape == batches.shape else jitted
+        return run(state, images, labels, indices, key, done)
+
+    return Ready(network, splits, settings, graph, state, run_steps)
+
+
+def train(ready: Ready, progress: Progress) -> Generator[CurvePoint, None, nnx.Module]:
+    """Yields the curve as it grows; returns the trained module, in evaluation mode.
+
+    Raises TrainingError where the loss is no longer finite.
+    """
+    settings, train_split, state = ready.settings, ready.splits.train, ready.state
+    steps_per_epoch = _steps_per_epoch(ready.splits, settings)
     steps = steps_per_epoch * settings.epochs
     rate = schedule(settings, steps)
-    graph, params, rest = nnx.split(module, nnx.Param, ...)
-    transformation = optimizer(settings, rate, network.family.decays, params)
-    run_steps = _compiled_steps(graph, transformation, settings)
-    state = (params, rest, transformation.init(params))
-    images, labels = jnp.asarray(splits.train.images), jnp.asarray(splits.train.labels)
+    images, labels = jnp.asarray(train_split.images), jnp.asarray(train_split.labels)
     key = jax.random.key(settings.seed)
     per_call = steps_per_call()
-    progress(0.0, "compiling")
     began, done = time.perf_counter(), 0
-    for indices in _batches(len(splits.train), settings):
+    for indices in _batches(len(train_split), settings):
         outcomes = []
         for some in np.split(indices, range(per_call, len(indices), per_call)):
-            state, outcome = run_steps(state, images, labels, some, key, done)
+            state, outcome = ready.run_steps(state, images, labels, some, key, done)
             outcomes.append(outcome)
             done += len(some)
         losses, rights = (jnp.concatenate(each) for each in zip(*outcomes, strict=True))
@@ -90,7 +104,7 @@ def train(
         if not np.isfinite(loss):
             raise TrainingError(f"the loss is {loss} after {done} of {steps} steps")
         yield CurvePoint(
-            network.point,
+            ready.network.point,
             step=done,
             epoch=done / steps_per_epoch,
             loss=loss,
@@ -99,7 +113,7 @@ def train(
             seconds=time.perf_counter() - began,
         )
         progress(done / steps, f"step {done} of {steps}, loss {loss:.2f}")
-    trained = nnx.merge(graph, *state[:2])
+    trained = nnx.merge(ready.graph, *state[:2])
     trained.eval()
     return trained
 
@@ -111,36 +125,11 @@ def steps_per_call() -> int:
     return 1 if jax.default_backend() == "cpu" else STEPS_PER_REPORT
 
 
-def evaluate(module: nnx.Module, images: Images) -> Score:
-    """Scores every image exactly once, the last short batch included."""
-    graph, state = nnx.split(module)
-
-    @jax.jit
-    def count(state: Any, batch: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits = nnx.merge(graph, state)(_three_channels(batch))
-        own = jnp.take_along_axis(logits, jnp.maximum(labels, 0)[:, None], axis=1)
-        # Rank of the true class: how many others score higher. Padding has label -1.
-        rank = jnp.sum(logits > own, axis=1)
-        real = labels >= 0
-        return jnp.sum(real & (rank < 1)), jnp.sum(real & (rank < TOP))
-
-    batch = min(EVALUATION_BATCH, len(images))
-    top1 = top5 = 0
-    for start in range(0, len(images), batch):
-        pixels, labels = images.images[start : start + batch], images.labels[start : start + batch]
-        short = batch - len(labels)
-        pixels = np.pad(pixels, ((0, short), (0, 0), (0, 0), (0, 0)))
-        labels = np.pad(labels, (0, short), constant_values=-1)
-        first, within = count(state, pixels, labels)
-        top1, top5 = top1 + int(first), top5 + int(within)
-    return Score(len(images), top1, top5)
-
-
-def _compiled_steps(
+def _steps(
     graph: nnx.GraphDef[Any],
     transformation: optax.GradientTransformation,
     settings: AccuracySettings,
-) -> Callable[..., Any]:
+) -> jax.stages.Wrapped:
     """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (losses, rights)).
 
     state is (parameters, other state, optimiser's moments), donated; rights are shares of a batch.
@@ -150,7 +139,7 @@ def _compiled_steps(
         params, rest, moments = state
         if settings.turn_and_mirror:
             images = turned_and_mirrored(images, key)
-        images = _three_channels(images)
+        images = three_channels(images)
 
         def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, jax.Array]]:
             module = nnx.merge(graph, params, rest, copy=True)
@@ -185,6 +174,10 @@ def _compiled_steps(
     return run_steps
 
 
+def _steps_per_epoch(splits: Splits, settings: AccuracySettings) -> int:
+    return len(splits.train) // settings.batch_size
+
+
 def _batches(images: int, settings: AccuracySettings) -> Iterator[npt.NDArray[np.int32]]:
     """i32[K,B] at a time: each epoch is one shuffle from the seed, less its last short batch."""
     rng = np.random.default_rng(settings.seed)
@@ -195,8 +188,3 @@ def _batches(images: int, settings: AccuracySettings) -> Iterator[npt.NDArray[np
     steps = order.reshape(-1, settings.batch_size)
     for start in range(0, len(steps), STEPS_PER_REPORT):
         yield steps[start : start + STEPS_PER_REPORT]
-
-
-def _three_channels(images: jax.Array) -> jax.Array:
-    """Grey f[N,H,W,1] repeated to f[N,H,W,3]; colour as it is."""
-    return jnp.broadcast_to(images, (*images.shape[:-1], 3))
