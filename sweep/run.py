@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -158,7 +159,7 @@ def execute(
     ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
     prepared: Future[None] | None = None
     try:
-        for task, following in zip(plan.tasks, [*plan.tasks[1:], None], strict=True):
+        for task, following in zip_longest(plan.tasks, plan.tasks[1:]):
             if prepared is not None:
                 wait([prepared])
             prepared = _prepare(ahead, task, following)

@@ -180,8 +180,13 @@ def test_a_wrong_input_is_one_message_and_status_2(tmp_path, arguments, message)
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
     (tmp_path / "sweep.toml").write_text(QUICK.replace("epochs = 1", "epochs = 400"))
+    # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
+    listening = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from sweep.__main__ import main; main(['run'])"
+    )
     running = subprocess.Popen(
-        [sys.executable, "-m", "sweep", "run"],
+        [sys.executable, "-c", listening],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
