@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 KERNEL = 3
-# Up to this many input channels a 3x3 convolution is one matrix product over its patches: the
-# stem has 3, and nine copies of it are cheap beside what it saves in the gradient of its kernel.
-PATCH_CHANNELS = 4
+# Up to this many input channels a 3x3 convolution is not left to XLA's CPU backend: the stem has 3.
+FEW_CHANNELS = 4
+# Every `mul` traced under a scope of this name is the product of a multiply-add. It lets a walk
+# over the traced program count a sum of products that is not one of XLA's own operations.
+SUM_OF_PRODUCTS = "sum_of_products"
+
+
+def accumulator(dtype: jax.typing.DTypeLike) -> jnp.dtype:
+    """What sums of `dtype` are taken in: itself, but float32 for the half-precision types."""
+    return jnp.dtype(jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype)
 
 
 def same_padding(size: int, stride: int) -> tuple[int, int]:
@@ -52,11 +60,8 @@ def full_conv(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
     images f[N,H,W,M], kernel f[3,3,M,N_out] -> f[N,ceil(H/stride),ceil(W/stride),N_out].
     """
-    _, _, channels_in, channels_out = kernel.shape
-    if channels_in <= PATCH_CHANNELS:
-        views = [view for _, _, view in taps(pad_same(images, stride), stride)]
-        patches = jnp.concatenate(views, axis=-1)
-        return pointwise_conv(patches, kernel.reshape(KERNEL**2 * channels_in, channels_out))
+    if images.shape[-1] <= FEW_CHANNELS:
+        return _of_few_channels(images, kernel, stride)
     return lax.conv_general_dilated(
         images,
         kernel,
@@ -73,3 +78,53 @@ def pointwise_conv(images: jax.Array, kernel: jax.Array) -> jax.Array:
     """
     *positions, channels_in = images.shape
     return (images.reshape(-1, channels_in) @ kernel).reshape(*positions, -1)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _of_few_channels(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """The stem. Where no derivative is wanted it is a sum of 9 M products of one number a pixel
+    with a row of filters: no patches are written, and the batch norm and ReLU6 that follow join
+    the same loop. (At 224 px and 8 filters 0.13 ms against 0.32 on one core.)
+    """
+    with jax.named_scope(SUM_OF_PRODUCTS):
+        exact = accumulator(images.dtype)
+        rows = kernel.astype(exact)
+        products = [
+            view[..., channel, None].astype(exact) * rows[dy, dx, channel]
+            for dy, dx, view in taps(pad_same(images, stride), stride)
+            for channel in range(images.shape[-1])
+        ]
+        return sum(products[1:], start=products[0]).astype(images.dtype)
+
+
+def _of_few_channels_forward(
+    images: jax.Array, kernel: jax.Array, stride: int
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """In training one matrix product over patches: the kernel's gradient is another, over the same
+    patches, so that they are worth being written.
+    """
+    views = [view for _, _, view in taps(pad_same(images, stride), stride)]
+    patches = jnp.concatenate(views, axis=-1)
+    out = pointwise_conv(patches, kernel.reshape(-1, kernel.shape[-1]))
+    return out, (patches, images, kernel)
+
+
+def _of_few_channels_backward(
+    stride: int, saved: tuple[jax.Array, ...], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    patches, images, kernel = saved
+    flat = gradient.reshape(-1, kernel.shape[-1])
+    kernel_gradient = patches.reshape(len(flat), -1).T @ flat
+
+    # The images' gradient is rarely asked for: where it isn't, XLA drops this.
+    def padded_taps(images: jax.Array) -> jax.Array:
+        views = [view for _, _, view in taps(pad_same(images, stride), stride)]
+        return jnp.concatenate(views, axis=-1)
+
+    _, transpose = jax.vjp(padded_taps, images)
+    of_patches = pointwise_conv(gradient, kernel.reshape(-1, kernel.shape[-1]).T)
+    (images_gradient,) = transpose(of_patches)
+    return images_gradient, kernel_gradient.reshape(kernel.shape)
+
+
+_of_few_channels.defvjp(_of_few_channels_forward, _of_few_channels_backward)

@@ -19,11 +19,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mnv1_flax.convolution import KERNEL, pad_same, same_padding, taps
-
-# Every `mul` traced under a scope of this name is the product of a multiply-add. It lets a walk
-# over the traced program count a sum of products that is not one of XLA's own operations.
-SUM_OF_PRODUCTS = "sum_of_products"
+from mnv1_flax.convolution import (
+    KERNEL,
+    SUM_OF_PRODUCTS,
+    accumulator,
+    pad_same,
+    same_padding,
+    taps,
+)
 
 
 class Lowering(StrEnum):
@@ -50,7 +53,8 @@ def depthwise_conv(
 ) -> jax.Array:
     """3x3 depthwise convolution with TensorFlow's SAME padding.
 
-    images f[N,H,W,C], kernel f[3,3,C], stride 1 or 2 -> f[N,ceil(H/stride),ceil(W/stride),C].
+    images f[N,H,W,C], kernel f[3,3,C], stride 1 or 2 -> f[N,ceil(H/stride),ceil(W/stride),C] of
+    the images' dtype; sums of bfloat16 and float16 are taken in float32.
     Raises ValueError where the shapes, the stride or the lowering don't fit.
     """
     expected = (KERNEL, KERNEL, images.shape[-1])
@@ -75,38 +79,59 @@ def _grouped(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     )
 
 
-def _sum_over_taps(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """The sum over nine taps of (the image as the tap sees it) * (the tap's filter row [C])."""
-    products = [view * kernel[dy, dx] for dy, dx, view in taps(pad_same(images, stride), stride)]
-    return sum(products[1:], start=products[0])
+def sum_over_taps(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    """The sum over nine taps of (the image as the tap sees it) * (the tap's filter row [C]).
+
+    The shifted lowering itself, its derivatives left to autodiff.
+    """
+    return _sum_over_padded(_padded(images, stride), kernel, stride)
 
 
-_shifted = jax.custom_vjp(_sum_over_taps, nondiff_argnums=(2,))
+def _padded(images: jax.Array, stride: int) -> jax.Array:
+    """Behind the barrier XLA takes all nine taps from the padded map. It would else see that the
+    middle one is the map itself, and compute that anew from what it was made of.
+    """
+    return lax.optimization_barrier(pad_same(images, stride))
+
+
+def _sum_over_padded(padded: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+    exact = accumulator(padded.dtype)
+    wide = kernel.astype(exact)
+    products = [view.astype(exact) * wide[dy, dx] for dy, dx, view in taps(padded, stride)]
+    return sum(products[1:], start=products[0]).astype(padded.dtype)
+
+
+_shifted = jax.custom_vjp(sum_over_taps, nondiff_argnums=(2,))
 
 
 def _shifted_forward(
     images: jax.Array, kernel: jax.Array, stride: int
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _shifted(images, kernel, stride), (images, kernel)
+) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+    """Keeps the padded map for the filter's gradient, which would else pad it once more."""
+    padded = _padded(images, stride)
+    # An array without elements tells the backward step the map's shape.
+    shape = jnp.empty((0, *images.shape[1:]), images.dtype)
+    return _sum_over_padded(padded, kernel, stride), (padded, kernel, shape)
 
 
 def _shifted_backward(
-    stride: int, saved: tuple[jax.Array, jax.Array], gradient: jax.Array
+    stride: int, saved: tuple[jax.Array, ...], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    images, kernel = saved
+    padded, kernel, shape = saved
     if stride == 1:
         # Odd filter, symmetric padding: the transpose is the same sum with the filter turned.
         images_gradient = _shifted(gradient, kernel[::-1, ::-1], 1)
     else:
-        images_gradient = _images_gradient_stride2(gradient, kernel, images.shape)
-    return images_gradient, _kernel_gradient(pad_same(images, stride), gradient, stride)
+        images_gradient = _images_gradient_stride2(gradient, kernel, shape.shape[1:3])
+    kernel_gradient = _kernel_gradient(padded, gradient, stride)
+    return images_gradient, kernel_gradient.astype(kernel.dtype)
 
 
 _shifted.defvjp(_shifted_forward, _shifted_backward)
 
 
 def _images_gradient_stride2(
-    gradient: jax.Array, kernel: jax.Array, shape: tuple[int, ...]
+    gradient: jax.Array, kernel: jax.Array, sides: tuple[int, ...]
 ) -> jax.Array:
     """Transpose of the stride-2 sum, by the parity of the padded image's row and column.
 
@@ -115,12 +140,14 @@ def _images_gradient_stride2(
     gradient that is three quarters zeros.
     """
     batch, rows, columns, channels = gradient.shape
+    exact = accumulator(gradient.dtype)
+    kernel = kernel.astype(exact)
     edged = jnp.pad(gradient, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
     def at(back_y: int, back_x: int) -> jax.Array:
         """gradient[m - back] for m in 0..rows, 0..columns, zero outside."""
         y, x = 1 - back_y, 1 - back_x
-        return edged[:, y : y + rows + 1, x : x + columns + 1]
+        return edged[:, y : y + rows + 1, x : x + columns + 1].astype(exact)
 
     reach = ((0, 0), (1, 2)), ((0, 1),)  # per parity: (steps back, tap)
 
@@ -130,31 +157,46 @@ def _images_gradient_stride2(
             for back_y, dy in reach[parity_y]
             for back_x, dx in reach[parity_x]
         ]
-        return sum(terms[1:], start=terms[0])
+        return sum(terms[1:], start=terms[0]).astype(gradient.dtype)
 
     interleaved = jnp.stack(
         [jnp.stack([phase(y, 0), phase(y, 1)], axis=3) for y in (0, 1)], axis=2
     ).reshape(batch, 2 * (rows + 1), 2 * (columns + 1), channels)
-    _, height, width, _ = shape
+    height, width = sides
     top, left = same_padding(height, 2)[0], same_padding(width, 2)[0]
     return interleaved[:, top : top + height, left : left + width]
 
 
 def _kernel_gradient(padded: jax.Array, gradient: jax.Array, stride: int) -> jax.Array:
-    """f[3,3,C]: per tap, the sum over images and positions of (image as it sees it) * gradient."""
-    _, rows, columns, channels = gradient.shape
+    """f[3,3,C]: per tap, the sum over images and positions of (image as it sees it) * gradient.
+
+    At stride 1 columns and channels are one axis, on which a step to the next column is a shift by
+    C: XLA vectorises only along the last axis, and thin layers have 8 to 64 channels.
+    """
+    batch, rows, columns, channels = gradient.shape
+    exact = accumulator(gradient.dtype)
+    wide = stride == 1
+    if wide:
+        padded = padded.reshape(batch, padded.shape[1], -1)
+        gradient = gradient.reshape(batch, rows, -1)
+
+    def views(image: jax.Array) -> list[jax.Array]:
+        if not wide:
+            return [view[0] for _, _, view in taps(image[None], stride)]
+        return [
+            image[dy : dy + rows, dx * channels : (dx + columns) * channels]
+            for dy in range(KERNEL)
+            for dx in range(KERNEL)
+        ]
 
     def add_image(
         maps: tuple[jax.Array, ...], image_and_gradient: tuple[jax.Array, jax.Array]
     ) -> tuple[tuple[jax.Array, ...], None]:
-        image, image_gradient = image_and_gradient
-        views = taps(image[None], stride)
-        return tuple(
-            total + view[0] * image_gradient
-            for total, (_, _, view) in zip(maps, views, strict=True)
-        ), None
+        image, image_gradient = (each.astype(exact) for each in image_and_gradient)
+        pairs = zip(maps, views(image), strict=True)
+        return tuple(total + view * image_gradient for total, view in pairs), None
 
-    zeros = jnp.zeros((rows, columns, channels), gradient.dtype)
+    zeros = jnp.zeros(gradient.shape[1:], exact)
     maps, _ = lax.scan(add_image, (zeros,) * KERNEL**2, (padded, gradient))
-    summed = jnp.stack([jnp.sum(each, axis=(0, 1)) for each in maps])
+    summed = jnp.stack([jnp.sum(each.reshape(-1, channels), axis=0) for each in maps])
     return summed.reshape(KERNEL, KERNEL, channels)

@@ -13,7 +13,7 @@ from flax import nnx
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
-from mnv1_flax.convolution import full_conv, pointwise_conv
+from mnv1_flax.convolution import accumulator, full_conv, pointwise_conv
 from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
 from mnv1_flax.normalisation import BatchNormReLU6, BiasReLU6
 
@@ -51,6 +51,7 @@ class MobileNetV1(nnx.Module):
         bn_epsilon: float = BN_EPSILON,
         batch_norm: bool = True,
         lowering: Lowering | str | None = None,
+        dtype: jax.typing.DTypeLike | None = None,
         rngs: nnx.Rngs,
     ) -> None:
         """
@@ -59,6 +60,9 @@ class MobileNetV1(nnx.Module):
         bn_momentum: weight of the old running statistic, in [0, 1]. bn_epsilon: above 0.
         batch_norm: False builds the deployed form, a bias in its place (see `folded`).
         lowering: of the depthwise convolution; None chooses by platform.
+        dtype: of the maps and of what convolutions multiply (bfloat16, say); None keeps the images'
+        own. Parameters and running statistics are float32, in which batch norm, pooling and the
+        classifier compute.
         rngs: streams "params" and "dropout" (or the default one).
 
         Raises ValueError where alpha, resolution, num_classes, kind or lowering is out of range.
@@ -71,6 +75,7 @@ class MobileNetV1(nnx.Module):
         self.bn_momentum = bn_momentum
         self.dropout_rate = dropout_rate
         self.lowering = default_lowering() if lowering is None else Lowering(lowering)
+        self.dtype = None if dtype is None else jnp.dtype(dtype)
 
         def norm(channels: int) -> BatchNormReLU6 | BiasReLU6:
             if not batch_norm:
@@ -105,12 +110,12 @@ class MobileNetV1(nnx.Module):
         expected = (self.resolution, self.resolution, architecture.IMAGE_CHANNELS)
         if images.ndim != 4 or images.shape[1:] != expected:
             raise ValueError(f"images {images.shape}: must be (N, {', '.join(map(str, expected))})")
-        x = images
+        x = images if self.dtype is None else images.astype(self.dtype)
         for row in self.layers():
             if row.name in self.units:
                 x = self.units[row.name](x)
         with jax.named_scope("pool"):
-            x = jnp.mean(x, axis=(1, 2))
+            x = jnp.mean(x.astype(accumulator(x.dtype)), axis=(1, 2))
         with jax.named_scope("classifier"):
             return self.classifier(self.dropout(x))
 
@@ -130,6 +135,7 @@ class MobileNetV1(nnx.Module):
             bn_epsilon=self.bn_epsilon,
             batch_norm=False,
             lowering=self.lowering,
+            dtype=self.dtype,
             rngs=nnx.Rngs(0),
         )
         for name, unit in self.units.items():
@@ -181,7 +187,7 @@ class ConvUnit(nnx.Module):
 
     def convolve(self, x: jax.Array) -> jax.Array:
         """The convolution alone: f[N,H,W,M] -> f[N,H_out,W_out,N]."""
-        kernel = self.kernel[...]
+        kernel = self.kernel[...].astype(x.dtype)
         match self.row.type:
             case LayerType.DEPTHWISE:
                 return depthwise_conv(x, kernel, stride=self.row.stride, lowering=self.lowering)

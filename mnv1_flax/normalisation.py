@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from mnv1_flax.convolution import accumulator
+
 RELU6_CEILING = 6.0
 
 
@@ -41,17 +43,21 @@ class BatchNormReLU6(nnx.Module):
         """x f[N,H,W,C] -> f[N,H,W,C] in [0, 6]."""
         if self.use_running_average:
             scale, shift = self.scale_and_shift()
-            return relu6(x * scale + shift)
+            return relu6(x.astype(scale.dtype) * scale + shift).astype(x.dtype)
         y, mean, variance = batch_norm_relu6(x, self.scale[...], self.bias[...], self.epsilon)
-        keep = self.momentum
-        self.mean[...] = keep * self.mean[...] + (1 - keep) * mean
-        self.var[...] = keep * self.var[...] + (1 - keep) * variance
+        self.mean[...] = _moved(self.mean[...], mean, self.momentum)
+        self.var[...] = _moved(self.var[...], variance, self.momentum)
         return y
 
     def scale_and_shift(self) -> tuple[jax.Array, jax.Array]:
         """(scale, shift) f[C], so that the running form is x * scale + shift before ReLU6."""
         scale = self.scale[...] * lax.rsqrt(self.var[...] + self.epsilon)
         return scale, self.bias[...] - self.mean[...] * scale
+
+
+def _moved(old: jax.Array, batch: jax.Array, keep: float) -> jax.Array:
+    """keep * old + (1 - keep) * batch; with 0 the batch's own, so that XLA reads no old one."""
+    return keep * old + (1 - keep) * batch if keep else batch
 
 
 class BiasReLU6(nnx.Module):
@@ -62,7 +68,7 @@ class BiasReLU6(nnx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """x f[N,H,W,C] -> f[N,H,W,C] in [0, 6]."""
-        return relu6(x + self.bias[...])
+        return relu6(x + self.bias[...].astype(x.dtype))
 
 
 def batch_norm_relu6(
@@ -70,6 +76,7 @@ def batch_norm_relu6(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """x f[N,H,W,C], gamma and beta f[C] -> (output, batch mean f[C], biased batch variance f[C]).
 
+    The output has x's dtype; everything is computed in float32, or in float64 where x is that.
     Mean and variance are for the running statistics and carry no gradient of their own.
     """
     y, mean, variance = _batch_norm_relu6(x, gamma, beta, epsilon)
@@ -81,11 +88,12 @@ def _forward(
 ) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]:
     # Without the barrier XLA repeats the convolution that made x inside each of its readers here.
     x = lax.optimization_barrier(x)
-    mean = jnp.mean(x, axis=(0, 1, 2))
-    variance = jnp.maximum(jnp.mean(x * x, axis=(0, 1, 2)) - mean * mean, 0)
+    wide = x.astype(accumulator(x.dtype))
+    mean = jnp.mean(wide, axis=(0, 1, 2))
+    variance = jnp.maximum(jnp.mean(wide * wide, axis=(0, 1, 2)) - mean * mean, 0)
     inverse = lax.rsqrt(variance + epsilon)
     scale = gamma * inverse
-    y = relu6(x * scale + (beta - mean * scale))
+    y = relu6(wide * scale + (beta - mean * scale)).astype(x.dtype)
     return (y, mean, variance), (x, mean, inverse, gamma, beta)
 
 
@@ -101,17 +109,18 @@ def _backward(
     d x = scale * (dz - d beta / n - normalised x * d gamma / n), here as dz * scale + x * a + c.
     """
     del epsilon
-    x, mean, inverse, gamma, beta = saved
+    narrow, mean, inverse, gamma, beta = saved
+    x = narrow.astype(accumulator(narrow.dtype))
     count = x.size // x.shape[-1]
     scale = gamma * inverse
     before_clip = x * scale + (beta - mean * scale)
     inside = (before_clip > 0) & (before_clip < RELU6_CEILING)
-    dz = jnp.where(inside, gradients[0], 0)
+    dz = jnp.where(inside, gradients[0].astype(x.dtype), 0)
     d_beta = jnp.sum(dz, axis=(0, 1, 2))
     d_gamma = (jnp.sum(dz * x, axis=(0, 1, 2)) - mean * d_beta) * inverse
     slope = -scale * inverse * d_gamma / count
     constant = -scale * d_beta / count - slope * mean
-    return dz * scale + x * slope + constant, d_gamma, d_beta
+    return (dz * scale + x * slope + constant).astype(narrow.dtype), d_gamma, d_beta
 
 
 def _primal(

@@ -1,0 +1,47 @@
+"""The network as one compiled program, its weights inside it.
+
+What ships is a function of images alone: with the weights as constants a call hands over one array
+in place of sixty, which a small network on a CPU feels.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from mnv1_flax.model import MobileNetV1
+
+# Below this many mult-adds a call, XLA's CPU backend is faster with Eigen's matrix products than
+# with YNNPACK's, which it takes by default: on two cores it shares out the small ones better.
+# Measured in benchmarks/inference.py; see docs/performance.md.
+_EIGEN_BELOW = 150_000_000
+_EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+
+
+def compiler_options(mult_adds: int, platform: str) -> dict[str, bool | str]:
+    """XLA's options that a deployed network of this size, in mult-adds of a call, is faster with.
+
+    platform: JAX's name ("cpu", "gpu", "tpu"). For `jax.stages.Lowered.compile`.
+    """
+    return dict(_EIGEN) if platform == "cpu" and mult_adds < _EIGEN_BELOW else {}
+
+
+def compiled(
+    model: MobileNetV1, batch: int, dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.stages.Compiled:
+    """images f[batch,R,R,3] of `dtype` -> logits f[batch,num_classes], ahead of time for JAX's
+    default platform. The model should be folded, or at least in evaluation mode.
+
+    >>> program = compiled(model.folded(), batch=1)
+    >>> logits = program(images)
+    """
+    graph, state = nnx.split(model)
+
+    def forward(images: jax.Array) -> jax.Array:
+        return nnx.merge(graph, state)(images)
+
+    mult_adds = batch * sum(row.mult_adds for row in model.layers())
+    images = jax.ShapeDtypeStruct((batch, model.resolution, model.resolution, 3), dtype)
+    lowered = jax.jit(forward).lower(images)
+    return lowered.compile(compiler_options=compiler_options(mult_adds, jax.default_backend()))
