@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ import typer
 from rich.console import Console
 
 from sweep.allocator import keep_freed_memory
+from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
 from sweep.registry import UnknownPartError, find
 from sweep.types import ResultsError
@@ -53,13 +55,27 @@ def run(
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan with an estimate; do nothing.")
     ] = False,
+    compile_cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keeps compiled programs for later sweeps of the same networks; default: "
+            "mobilenet-sweep in your cache folder."
+        ),
+    ] = None,
+    no_compile_cache: Annotated[
+        bool, typer.Option("--no-compile-cache", help="Compile everything anew, keep nothing.")
+    ] = False,
 ) -> None:
     """Measure what is missing, then draw the report. Run it again to continue."""
+    began = time.perf_counter()
     keep_freed_memory()
+    if not no_compile_cache:
+        enable(compile_cache or default_root())
     settings = load(config, name=name)
     from sweep.machine import this_machine
-    from sweep.progress import ProgressBar, plan_table
-    from sweep.run import execute, make_plan
+    from sweep.plan import make_plan
+    from sweep.progress import ProgressBar, duration, plan_table
+    from sweep.run import execute
     from sweep.store import Store
 
     folder = results / settings.name
@@ -73,7 +89,8 @@ def run(
     with ProgressBar(plan, out) as bar:
         outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():
-        out.print(f"{stage}: {seconds:.0f} s", highlight=False)
+        out.print(f"{stage}: {duration(seconds)}", highlight=False)
+    out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
     out.print(f"report: {outcome.report}", highlight=False, soft_wrap=True)
     for failure in outcome.failures:
         err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)

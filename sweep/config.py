@@ -107,7 +107,7 @@ class AccuracySettings(Section):
     dataset: str = "photo-patches"
     train_images: Count = 10_000
     test_images: Count = 4_000
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 3
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 2
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05
@@ -118,6 +118,11 @@ class AccuracySettings(Section):
     dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 1e-3
     bn_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     turn_and_mirror: bool = True
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of maps and products; weights are float32
+    lowering: str = ""  # empty: the family's choice for the platform
+    # Cores of one training, as many side by side as the machine has; 0: one after the other on all.
+    # Only where JAX runs on the CPU.
+    threads: Annotated[int, Field(ge=0)] = 1
     seed: Seed = 0
 
     @model_validator(mode="after")

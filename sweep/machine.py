@@ -44,16 +44,28 @@ class Machine:
         return {"id": self.id, **asdict(self)}
 
 
+@dataclass(frozen=True)
+class Cpu:
+    """The processor under a name that tells its generation, and the cores this process may use."""
+
+    name: str
+    cores: int
+
+
+def this_cpu() -> Cpu:
+    """Reads the facts; starts nothing."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Cpu(_cpu_name(), cores or 1)
+
+
 def this_machine() -> Machine:
     """Reads the facts; starts JAX's backend."""
     import jax
 
-    device = jax.devices()[0]
+    device, cpu = jax.devices()[0], this_cpu()
     return Machine(
-        cpu=_cpu_name(),
-        cores=len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1,
+        cpu=cpu.name,
+        cores=cpu.cores,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
@@ -85,13 +97,19 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _cpu_name() -> str:
+    """The model's name. A virtual machine may hide which: "AMD EPYC" is many generations with very
+    different vector units, so its family and model numbers are told as well where Linux has them.
+    """
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
-        pass
-    return platform.processor() or platform.machine() or UNKNOWN
+        lines = []
+    pairs = (line.partition(":") for line in lines)
+    facts = {key.strip(): value.strip() for key, _, value in pairs}
+    name = facts.get("model name") or platform.processor() or platform.machine() or UNKNOWN
+    if "cpu family" in facts and "model" in facts:
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
+    return name
 
 
 def _memory_bytes() -> int:

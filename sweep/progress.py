@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sweep.run import Plan, Task
+from sweep.plan import Plan, Task
 
 
 def plan_table(plan: Plan) -> Table:
@@ -39,6 +39,8 @@ class ProgressBar:
         self._console = console
         self._left = len(plan.tasks)
         self._done_s = 0.0
+        # Tasks under way: the share of each that is done, and what it last said.
+        self._under_way: dict[str, tuple[float, str]] = {}
         self._bar = Progress(
             TextColumn("{task.fields[left]:>3} to go"),
             BarColumn(bar_width=28),
@@ -67,24 +69,32 @@ class ProgressBar:
 
     def started(self, task: Task) -> None:
         """Names the task."""
-        self._bar.update(self._task, description=task.label, left=self._left)
+        self._under_way[task.label] = (0.0, task.label)
+        self._draw()
 
     def progressed(self, task: Task, share: float, text: str) -> None:
         """Moves the bar by the task's share of the whole estimate."""
-        self._bar.update(
-            self._task,
-            description=f"{task.label}: {text}",
-            completed=self._done_s + min(1.0, share) * task.estimate_s,
-        )
+        done_s = min(1.0, share) * task.estimate_s
+        self._under_way[task.label] = (done_s, f"{task.label}: {text}")
+        self._draw()
 
     def finished(self, task: Task, seconds: float, failure: str) -> None:
         """Prints a line that stays."""
+        self._under_way.pop(task.label, None)
         self._left -= 1
         self._done_s += task.estimate_s
-        self._bar.update(self._task, completed=self._done_s, left=self._left)
+        self._draw()
         mark = "failed" if failure else "stored"
         self._console.print(
             f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip(),
             markup=False,
             soft_wrap=True,
+        )
+
+    def _draw(self) -> None:
+        self._bar.update(
+            self._task,
+            description="; ".join(text for _, text in self._under_way.values()),
+            completed=self._done_s + sum(done_s for done_s, _ in self._under_way.values()),
+            left=self._left,
         )

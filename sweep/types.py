@@ -170,16 +170,25 @@ class Family(Protocol):
         lowering: str | None,
         bn_momentum: float,
         dropout_rate: float,
+        dtype: str,
     ) -> nnx.Module:
         """The network with random weights: f32[N,resolution,resolution,3] -> f32[N,num_classes].
 
         `resolution` may differ from the point's: a proxy trains at its own. lowering None is the
-        family's choice for the platform.
+        family's choice for the platform. bn_momentum: weight of
+        the old running statistic in training; 0 leaves the batch's own. dtype: of the maps and of
+        what convolutions multiply; parameters are float32.
         """
         ...
 
     def deploy(self, module: nnx.Module) -> nnx.Module:
         """The same network as it would ship: in evaluation, batch norm folded."""
+        ...
+
+    def compiler_options(
+        self, point: Point, *, num_classes: int, batch: int, platform: str
+    ) -> dict[str, bool | str]:
+        """XLA options that the deployed network is faster with on JAX's `platform`; {} for none."""
         ...
 
     def decays(self, variable: nnx.Variable[Any]) -> bool:
@@ -220,6 +229,7 @@ class Network:
             lowering=lowering,
             bn_momentum=0.99,
             dropout_rate=0.0,
+            dtype="float32",
         )
         module.eval()
         return module
@@ -302,6 +312,18 @@ class Preparing(Protocol):
     def prepare(self, network: Network) -> None:
         """Called in a thread of its own; the point's call follows, or never comes."""
         ...
+
+
+@runtime_checkable
+class SideBySide(Protocol):
+    """A measure whose points may be read at the same time, in processes of their own; it and its
+    networks can be pickled.
+
+    threads: the cores that one point's reading has to itself; 0 where it wants the whole machine.
+    """
+
+    @property
+    def threads(self) -> int: ...
 
 
 @runtime_checkable

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 from flax import nnx
 
-from mnv1_flax import Kind, MobileNetV1
+from mnv1_flax import Kind, MobileNetV1, compiled
+from mnv1_flax.deployment import compiler_options
 from mnv1_flax.normalisation import BatchNormReLU6
 
 CLASSES = 10
@@ -259,3 +260,80 @@ def test_images_of_the_wrong_shape_are_an_error(shape):
 def test_errors_name_the_value_and_what_is_allowed(settings, message):
     with pytest.raises(ValueError, match=message):
         MobileNetV1(**{"alpha": 0.25, "resolution": 32, **settings}, rngs=nnx.Rngs(0))
+
+
+# Other dtypes, other lowerings, the compiled form
+
+
+def squared_logits_and_gradients(model: MobileNetV1, images: jax.Array) -> tuple[Any, Any]:
+    """The mean square of the logits in training mode, and its gradient by every parameter."""
+    graph, params, rest = nnx.split(model, nnx.Param, ...)
+
+    @jax.jit
+    @jax.value_and_grad
+    def of(params: Any) -> jax.Array:
+        return jnp.mean(nnx.merge(graph, params, rest, copy=True)(images) ** 2)
+
+    return of(params)
+
+
+def test_gradients_of_the_whole_network_are_autodiffs_of_the_grouped_convolution():
+    # In float64: in float32 a rounding moves numbers over the kinks of ReLU6.
+    found = []
+    with jax.enable_x64(True):
+        images = jnp.asarray(random_images(33, count=3), jnp.float64)
+        for lowering in ("shifted", "grouped"):
+            model = MobileNetV1(
+                0.25, 33, CLASSES, "shallow", dropout_rate=0, lowering=lowering, rngs=nnx.Rngs(0)
+            )
+            nnx.update(model, jax.tree.map(as_float64, nnx.state(model)))
+            found.append(squared_logits_and_gradients(model, images))
+    (ours, our_gradients), (theirs, their_gradients) = found
+    assert ours.dtype == np.float64
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-9)
+    pairs = zip(jax.tree.leaves(our_gradients), jax.tree.leaves(their_gradients), strict=True)
+    for mine, autodiff in pairs:
+        largest = float(np.abs(autodiff).max())
+        assert largest > 0
+        np.testing.assert_allclose(mine, autodiff, rtol=0, atol=1e-9 * largest)
+
+
+def as_float64(leaf: Any) -> Any:
+    return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+
+@pytest.mark.parametrize("lowering", ["shifted", "grouped"])
+def test_in_bfloat16_maps_are_rounded_but_statistics_are_not(lowering, randomise):
+    images = jnp.asarray(random_images(64, count=4))
+    logits, means = [], []
+    for dtype in (None, "bfloat16"):
+        model = MobileNetV1(
+            0.25, 64, CLASSES, dropout_rate=0, lowering=lowering, dtype=dtype, rngs=nnx.Rngs(0)
+        )
+        model(images)  # moves the running statistics by the batch's
+        norm = model.units["conv_0"].norm
+        assert isinstance(norm, BatchNormReLU6)
+        means.append(norm.mean[...])
+        randomise(model)
+        model.eval()
+        logits.append(np.asarray(model(images)))
+    assert logits[1].dtype == means[1].dtype == np.float32
+    # bfloat16 has 8 significant bits: each rounding is 2 ** -9 at most, each layer makes one.
+    largest = np.abs(logits[0]).max()
+    assert 1e-5 * largest < np.abs(logits[1] - logits[0]).max() < 28 * 2**-9 * largest
+    np.testing.assert_allclose(means[1], means[0], atol=2**-8 * float(np.abs(means[0]).max()))
+
+
+def test_the_compiled_program_with_its_weights_inside_gives_the_networks_logits(randomise):
+    model = MobileNetV1(0.25, 64, CLASSES, rngs=nnx.Rngs(0))
+    randomise(model)
+    model.eval()
+    images = random_images(64)
+    program = compiled(model.folded(), batch=2)
+    assert_same_logits(np.asarray(program(images)), compiled_logits(model, images), 1e-5)
+
+
+def test_small_networks_get_options_on_a_cpu_only():
+    assert compiler_options(10_000_000, "cpu")
+    assert not compiler_options(10_000_000, "gpu")
+    assert not compiler_options(600_000_000, "cpu")

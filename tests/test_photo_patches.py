@@ -62,6 +62,10 @@ def test_smaller_sizes_are_the_same_patches_shrunk_as_pillow_shrinks_them(side):
         np.testing.assert_allclose(shrunk, by_pillow, atol=2e-3)
 
 
+def test_the_networks_train_at_sizes_that_a_patch_can_give():
+    assert PhotoPatches.base_resolution <= PATCH
+
+
 def test_only_sizes_up_to_the_patch():
     with pytest.raises(ValueError, match="resolution = 49: must be between 1 and 48"):
         PhotoPatches().load(49, train=1, test=1, seed=0)

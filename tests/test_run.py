@@ -9,7 +9,8 @@ from toys import CALLS, Stumbling
 
 from sweep.config import SettingsError, parse
 from sweep.machine import Machine
-from sweep.run import execute, make_plan
+from sweep.plan import make_plan
+from sweep.run import execute
 from sweep.store import Store, load
 
 MACHINE = Machine(

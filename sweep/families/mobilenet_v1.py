@@ -7,7 +7,8 @@ from typing import Any
 from flax import nnx
 
 from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, layers
-from mnv1_flax.depthwise import SUM_OF_PRODUCTS
+from mnv1_flax.convolution import SUM_OF_PRODUCTS
+from mnv1_flax.deployment import compiler_options
 from sweep.types import Point
 
 
@@ -33,6 +34,7 @@ class MobileNetV1Family:
         lowering: str | None,
         bn_momentum: float,
         dropout_rate: float,
+        dtype: str,
     ) -> MobileNetV1:
         """The Flax network with random weights, in training mode."""
         return MobileNetV1(
@@ -43,6 +45,7 @@ class MobileNetV1Family:
             dropout_rate=dropout_rate,
             bn_momentum=bn_momentum,
             lowering=lowering,
+            dtype=dtype,
             rngs=nnx.Rngs(seed),
         )
 
@@ -51,6 +54,13 @@ class MobileNetV1Family:
         if not isinstance(module, MobileNetV1):
             raise TypeError(f"{type(module).__name__} is not a MobileNetV1")
         return module.folded()
+
+    def compiler_options(
+        self, point: Point, *, num_classes: int, batch: int, platform: str
+    ) -> dict[str, bool | str]:
+        """By the mult-adds of a call."""
+        rows = self.layers(point, num_classes=num_classes)
+        return compiler_options(batch * sum(row.mult_adds for row in rows), platform)
 
     def decays(self, variable: nnx.Variable[Any]) -> bool:
         """Kernels decay; depthwise filters (paper, section 3.2), biases and batch norm don't."""

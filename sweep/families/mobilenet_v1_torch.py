@@ -56,18 +56,13 @@ def mobilenet_v1(kind: str, alpha: float, num_classes: int) -> nn.Module:
 
 
 class _PadLikeTensorFlow(nn.Module):
-    """Zeros for a 3x3 filter as TensorFlow's SAME puts them: where the stride is 2 and the side
-    even, one at the end only. Conv2d's padding=1 puts one on either side always.
+    """Zeros for a 3x3 filter of stride 2 as TensorFlow's SAME puts them: where the side is even,
+    one at the end only. Conv2d's padding=1 puts one on either side always.
     """
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         height, width = x.shape[2:]
-        top, left = (1, 1) if self.stride == 1 else (height % 2, width % 2)
-        return functional.pad(x, (left, 1, top, 1))
+        return functional.pad(x, (width % 2, 1, height % 2, 1))
 
 
 class _MeanOfMap(nn.Module):
@@ -81,10 +76,13 @@ def _convolution(
     channels_in: int, channels_out: int, *, kernel: int, stride: int, groups: int = 1
 ) -> nn.Sequential:
     """Convolution, batch norm, ReLU6."""
-    pad = [_PadLikeTensorFlow(stride)] if kernel == 3 else []
+    pad = [_PadLikeTensorFlow()] if stride == 2 else []
+    own_padding = kernel // 2 if stride == 1 else 0
     return nn.Sequential(
         *pad,
-        nn.Conv2d(channels_in, channels_out, kernel, stride, groups=groups, bias=False),
+        nn.Conv2d(
+            channels_in, channels_out, kernel, stride, own_padding, groups=groups, bias=False
+        ),
         nn.BatchNorm2d(channels_out, eps=_BN_EPSILON, momentum=_BN_MOMENTUM),
         nn.ReLU6(),
     )

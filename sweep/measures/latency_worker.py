@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from sweep.allocator import keep_freed_memory
+from sweep.compile_cache import cache_hits
 
 # A warm-up ends when the median of its last calls is within this share of the one before.
 STEADY = 0.02
@@ -63,18 +64,20 @@ def pin(threads: int) -> None:
 
 @dataclass(frozen=True)
 class Executable:
-    """A compiled network with its input on the device, ready to be timed. `run` awaits."""
+    """A compiled network with its input on the device, ready to be timed. `run` awaits. compile_s
+    is None where the program came from the cache.
+    """
 
     key: str
     label: str
     batch: int
     run: Callable[[], None]
-    compile_s: float
+    compile_s: float | None
     memory_bytes: int | None
 
 
 def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) -> Executable:
-    """Ahead of time, batch norm folded, weights and images on the device in the asked dtype."""
+    """Ahead of time in the asked dtype, batch norm folded, the weights constants of the program."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -93,22 +96,30 @@ def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) 
     state = jax.tree.map(lambda leaf: _filled(rng, leaf, dtype), shapes)
     side = network.point.resolution
     images = jax.random.uniform(jax.random.key(0), (batch, side, side, 3), dtype, -1, 1)
-    state, images = jax.block_until_ready(jax.device_put((state, images)))
+    images = jax.block_until_ready(jax.device_put(images))
 
-    def forward(state: Any, images: jax.Array) -> jax.Array:
+    def forward(images: jax.Array) -> jax.Array:
         return nnx.merge(graph, state)(images)
 
-    lowered = jax.jit(forward).lower(state, images)
-    began = time.perf_counter()
-    compiled = lowered.compile()
-    compile_s = time.perf_counter() - began
+    options = network.family.compiler_options(
+        network.point,
+        num_classes=network.num_classes,
+        batch=batch,
+        platform=jax.default_backend(),
+    )
+    lowered = jax.jit(forward).lower(images)
+    with cache_hits() as hits:
+        began = time.perf_counter()
+        compiled = lowered.compile(compiler_options=options)
+        compile_s = time.perf_counter() - began
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
     return Executable(
         network.point.key,
         network.point.label,
         batch,
-        lambda: jax.block_until_ready(compiled(state, images)),
-        compile_s,
-        _memory_bytes(compiled),
+        lambda: jax.block_until_ready(compiled(images)),
+        None if hits else compile_s,
+        _memory_bytes(compiled, weights),
     )
 
 
@@ -124,12 +135,12 @@ def _filled(rng: Any, leaf: Any, dtype: Any) -> Any:
     return jnp.zeros(leaf.shape, leaf.dtype)
 
 
-def _memory_bytes(compiled: Any) -> int | None:
-    """Weights, input, output and temporaries together, by the compiler's account."""
+def _memory_bytes(compiled: Any, weights: int) -> int | None:
+    """Weights, and by the compiler's account input, output and temporaries, in bytes."""
     analysis = compiled.memory_analysis()
     if analysis is None:
         return None
-    return int(
+    return weights + int(
         analysis.argument_size_in_bytes
         + analysis.output_size_in_bytes
         + analysis.temp_size_in_bytes

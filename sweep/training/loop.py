@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from flax import nnx
 
 from sweep.config import AccuracySettings
 from sweep.training.augment import three_channels, turned_and_mirrored
+from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Network, Progress, Splits
 
@@ -35,14 +36,44 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Ready:
-    """A network compiled and waiting for its first step. `state` is spent by training."""
+    """A network compiled and waiting for its first step. `state` is spent by training; compile_s
+    are the seconds that tracing and compiling its step took.
+    """
 
     network: Network
     splits: Splits
     settings: AccuracySettings
-    graph: nnx.GraphDef[Any]
-    state: Any
+    learner: Learner
+    state: State
     run_steps: Callable[..., Any]
+    compile_s: float
+
+
+class State(NamedTuple):
+    """What a step changes. Running statistics are packed as the parameters are; `rest` is the
+    state of random streams.
+    """
+
+    params: Packed
+    statistics: Packed
+    rest: Any
+    moments: Any
+
+
+@dataclass(frozen=True)
+class Learner:
+    """The network's fixed part, and how its arrays are packed."""
+
+    graph: nnx.GraphDef[Any]
+    params: Packing
+    statistics: Packing
+    transformation: optax.GradientTransformation
+    settings: AccuracySettings
+
+    def module(self, state: State) -> nnx.Module:
+        """The network with the weights of `state`."""
+        params = self.params.unpack(state.params)
+        return nnx.merge(self.graph, params, self.statistics.unpack(state.statistics), state.rest)
 
 
 def make_ready(network: Network, splits: Splits, classes: int, settings: AccuracySettings) -> Ready:
@@ -50,34 +81,55 @@ def make_ready(network: Network, splits: Splits, classes: int, settings: Accurac
 
     images f32[N,S,S,1 or 3]; grey ones are repeated over the network's three channels.
     """
-    module = network.family.build(
-        network.point,
-        num_classes=classes,
-        resolution=splits.train.images.shape[1],
-        seed=settings.seed,
-        lowering=None,
-        bn_momentum=settings.bn_momentum,
-        dropout_rate=settings.dropout_rate,
-    )
-    module.train()
-    graph, params, rest = nnx.split(module, nnx.Param, ...)
-    rate = schedule(settings, _steps_per_epoch(splits, settings) * settings.epochs)
-    transformation = optimizer(settings, rate, network.family.decays, params)
-    state = (params, rest, transformation.init(params))
-    jitted = _steps(graph, transformation, settings)
+    learner, state = _learner(network, splits, classes, settings)
+    jitted = _steps(learner)
     shapes = jax.tree.map(
         lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype),
         (state, splits.train.images, splits.train.labels),
     )
     batches = jax.ShapeDtypeStruct((steps_per_call(), settings.batch_size), jnp.int32)
+    began = time.perf_counter()
     compiled = jitted.lower(*shapes, batches, jax.random.key(0), 0).compile()
+    compile_s = time.perf_counter() - began
 
     def run_steps(state: Any, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
         # The last call may be shorter, and is then compiled when it comes.
         run = compiled if indices.shape == batches.shape else jitted
         return run(state, images, labels, indices, key, done)
 
-    return Ready(network, splits, settings, graph, state, run_steps)
+    return Ready(network, splits, settings, learner, state, run_steps, compile_s)
+
+
+def _learner(
+    network: Network, splits: Splits, classes: int, settings: AccuracySettings
+) -> tuple[Learner, State]:
+    module = network.family.build(
+        network.point,
+        num_classes=classes,
+        resolution=splits.train.images.shape[1],
+        seed=settings.seed,
+        lowering=settings.lowering or None,
+        # 0: the network hands out each batch's own statistics, and a step averages all at once.
+        bn_momentum=0.0,
+        dropout_rate=settings.dropout_rate,
+        dtype=settings.dtype,
+    )
+    module.train()
+    graph, params, statistics, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
+    decays = jax.tree.leaves(
+        jax.tree.map(
+            network.family.decays, params, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable)
+        )
+    )
+    packing = Packing(params, ["decays" if each else "stays" for each in decays])
+    of_statistics = Packing(statistics, ["statistic"] * len(jax.tree.leaves(statistics)))
+    rate = schedule(settings, _steps_per_epoch(splits, settings) * settings.epochs)
+    mask = jax.tree.map(lambda label: label == "decays", packing.labels)
+    transformation = optimizer(settings, rate, mask)
+    learner = Learner(graph, packing, of_statistics, transformation, settings)
+    packed = packing.pack(params)
+    state = State(packed, of_statistics.pack(statistics), rest, transformation.init(packed))
+    return learner, state
 
 
 def train(ready: Ready, progress: Progress) -> Generator[CurvePoint, None, nnx.Module]:
@@ -113,7 +165,7 @@ def train(ready: Ready, progress: Progress) -> Generator[CurvePoint, None, nnx.M
             seconds=time.perf_counter() - began,
         )
         progress(done / steps, f"step {done} of {steps}, loss {loss:.2f}")
-    trained = nnx.merge(ready.graph, *state[:2])
+    trained = ready.learner.module(state)
     trained.eval()
     return trained
 
@@ -125,53 +177,69 @@ def steps_per_call() -> int:
     return 1 if jax.default_backend() == "cpu" else STEPS_PER_REPORT
 
 
-def _steps(
-    graph: nnx.GraphDef[Any],
-    transformation: optax.GradientTransformation,
-    settings: AccuracySettings,
-) -> jax.stages.Wrapped:
+def _steps(learner: Learner) -> jax.stages.Wrapped:
     """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (losses, rights)).
 
-    state is (parameters, other state, optimiser's moments), donated; rights are shares of a batch.
+    state is donated; losses and rights are f32[K], rights as shares of a batch.
     """
-
-    def step(state: Any, images: jax.Array, labels: jax.Array, key: jax.Array) -> Any:
-        params, rest, moments = state
-        if settings.turn_and_mirror:
-            images = turned_and_mirrored(images, key)
-        images = three_channels(images)
-
-        def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, jax.Array]]:
-            module = nnx.merge(graph, params, rest, copy=True)
-            logits = module(images)
-            targets = optax.smooth_labels(
-                jax.nn.one_hot(labels, logits.shape[-1]), settings.label_smoothing
-            )
-            loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
-            right = jnp.mean(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.float32)
-            return loss, (nnx.split(module, nnx.Param, ...)[2], right)
-
-        (loss, (rest, right)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
-        updates, moments = transformation.update(gradients, moments, params)
-        return (optax.apply_updates(params, updates), rest, moments), (loss, right)
 
     @partial(jax.jit, donate_argnums=0)
     def run_steps(
-        state: Any,
+        state: State,
         images: jax.Array,
         labels: jax.Array,
         indices: jax.Array,
         key: jax.Array,
         done: jax.Array,
     ) -> Any:
-        def one(carry: Any, numbered: tuple[jax.Array, jax.Array]) -> Any:
+        def one(carry: State, numbered: tuple[jax.Array, jax.Array]) -> Any:
             number, batch = numbered
-            return step(carry, images[batch], labels[batch], jax.random.fold_in(key, number))
+            own_key = jax.random.fold_in(key, number)
+            return _step(learner, carry, images[batch], labels[batch], own_key)
 
+        if indices.shape[0] == 1:
+            state, outcome = one(state, (done, indices[0]))
+            return state, jax.tree.map(lambda each: each[None], outcome)
         numbers = done + jnp.arange(indices.shape[0])
         return jax.lax.scan(one, state, (numbers, indices))
 
     return run_steps
+
+
+def _step(
+    learner: Learner, state: State, images: jax.Array, labels: jax.Array, key: jax.Array
+) -> tuple[State, tuple[jax.Array, jax.Array]]:
+    """One batch: the state after it, its loss, and the share of right answers in it."""
+    settings = learner.settings
+    if settings.turn_and_mirror:
+        images = turned_and_mirrored(images, key)
+    images = three_channels(images)
+    statistics = learner.statistics.unpack(state.statistics)
+
+    def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, Any, jax.Array]]:
+        module = nnx.merge(learner.graph, params, statistics, state.rest, copy=True)
+        logits = module(images)
+        targets = optax.smooth_labels(
+            jax.nn.one_hot(labels, logits.shape[-1]), settings.label_smoothing
+        )
+        loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
+        right = jnp.mean(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.float32)
+        _, _, of_batch, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
+        return loss, (of_batch, rest, right)
+
+    params = learner.params.unpack(state.params)
+    (loss, (of_batch, rest, right)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    updates, moments = learner.transformation.update(
+        learner.params.pack(gradients), state.moments, state.params
+    )
+    keep = settings.bn_momentum
+    moved = jax.tree.map(
+        lambda old, new: keep * old + (1 - keep) * new,
+        state.statistics,
+        learner.statistics.pack(of_batch),
+    )
+    updated = optax.apply_updates(state.params, updates)
+    return State(cast("Packed", updated), moved, rest, moments), (loss, right)
 
 
 def _steps_per_epoch(splits: Splits, settings: AccuracySettings) -> int:

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 
 from sweep.config import AccuracySettings
 
@@ -30,18 +29,16 @@ def schedule(settings: AccuracySettings, steps: int) -> Callable[[jax.typing.Arr
 
 
 def optimizer(
-    settings: AccuracySettings,
-    rate: optax.Schedule,
-    decays: Callable[[nnx.Variable[Any]], bool],
-    params: nnx.State[Any, Any],
+    settings: AccuracySettings, rate: optax.Schedule, decays: Any
 ) -> optax.GradientTransformation:
-    """The transformation for `params`; weight decay reaches only those that `decays` names."""
-    mask = jax.tree.map(decays, params, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
+    """The transformation; `decays` is a tree of bools like the parameters': where weight decay
+    applies.
+    """
     decay = settings.weight_decay
     match settings.optimizer:
         case "sgd":
             return optax.chain(
-                optax.add_decayed_weights(decay, mask),
+                optax.add_decayed_weights(decay, decays),
                 optax.sgd(rate, momentum=settings.momentum, nesterov=True),
             )
         case "adamw":
@@ -51,11 +48,11 @@ def optimizer(
                 b2=ADAM_B2,
                 eps=ADAM_EPSILON,
                 weight_decay=decay,
-                mask=mask,
+                mask=decays,
             )
         case "rmsprop":
             return optax.chain(
-                optax.add_decayed_weights(decay, mask),
+                optax.add_decayed_weights(decay, decays),
                 optax.rmsprop(
                     rate, decay=RMSPROP_DECAY, eps=RMSPROP_EPSILON, momentum=settings.momentum
                 ),

@@ -1,0 +1,80 @@
+"""XLA's compiled programs kept on disk, so that a second sweep of the same networks loads them.
+
+JAX's own persistent cache, told to keep every program, in a folder for this kind of processor and
+these versions: machine code for one processor must not be loaded on another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_FOLDER = "JAX_COMPILATION_CACHE_DIR"
+KEEP_EVERYTHING = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+_HIT = "/jax/compilation_cache/cache_hits"
+
+
+def default_root() -> Path:
+    """Where caches of this user's programs belong, by the XDG convention."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobilenet-sweep"
+
+
+def enable(root: Path) -> None:
+    """Turns the cache on in this process and those it starts; before JAX is imported.
+
+    A folder that JAX's own variable names already is left to its owner.
+    """
+    if _FOLDER in os.environ:
+        return
+    os.environ[_FOLDER] = str(root / f"xla-{_host_digest()}")
+    for name, value in KEEP_EVERYTHING.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def cache_hits() -> Iterator[list[str]]:
+    """A list that grows by one entry for each program loaded from the cache meanwhile."""
+    import jax
+
+    hits: list[str] = []
+
+    def listen(event: str, **_: object) -> None:
+        if event == _HIT:
+            hits.append(event)
+
+    jax.monitoring.register_event_listener(listen)
+    try:
+        yield hits
+    finally:
+        jax.monitoring.unregister_event_listener(listen)
+
+
+def _host_digest() -> str:
+    """12 hex digits of what machine code depends on: the processor's abilities, and versions."""
+    facts = [_cpu_flags()]
+    for package in ("jax", "jaxlib"):
+        try:
+            facts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            facts.append(package)
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+
+
+def _cpu_flags() -> str:
+    """Model and instruction sets of the first processor, as Linux tells them."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        import platform
+
+        return f"{platform.processor()} {platform.machine()} {platform.node()}"
+    wanted = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features")
+    first = text.split("\n\n")[0].splitlines()
+    return "\n".join(line for line in first if line.partition("\t")[0].strip() in wanted)

@@ -1,0 +1,88 @@
+"""Points side by side: what each process is given, and what becomes of calls that go wrong."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from toys import Perimeter, point
+
+from sweep.families.mobilenet_v1 import MobileNetV1Family
+from sweep.types import Better, Metric, Network, Progress, Reading
+from sweep.workers import WORKER_BYTES, Ended, Progressed, Started, places, side_by_side
+
+CORES = sorted(os.sched_getaffinity(0))
+CORE = Metric("core", "Core", "1", Better.NEITHER)
+
+
+class Core(Perimeter):
+    """The cores that the process may use, after a word on the way; dies at 32 px, fails at 64."""
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+        if network.point.resolution == 32:
+            os._exit(7)
+        if network.point.resolution == 64:
+            raise RuntimeError("a stone in the way")
+        progress(0.5, "half")
+        cores = tuple(float(core) for core in sorted(os.sched_getaffinity(0)))
+        yield Reading(CORE, network.point, float(os.getpid()), samples=cores)
+
+
+def calls(*resolutions: int):
+    return [(Core(), Network(point(0.25, side), MobileNetV1Family())) for side in resolutions]
+
+
+def events(resolutions, groups):
+    with closing(side_by_side(calls(*resolutions), groups)) as stream:
+        return list(stream)
+
+
+def reading(event: Ended) -> Reading:
+    (item,) = event.items
+    assert isinstance(item, Reading)
+    return item
+
+
+def test_each_process_keeps_to_its_cores_and_serves_call_after_call():
+    seen = events((128, 160, 192), [(CORES[0],), (CORES[-1],)])
+    ended = {event.index: event for event in seen if isinstance(event, Ended)}
+    assert sorted(ended) == [0, 1, 2]
+    assert all(not event.failure for event in ended.values())
+    readings = [reading(event) for event in ended.values()]
+    assert {each.samples for each in readings} == {(float(CORES[0]),), (float(CORES[-1]),)}
+    assert len({each.value for each in readings}) == 2  # processes, for three calls
+    # Started in order; each call says half before it ends.
+    assert [event.index for event in seen if isinstance(event, Started)] == [0, 1, 2]
+    assert sorted(e.index for e in seen if isinstance(e, Progressed) and e.share == 0.5) == [
+        0,
+        1,
+        2,
+    ]
+
+
+def test_a_call_that_fails_or_dies_is_told_and_the_rest_goes_on():
+    seen = events((64, 32, 128), [(CORES[0],)])
+    failures = {event.index: event.failure for event in seen if isinstance(event, Ended)}
+    assert failures == {
+        0: "RuntimeError: a stone in the way",
+        1: "the process ended with status 7",
+        2: "",
+    }
+    traces = [event.trace for event in seen if isinstance(event, Ended)]
+    assert "raise RuntimeError" in traces[0]
+
+
+def test_closing_early_ends_the_processes():
+    stream = side_by_side(calls(128, 160), [(CORES[0],)])
+    pids = [int(reading(event).value or 0) for event in stream if isinstance(event, Ended)]
+    assert len(set(pids)) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_places_share_the_cores_out_as_far_as_memory_reaches():
+    plenty = 1000 * WORKER_BYTES
+    assert places(1, plenty) == tuple((core,) for core in CORES)
+    assert places(0, plenty) == (tuple(CORES),)
+    assert places(10_000, plenty) == (tuple(CORES),)
+    assert places(1, WORKER_BYTES - 1) == ((CORES[0],),)
