@@ -1,7 +1,7 @@
 """How long the closed form takes for many networks at once.
 
-    python benchmarks/closed_form.py          # 100,000 points of each kind, median of 7 runs
-    python benchmarks/closed_form.py --quick  # 10,000 points, 3 runs
+    python -m benchmarks.closed_form          # 100,000 points of each kind, median of 7 runs
+    python -m benchmarks.closed_form --quick  # 10,000 points, 3 runs
 
 Needs NumPy alone. Times are of this machine; nothing is written.
 """

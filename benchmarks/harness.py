@@ -1,0 +1,187 @@
+"""What the benchmarks share: contenders timed in turn, a table, and the machine it holds for.
+
+Each contender lives in a process of its own (`worker`). They are sampled in rounds, in a new order
+each round, so that a change of the machine's speed hits all alike; while one is timed the others
+wait for a line of input. A figure is the median of its samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+from sweep.machine import this_cpu
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ("jax", "jaxlib", "flax", "torch", "onnxruntime", "openvino", "keras")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something to be timed: `maker` is "package.module:function", called with a case's
+    arguments and these; it returns the call to time, which waits for its result.
+    """
+
+    name: str
+    maker: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Arena:
+    """The contenders' processes, kept over the cases of a benchmark."""
+
+    def __init__(
+        self, contenders: Sequence[Contender], *, rounds: int, min_sample_s: float = 0.1
+    ) -> None:
+        self.contenders = contenders
+        self.rounds = rounds
+        self.min_sample_s = min_sample_s
+        self.results: dict[str, Any] = {}
+        self.setup_s: dict[str, float] = {}
+        self._workers: dict[str, subprocess.Popen[str]] = {}
+        self._order = random.Random(0)  # noqa: S311 - an order, no secret
+
+    def __enter__(self) -> Arena:
+        for each in self.contenders:
+            self._workers[each.name] = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.worker"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._workers.values():
+            worker.kill()
+            worker.communicate()
+
+    def race(self, **arguments: Any) -> dict[str, float]:
+        """Median seconds of a call at one case, by contender; without those that are missing.
+
+        `results` and `setup_s` then hold what the first call gave, and what building took.
+        """
+        self.results, self.setup_s = {}, {}
+        calls: dict[str, int] = {}
+        for each in self.contenders:
+            job = {"load": each.maker, "arguments": {**arguments, **each.arguments}}
+            answer = self._ask(each.name, job)
+            if "missing" in answer:
+                print(f"  {each.name}: left out, {answer['missing']}", file=sys.stderr)
+                continue
+            self.results[each.name] = answer["result"]
+            self.setup_s[each.name] = answer["setup_s"]
+            once = self._ask(each.name, {"calls": 2})["seconds"]
+            calls[each.name] = max(2, math.ceil(self.min_sample_s / once))
+        samples: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(self.rounds):
+            for name in self._order.sample(list(calls), len(calls)):
+                self._ask(name, {"calls": 1})  # its threads and caches, as in a loop of its own
+                samples[name].append(self._ask(name, {"calls": calls[name]})["seconds"])
+        return {name: statistics.median(each) for name, each in samples.items()}
+
+    def _ask(self, name: str, job: dict[str, Any]) -> dict[str, Any]:
+        worker = self._workers[name]
+        stdin, stdout = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
+        try:
+            stdin.write(json.dumps(job) + "\n")
+            stdin.flush()
+            line = stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError(f"{name} ended with status {worker.wait()} at {job}")
+        return json.loads(line)
+
+
+def options(description: str | None) -> argparse.Namespace:
+    """--quick, and --print to leave the results file alone."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer cases and rounds; for a look")
+    parser.add_argument("--print", action="store_true", help="write no file under results/")
+    return parser.parse_args()
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; the first column to the left, all others to the right."""
+    lines = ["| " + " | ".join(headings) + " |"]
+    lines.append("| --- |" + " ---: |" * (len(headings) - 1))
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def figure(value: float) -> str:
+    """Three digits that count, without an exponent."""
+    if value == 0:
+        return "0"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def geometric_mean(ratios: Iterable[float]) -> float:
+    """exp of the mean of the logs."""
+    return statistics.geometric_mean(list(ratios))
+
+
+def publish(section: str, text: str, arguments: argparse.Namespace) -> None:
+    """Prints a section and, unless told otherwise, puts it in this machine's results file.
+
+    The file keeps the sections of the other benchmarks. A quick look is never written.
+    """
+    body = f"## {section}\n\n{text.strip()}\n"
+    print(body)
+    if arguments.quick or arguments.print:
+        return
+    path = RESULTS / f"{machine_name()}.md"
+    RESULTS.mkdir(exist_ok=True)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    sections = {
+        part.partition("\n")[0]: f"## {part.rstrip()}\n"
+        for part in re.split(r"^## ", old, flags=re.MULTILINE)[1:]
+    }
+    sections[section] = body
+    head = f"# {machine_words()}\n\n{_versions()}\n"
+    path.write_text("\n".join([head, *sections.values()]), encoding="utf-8")
+    print(f"written to {path}")
+
+
+def machine_words() -> str:
+    """The processor and how many of its cores this process may use."""
+    cpu = this_cpu()
+    return f"{cpu.name}, {cpu.cores} cores"
+
+
+def machine_name() -> str:
+    """`machine_words` as the name of a file."""
+    return re.sub(r"[^a-z0-9]+", "-", machine_words().lower()).strip("-")
+
+
+def _versions() -> str:
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found) + "."
