@@ -12,6 +12,7 @@ from benchmarks.harness import Arena, Contender, figure, options, publish, table
 from benchmarks.roofline import layer_limit_s, measured
 from mnv1_flax import layers
 from mnv1_flax.architecture import LayerType
+from sweep.allocator import keep_freed_memory
 
 MAKERS = "benchmarks.depthwise_contenders"
 CONTENDERS = (
@@ -26,6 +27,7 @@ CONTENDERS = (
 
 def main() -> None:
     """Microseconds of each, forward and with both gradients."""
+    keep_freed_memory()
     arguments = options(__doc__)
     rows = {
         (row.size_in, row.channels_in, row.stride): row

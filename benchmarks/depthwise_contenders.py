@@ -38,8 +38,12 @@ def jax_layer(
     kernel = jnp.asarray(rng.standard_normal((3, 3, channels)), jnp.float32)
     weight = jnp.ones((batch, -(-side // stride), -(-side // stride), channels), jnp.float32)
     arguments = (images, kernel, weight) if gradients else (images, kernel)
-    run = jax.jit(with_gradients if gradients else convolve).lower(*arguments).compile()
-    return lambda: jax.block_until_ready(run(*arguments)) and None
+    program = jax.jit(with_gradients if gradients else convolve).lower(*arguments).compile()
+
+    def run() -> None:
+        jax.block_until_ready(program(*arguments))
+
+    return run
 
 
 def torch_layer(

@@ -2,7 +2,8 @@
 
 Each contender lives in a process of its own (`worker`). They are sampled in rounds, in a new order
 each round, so that a change of the machine's speed hits all alike; while one is timed the others
-wait for a line of input. A figure is the median of its samples.
+are stopped, since the threads of some spin for work long after their call (beside ONNX Runtime and
+PyTorch so waiting, ours took up to twice as long). A figure is the median of its samples.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import json
 import math
 import random
 import re
+import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,19 +55,22 @@ class Arena:
         self.min_sample_s = min_sample_s
         self.results: dict[str, Any] = {}
         self.setup_s: dict[str, float] = {}
-        self._workers: dict[str, subprocess.Popen[str]] = {}
+        self._workers: dict[str, tuple[subprocess.Popen[str], IO[str]]] = {}
+        self._errors = ExitStack()
         self._order = random.Random(0)  # noqa: S311 - an order, no secret
 
     def __enter__(self) -> Arena:
         for each in self.contenders:
-            self._workers[each.name] = subprocess.Popen(
+            errors = self._errors.enter_context(tempfile.TemporaryFile("w+"))
+            worker = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.worker"],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=errors,
                 text=True,
             )
+            self._workers[each.name] = (worker, errors)
         return self
 
     def __exit__(
@@ -72,9 +79,10 @@ class Arena:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker in self._workers.values():
+        for worker, _ in self._workers.values():
             worker.kill()
             worker.communicate()
+        self._errors.close()
 
     def race(self, **arguments: Any) -> dict[str, float]:
         """Median seconds of a call at one case, by contender; without those that are missing.
@@ -101,8 +109,10 @@ class Arena:
         return {name: statistics.median(each) for name, each in samples.items()}
 
     def _ask(self, name: str, job: dict[str, Any]) -> dict[str, Any]:
-        worker = self._workers[name]
+        """Wakes a worker, tells it a job, and stops it once it has answered."""
+        worker, errors = self._workers[name]
         stdin, stdout = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
+        worker.send_signal(signal.SIGCONT)
         try:
             stdin.write(json.dumps(job) + "\n")
             stdin.flush()
@@ -110,7 +120,11 @@ class Arena:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise RuntimeError(f"{name} ended with status {worker.wait()} at {job}")
+            status = worker.wait()
+            errors.seek(0)
+            said = errors.read()[-2000:].strip()
+            raise RuntimeError(f"{name} ended with status {status} at {job}: {said}")
+        worker.send_signal(signal.SIGSTOP)
         return json.loads(line)
 
 

@@ -91,8 +91,8 @@ class Accuracy:
         preparing, training, evaluating = (late - early for early, late in pairwise(marks))
         note = (
             f"trained at {self._side(network.point)} px; {preparing:.1f} s to prepare, of which "
-            f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
-            "evaluate"
+            f"{ready.trace_s:.1f} s to trace and {ready.compile_s:.1f} s to compile, "
+            f"{training:.1f} s to train, {evaluating:.1f} s to evaluate"
         )
         for metric, value in (
             (TOP1, score.top1 / score.images),
