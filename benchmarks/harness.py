@@ -183,7 +183,7 @@ def publish(section: str, text: str, arguments: argparse.Namespace) -> None:
 def machine_words() -> str:
     """The processor and how many of its cores this process may use."""
     cpu = this_cpu()
-    return f"{cpu.name}, {cpu.cores} cores"
+    return f"{cpu.name}, {cpu.cores} core{'s' if cpu.cores > 1 else ''}"
 
 
 def machine_name() -> str:

@@ -94,7 +94,10 @@ def _of_few_channels(images: jax.Array, kernel: jax.Array, stride: int) -> jax.A
             for dy, dx, view in taps(pad_same(images, stride), stride)
             for channel in range(images.shape[-1])
         ]
-        return sum(products[1:], start=products[0]).astype(images.dtype)
+        total = sum(products[1:], start=products[0]).astype(images.dtype)
+        # Without the barrier XLA computes the sum inside the padding of the next layer, where it
+        # no longer vectorises.
+        return lax.optimization_barrier(total)
 
 
 def _of_few_channels_forward(
