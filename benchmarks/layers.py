@@ -72,7 +72,8 @@ def _layers(alpha: float, resolution: int, limits: Limits) -> str:
         ("sum", "", figure(total * 1e6), figure(in_all * 1e6), f"{100 * in_all / total:.0f} %")
     )
     headings = ("layer", "map", "microseconds", "limit", "share of it reached")
-    return f"Limit: {limits.words()}, on one core.\n\n{table(headings, lines)}"
+    words = "An operation counts for the layer that it ends in: the stem's sum for depthwise_1."
+    return f"Limit: {limits.words()}, on one core. {words}\n\n{table(headings, lines)}"
 
 
 def _traced_s(run: Callable[[], None]) -> Counter[str]:
