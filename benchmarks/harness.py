@@ -54,7 +54,6 @@ class Arena:
         self.rounds = rounds
         self.min_sample_s = min_sample_s
         self.results: dict[str, Any] = {}
-        self.setup_s: dict[str, float] = {}
         self._workers: dict[str, tuple[subprocess.Popen[str], IO[str]]] = {}
         self._errors = ExitStack()
         self._order = random.Random(0)  # noqa: S311 - an order, no secret
@@ -87,9 +86,9 @@ class Arena:
     def race(self, **arguments: Any) -> dict[str, float]:
         """Median seconds of a call at one case, by contender; without those that are missing.
 
-        `results` and `setup_s` then hold what the first call gave, and what building took.
+        `results` then holds what the first call of each gave.
         """
-        self.results, self.setup_s = {}, {}
+        self.results = {}
         calls: dict[str, int] = {}
         for each in self.contenders:
             job = {"load": each.maker, "arguments": {**arguments, **each.arguments}}
@@ -98,7 +97,6 @@ class Arena:
                 print(f"  {each.name}: left out, {answer['missing']}", file=sys.stderr)
                 continue
             self.results[each.name] = answer["result"]
-            self.setup_s[each.name] = answer["setup_s"]
             once = self._ask(each.name, {"calls": 2})["seconds"]
             calls[each.name] = max(2, math.ceil(self.min_sample_s / once))
         samples: dict[str, list[float]] = {name: [] for name in calls}

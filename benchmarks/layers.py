@@ -56,9 +56,10 @@ def _layers(alpha: float, resolution: int, limits: Limits) -> str:
         jax.block_until_ready(program(images))
 
     rows = {row.name: row for row in model.layers()}
+    text, names = program.as_text() or "", tuple(rows)
     seconds: Counter[str] = Counter()
     for operation, spent in _traced_s(run).items():
-        seconds[_layer_of(operation, program.as_text() or "", tuple(rows))] += spent
+        seconds[_layer_of(operation, text, names)] += spent
     lines = []
     for name, row in rows.items():
         limit = layer_limit_s(row, 1, limits)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import gc
 import json
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from sweep.allocator import keep_freed_memory
+from sweep.measures.latency_worker import sample
 
 
 def main() -> None:
@@ -30,30 +30,21 @@ def main() -> None:
             answer, run = load(job)
         else:
             assert run is not None
-            answer = {"seconds": timed(run, job["calls"])}
+            answer = {"seconds": sample(run, job["calls"])}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
 
 def load(job: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], object] | None]:
-    """Builds a contender and calls it twice. -> (what it took and gave, the call)."""
+    """Builds a contender and calls it twice. -> (what it gave, the call)."""
     module, _, function = job["load"].partition(":")
-    began = time.perf_counter()
     try:
         run = getattr(import_module(module), function)(**job["arguments"])
         result = run()
         run()
     except ImportError as error:
         return {"missing": str(error)}, None
-    return {"setup_s": time.perf_counter() - began, "result": result}, run
-
-
-def timed(run: Callable[[], object], calls: int) -> float:
-    """Mean seconds of a call."""
-    began = time.perf_counter()
-    for _ in range(calls):
-        run()
-    return (time.perf_counter() - began) / calls
+    return {"result": result}, run
 
 
 if __name__ == "__main__":

@@ -99,14 +99,19 @@ def _of_few_channels(images: jax.Array, kernel: jax.Array, stride: int) -> jax.A
         return lax.optimization_barrier(total)
 
 
+def _patches(images: jax.Array, stride: int) -> jax.Array:
+    """f[N,H_out,W_out,9 M]: the nine pixels, all channels of each, that a filter stands on."""
+    views = [view for _, _, view in taps(pad_same(images, stride), stride)]
+    return jnp.concatenate(views, axis=-1)
+
+
 def _of_few_channels_forward(
     images: jax.Array, kernel: jax.Array, stride: int
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """In training one matrix product over patches: the kernel's gradient is another, over the same
     patches, so that they are worth being written.
     """
-    views = [view for _, _, view in taps(pad_same(images, stride), stride)]
-    patches = jnp.concatenate(views, axis=-1)
+    patches = _patches(images, stride)
     out = pointwise_conv(patches, kernel.reshape(-1, kernel.shape[-1]))
     return out, (patches, images, kernel)
 
@@ -119,11 +124,7 @@ def _of_few_channels_backward(
     kernel_gradient = patches.reshape(len(flat), -1).T @ flat
 
     # The images' gradient is rarely asked for: where it isn't, XLA drops this.
-    def padded_taps(images: jax.Array) -> jax.Array:
-        views = [view for _, _, view in taps(pad_same(images, stride), stride)]
-        return jnp.concatenate(views, axis=-1)
-
-    _, transpose = jax.vjp(padded_taps, images)
+    _, transpose = jax.vjp(partial(_patches, stride=stride), images)
     of_patches = pointwise_conv(gradient, kernel.reshape(-1, kernel.shape[-1]).T)
     (images_gradient,) = transpose(of_patches)
     return images_gradient, kernel_gradient.reshape(kernel.shape)

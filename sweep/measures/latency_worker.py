@@ -201,7 +201,7 @@ def calls_per_sample(run: Callable[[], None], min_sample_s: float, warmup_s: flo
     return max(1, round(min_sample_s / float(np.median(recent)) + 0.5))
 
 
-def sample(run: Callable[[], None], calls: int) -> float:
+def sample(run: Callable[[], object], calls: int) -> float:
     """Mean seconds of one call over `calls` calls."""
     began = time.perf_counter()
     for _ in range(calls):
