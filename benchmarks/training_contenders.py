@@ -23,9 +23,10 @@ def ours(
     import jax
 
     from sweep.config import AccuracySettings
+    from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.training.loop import make_ready, steps_per_call
-    from sweep.types import Images, Network, Point, Splits
+    from sweep.types import Images, Point, Splits
 
     rng = np.random.default_rng(0)
     images = rng.standard_normal((batch, side, side, 3)).astype(np.float32)

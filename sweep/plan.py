@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
+from sweep.contracts import Estimating, Family, JointMeasure, Measure, Network, SideBySide
 from sweep.machine import Machine
 from sweep.registry import find
 from sweep.store import Store
-from sweep.types import Estimating, Family, JointMeasure, Measure, Network, Point, SideBySide
+from sweep.types import Point
 from sweep.workers import places
 
 # What a task of a measure that offers no estimate is taken to last.

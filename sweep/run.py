@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from sweep.config import Settings, digest_of
+from sweep.contracts import JointMeasure, Measure, Preparing
 from sweep.machine import Machine, commit
 from sweep.plan import Plan, Task, groups_of_cores, machine_id
 from sweep.points import derive
@@ -24,7 +25,7 @@ from sweep.report.page import write
 from sweep.report.view import view
 from sweep.schema import Stamp
 from sweep.store import Store, load
-from sweep.types import CurvePoint, JointMeasure, Measure, Preparing, Progress, Reading
+from sweep.types import CurvePoint, Progress, Reading
 from sweep.workers import Ended, Progressed, Started, side_by_side
 
 log = logging.getLogger(__name__)

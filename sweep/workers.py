@@ -17,7 +17,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from sweep.allocator import keep_freed_memory
-from sweep.types import CurvePoint, Measure, Network, Reading
+from sweep.contracts import Measure, Network
+from sweep.types import CurvePoint, Reading
 
 # What the largest training of the default sweep keeps resident, twice over.
 WORKER_BYTES = 3 << 30

@@ -6,10 +6,11 @@ import pytest
 from jax import lax
 
 from sweep.config import CostSettings
+from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures import cost
 from sweep.measures.traced import traced_mult_adds
-from sweep.types import Network, Point
+from sweep.types import Point
 
 SCOPE = "sum_of_products"
 

@@ -6,10 +6,10 @@ import pytest
 from toys import point, quiet
 
 from sweep.config import LatencySettings
+from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures import latency_worker
 from sweep.measures.latency import Latency, LatencyError
-from sweep.types import Network
 
 QUICK = {"rounds": 3, "min_sample_s": 1e-3, "warmup_s": 0.05}
 

@@ -37,6 +37,7 @@ def room(name: str) -> list[Path]:
         ("sweep/paper", ("sweep.measures", "sweep.run", "sweep.report", "mnv1_flax", "jax")),
         ("sweep/store.py", ("sweep.measures", "sweep.run", "sweep.report", "jax")),
         ("sweep/types.py", ("sweep",)),
+        ("sweep/contracts.py", ("sweep.measures", "sweep.run", "sweep.store", "jax")),
     ],
 )
 def test_what_a_room_never_imports(inside, never):

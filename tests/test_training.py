@@ -12,13 +12,14 @@ from flax import nnx
 from toys import Brightness, point, quiet
 
 from sweep.config import AccuracySettings
+from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
 from sweep.training.augment import turned_and_mirrored
 from sweep.training.evaluation import evaluate
 from sweep.training.loop import TrainingError, make_ready, train
 from sweep.training.recipe import optimizer, schedule
-from sweep.types import CurvePoint, Images, Network
+from sweep.types import CurvePoint, Images
 
 # The shallow network compiles in two thirds of the time.
 NETWORK = Network(point(0.25, kind="shallow"), MobileNetV1Family())

@@ -7,8 +7,9 @@ from contextlib import closing
 import pytest
 from toys import Perimeter, point
 
+from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
-from sweep.types import Better, Metric, Network, Progress, Reading
+from sweep.types import Better, Metric, Progress, Reading
 from sweep.workers import WORKER_BYTES, Ended, Progressed, Started, places, side_by_side
 
 CORES = sorted(os.sched_getaffinity(0))

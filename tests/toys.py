@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.types import Better, Images, Metric, Network, Point, Progress, Reading, Splits
+from sweep.contracts import Network
+from sweep.types import Better, Images, Metric, Point, Progress, Reading, Splits
 
 CALLS: list[str] = []
 

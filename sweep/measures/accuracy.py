@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 from sweep.config import AccuracySettings
+from sweep.contracts import Dataset, Network
 from sweep.registry import find
 from sweep.training.evaluation import evaluate
 from sweep.training.loop import Ready, make_ready, train
-from sweep.types import Better, CurvePoint, Dataset, Metric, Network, Point, Progress, Reading
+from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 
 TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
 TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)

@@ -19,7 +19,8 @@ from statistics import median
 from typing import IO, Any, cast
 
 from sweep.config import LatencySettings
-from sweep.types import Better, Metric, Network, Progress, Reading
+from sweep.contracts import Network
+from sweep.types import Better, Metric, Progress, Reading
 
 LATENCY = Metric("latency_s", "Latency", "s", Better.LOWER)
 REFERENCE = Metric("reference_s", "Reference computation in the same rounds", "s", Better.NEITHER)

@@ -83,8 +83,9 @@ def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) 
     import numpy as np
     from flax import nnx
 
+    from sweep.contracts import Network
     from sweep.registry import find
-    from sweep.types import Network, Point
+    from sweep.types import Point
 
     network = Network(Point(*spec["point"]), find("family", spec["family"])(), spec["num_classes"])
     dtype = jnp.dtype(settings["dtype"])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sweep.contracts import LayerRow
 from sweep.report.shown import View
-from sweep.types import LayerRow
 
 
 def comparison(view: View) -> dict[str, Any]:

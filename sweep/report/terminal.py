@@ -12,10 +12,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from sweep.contracts import LayerRow
 from sweep.paper.tables import LayerTypeShare, table_2
 from sweep.report import shown, units
 from sweep.report.units import Form
-from sweep.types import LayerRow
 
 # What fits beside each other in a terminal of a hundred columns; the page shows all.
 POINT_COLUMNS = ("Point", "Top-1", "Mult-adds", "Parameters", "Latency", "Compile", "Frontier")

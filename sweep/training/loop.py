@@ -21,10 +21,11 @@ import optax
 from flax import nnx
 
 from sweep.config import AccuracySettings
+from sweep.contracts import Network
 from sweep.training.augment import three_channels, turned_and_mirrored
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
-from sweep.types import CurvePoint, Network, Progress, Splits
+from sweep.types import CurvePoint, Progress, Splits
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = 20
