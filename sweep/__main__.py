@@ -21,6 +21,7 @@ from rich.console import Console
 from sweep.allocator import keep_freed_memory
 from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
+from sweep.data_command import data_app
 from sweep.registry import UnknownPartError, find
 from sweep.types import ResultsError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
 )
+app.add_typer(data_app, name="data")
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
 

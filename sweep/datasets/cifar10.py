@@ -1,0 +1,209 @@
+"""CIFAR-10: the authors' binary archive, made into Parquet in the layout of Hugging Face.
+
+The archive is six files of records of 3073 bytes: a label, then 32 x 32 values of red, of green
+and of blue, row by row (https://www.cs.toronto.edu/~kriz/cifar.html). It is read in memory, by the
+exact names of its members; nothing is ever unpacked to the disk, and nothing is a pickle.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from sweep.datasets.fetch import FetchError, Source
+
+# The checksum, and 170,052,171 bytes: TensorFlow Datasets, url_checksums/cifar10.txt. The authors'
+# page prints the MD5 of the same file, c32a1d4ab5d03f1284b67883e8d87530.
+OFFICIAL = Source(
+    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+)
+ARCHIVE = "cifar-10-binary.tar.gz"
+FOLDER = "cifar-10-batches-bin"
+NAMES = f"{FOLDER}/batches.meta.txt"
+SPLITS = {
+    "train": tuple(f"{FOLDER}/data_batch_{number}.bin" for number in range(1, 6)),
+    "test": (f"{FOLDER}/test_batch.bin",),
+}
+MEMBERS = frozenset({NAMES, *SPLITS["train"], *SPLITS["test"]})
+
+SIDE = 32
+RECORD = 1 + 3 * SIDE * SIDE
+CLASSES = 10
+ROWS = 2500  # images of a row group: about 6 MB, so that a loader can shuffle groups
+COLUMNS = [
+    ("img", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+    ("label", pa.int64()),
+]
+ORIGIN = b"archive_sha256"  # key in the Parquet metadata: the archive that the images came from
+
+Progress = Callable[[int, int], None]  # (images written, images in all)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One record file: images u8[N,32,32,3] and labels i64[N] in 0..9."""
+
+    name: str
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+def parquet_path(folder: Path, split: str) -> Path:
+    """Where a split, "train" or "test", lies."""
+    return folder / f"{split}-00000-of-00001.parquet"
+
+
+def stored(folder: Path, sha256: str) -> dict[str, int] | None:
+    """Images of each split, where both are there, whole, and of the archive with that checksum.
+
+    None where one is missing or damaged (every page is read and its checksum compared). Raises
+    FetchError where one is a sound Parquet file of something else, which must not be overwritten.
+    """
+    counts = {split: _stored_images(parquet_path(folder, split), sha256) for split in SPLITS}
+    whole = {split: count for split, count in counts.items() if count is not None}
+    return whole if len(whole) == len(SPLITS) else None
+
+
+def convert(archive: Path, folder: Path, sha256: str, progress: Progress) -> dict[str, int]:
+    """Writes the archive's images as Parquet into `folder`; returns the images of each split.
+
+    Column `img`: struct of `bytes`, a PNG (lossless), and `path`, batch and number of the record;
+    column `label`: int64. Class names stand in the schema's metadata as the `datasets` library
+    writes them. Files appear under their names only when both are written. Raises FetchError
+    where the archive is not CIFAR-10's, naming the member.
+    """
+    held = _read(archive)
+    class_names = _class_names(archive, held[NAMES])
+    batches = {
+        split: [_batch(archive, name, held.pop(name)) for name in names]
+        for split, names in SPLITS.items()
+    }
+    schema = pa.schema(COLUMNS, metadata=_metadata(class_names, sha256))
+    counts = {split: sum(len(each.labels) for each in own) for split, own in batches.items()}
+    fresh = {split: folder / f"{parquet_path(folder, split).name}.part" for split in SPLITS}
+    done = 0
+    try:
+        for split, path in fresh.items():
+            with pq.ParquetWriter(
+                path, schema, compression="zstd", write_page_checksum=True
+            ) as writer:
+                for group in _row_groups(batches[split], schema):
+                    writer.write_table(group)
+                    done += len(group)
+                    progress(done, sum(counts.values()))
+        for split, path in fresh.items():
+            path.replace(parquet_path(folder, split))
+    except OSError as error:
+        raise FetchError(f"{folder}: can't be written: {error.strerror or error}") from error
+    finally:
+        for path in fresh.values():
+            path.unlink(missing_ok=True)
+    return counts
+
+
+def _stored_images(path: Path, sha256: str) -> int | None:
+    if not path.is_file():
+        return None
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            origin = (file.schema_arrow.metadata or {}).get(ORIGIN)
+            if origin != sha256.encode():
+                raise FetchError(
+                    f"{path}: not made from the archive with sha256 {sha256}; "
+                    "choose another folder, or remove the file"
+                )
+            for _ in file.iter_batches(ROWS):
+                pass
+            return file.metadata.num_rows
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _read(archive: Path) -> dict[str, bytes]:
+    """The members that CIFAR-10 consists of, in one pass: going back in a gzip file is slow."""
+    held: dict[str, bytes] = {}
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
+                    raise FetchError(
+                        f'{archive}: member "{member.name}" leads out of the archive; refused'
+                    )
+                if member.name not in MEMBERS:
+                    continue
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is None or member.name in held:
+                    raise FetchError(f"{archive}: {member.name} must be one regular file")
+                held[member.name] = content.read()
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise FetchError(f"{archive}: not a readable .tar.gz: {error}") from error
+    missing = sorted(MEMBERS - set(held))
+    if missing:
+        raise FetchError(f"{archive}: lacks {', '.join(missing)}")
+    return held
+
+
+def _class_names(archive: Path, text: bytes) -> tuple[str, ...]:
+    names = tuple(line.strip() for line in text.decode("ascii", "replace").splitlines())
+    names = tuple(name for name in names if name)
+    if len(set(names)) != CLASSES or len(names) != CLASSES or not all(map(str.isascii, names)):
+        raise FetchError(f"{archive}: {NAMES} must name {CLASSES} classes, a line each")
+    return names
+
+
+def _batch(archive: Path, name: str, content: bytes) -> Batch:
+    """The records of one file, their channels last."""
+    if not content or len(content) % RECORD:
+        raise FetchError(
+            f"{archive}: {name} has {len(content)} bytes: must be records of {RECORD} bytes"
+        )
+    records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
+    labels = records[:, 0]
+    wrong = np.flatnonzero(labels >= CLASSES)
+    if wrong.size:
+        raise FetchError(
+            f"{archive}: {name}, record {wrong[0]}: label = {labels[wrong[0]]}: must be 0 to 9"
+        )
+    images = records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    return Batch(PurePosixPath(name).stem, images, labels.astype(np.int64))
+
+
+def _row_groups(batches: list[Batch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of at most ROWS images, in the archive's order."""
+    for batch in batches:
+        for start in range(0, len(batch.labels), ROWS):
+            part = slice(start, start + ROWS)
+            images = [
+                {"bytes": _png(image), "path": f"{batch.name}_{number:05d}.png"}
+                for number, image in enumerate(batch.images[part], start)
+            ]
+            yield pa.table({"img": images, "label": batch.labels[part]}, schema=schema)
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _metadata(class_names: tuple[str, ...], sha256: str) -> dict[bytes, bytes]:
+    features = {
+        "img": {"_type": "Image"},
+        "label": {"names": list(class_names), "_type": "ClassLabel"},
+    }
+    return {
+        b"huggingface": json.dumps({"info": {"features": features}}).encode(),
+        ORIGIN: sha256.encode(),
+    }
