@@ -22,10 +22,12 @@ from jax import lax
 from mnv1_flax.convolution import (
     KERNEL,
     SUM_OF_PRODUCTS,
+    Padding,
     accumulator,
-    pad_same,
-    same_padding,
+    for_xla,
+    pad,
     taps,
+    zeros_around,
 )
 
 
@@ -49,49 +51,57 @@ def default_lowering(platform: str | None = None) -> Lowering:
 
 
 def depthwise_conv(
-    images: jax.Array, kernel: jax.Array, *, stride: int, lowering: Lowering | str
+    images: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: int,
+    lowering: Lowering | str,
+    padding: Padding | str = Padding.SAME,
 ) -> jax.Array:
-    """3x3 depthwise convolution with TensorFlow's SAME padding.
+    """3x3 depthwise convolution.
 
     images f[N,H,W,C], kernel f[3,3,C], stride 1 or 2 -> f[N,ceil(H/stride),ceil(W/stride),C] of
     the images' dtype; sums of bfloat16 and float16 are taken in float32.
-    Raises ValueError where the shapes, the stride or the lowering don't fit.
+    Raises ValueError where the shapes, the stride, the lowering or the padding don't fit.
     """
     expected = (KERNEL, KERNEL, images.shape[-1])
     if kernel.shape != expected:
         raise ValueError(f"kernel {kernel.shape}: must be {expected} for images {images.shape}")
     if stride not in (1, 2):
         raise ValueError(f"stride = {stride}: must be 1 or 2")
+    padding = Padding(padding)
     if Lowering(lowering) is Lowering.GROUPED:
-        return _grouped(images, kernel, stride)
+        return _grouped(images, kernel, stride, padding)
     with jax.named_scope(SUM_OF_PRODUCTS):
-        return _shifted(images, kernel, stride)
+        return _shifted(images, kernel, stride, padding)
 
 
-def _grouped(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def _grouped(images: jax.Array, kernel: jax.Array, stride: int, padding: Padding) -> jax.Array:
     return lax.conv_general_dilated(
         images,
         kernel[:, :, None, :],
         window_strides=(stride, stride),
-        padding="SAME",
+        padding=for_xla(padding),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=images.shape[-1],
     )
 
 
-def sum_over_taps(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+def sum_over_taps(
+    images: jax.Array, kernel: jax.Array, stride: int, padding: Padding = Padding.SAME
+) -> jax.Array:
     """The sum over nine taps of (the image as the tap sees it) * (the tap's filter row [C]).
 
     The shifted lowering itself, its derivatives left to autodiff.
     """
-    return _sum_over_padded(_padded(images, stride), kernel, stride)
+    return _sum_over_padded(_padded(images, stride, padding), kernel, stride)
 
 
-def _padded(images: jax.Array, stride: int) -> jax.Array:
+def _padded(images: jax.Array, stride: int, padding: Padding) -> jax.Array:
     """Behind the barrier XLA takes all nine taps from the padded map. It would else see that the
     middle one is the map itself, and compute that anew from what it was made of.
     """
-    return lax.optimization_barrier(pad_same(images, stride))
+    return lax.optimization_barrier(pad(images, stride, padding))
 
 
 def _sum_over_padded(padded: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
@@ -101,28 +111,28 @@ def _sum_over_padded(padded: jax.Array, kernel: jax.Array, stride: int) -> jax.A
     return sum(products[1:], start=products[0]).astype(padded.dtype)
 
 
-_shifted = jax.custom_vjp(sum_over_taps, nondiff_argnums=(2,))
+_shifted = jax.custom_vjp(sum_over_taps, nondiff_argnums=(2, 3))
 
 
 def _shifted_forward(
-    images: jax.Array, kernel: jax.Array, stride: int
+    images: jax.Array, kernel: jax.Array, stride: int, padding: Padding
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """Keeps the padded map for the filter's gradient, which would else pad it once more."""
-    padded = _padded(images, stride)
+    padded = _padded(images, stride, padding)
     # An array without elements tells the backward step the map's shape.
     shape = jnp.empty((0, *images.shape[1:]), images.dtype)
     return _sum_over_padded(padded, kernel, stride), (padded, kernel, shape)
 
 
 def _shifted_backward(
-    stride: int, saved: tuple[jax.Array, ...], gradient: jax.Array
+    stride: int, padding: Padding, saved: tuple[jax.Array, ...], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     padded, kernel, shape = saved
     if stride == 1:
-        # Odd filter, symmetric padding: the transpose is the same sum with the filter turned.
-        images_gradient = _shifted(gradient, kernel[::-1, ::-1], 1)
+        # Odd filter, one zero on either side: the transpose is the same sum with the filter turned.
+        images_gradient = _shifted(gradient, kernel[::-1, ::-1], 1, padding)
     else:
-        images_gradient = _images_gradient_stride2(gradient, kernel, shape.shape[1:3])
+        images_gradient = _images_gradient_stride2(gradient, kernel, shape.shape[1:3], padding)
     kernel_gradient = _kernel_gradient(padded, gradient, stride)
     return images_gradient, kernel_gradient.astype(kernel.dtype)
 
@@ -131,7 +141,7 @@ _shifted.defvjp(_shifted_forward, _shifted_backward)
 
 
 def _images_gradient_stride2(
-    gradient: jax.Array, kernel: jax.Array, sides: tuple[int, ...]
+    gradient: jax.Array, kernel: jax.Array, sides: tuple[int, ...], padding: Padding
 ) -> jax.Array:
     """Transpose of the stride-2 sum, by the parity of the padded image's row and column.
 
@@ -163,7 +173,7 @@ def _images_gradient_stride2(
         [jnp.stack([phase(y, 0), phase(y, 1)], axis=3) for y in (0, 1)], axis=2
     ).reshape(batch, 2 * (rows + 1), 2 * (columns + 1), channels)
     height, width = sides
-    top, left = same_padding(height, 2)[0], same_padding(width, 2)[0]
+    top, left = (zeros_around(side, 2, padding)[0] for side in sides)
     return interleaved[:, top : top + height, left : left + width]
 
 

@@ -13,7 +13,7 @@ from flax import nnx
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
-from mnv1_flax.convolution import accumulator, full_conv, pointwise_conv
+from mnv1_flax.convolution import Padding, accumulator, full_conv, pointwise_conv
 from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
 from mnv1_flax.normalisation import BatchNormReLU6, BiasReLU6
 
@@ -50,6 +50,7 @@ class MobileNetV1(nnx.Module):
         bn_momentum: float = 0.99,
         bn_epsilon: float = BN_EPSILON,
         batch_norm: bool = True,
+        padding: Padding | str = Padding.SAME,
         lowering: Lowering | str | None = None,
         dtype: jax.typing.DTypeLike | None = None,
         rngs: nnx.Rngs,
@@ -59,13 +60,15 @@ class MobileNetV1(nnx.Module):
         dropout_rate: share of the pooled features dropped in training, in [0, 1).
         bn_momentum: weight of the old running statistic, in [0, 1]. bn_epsilon: above 0.
         batch_norm: False builds the deployed form, a bias in its place (see `folded`).
+        padding: of the 3x3 convolutions; it belongs to the weights, as the alpha does.
         lowering: of the depthwise convolution; None chooses by platform.
         dtype: of the maps and of what convolutions multiply (bfloat16, say); None keeps the images'
         own. Parameters and running statistics are float32, in which batch norm, pooling and the
         classifier compute.
         rngs: streams "params" and "dropout" (or the default one).
 
-        Raises ValueError where alpha, resolution, num_classes, kind or lowering is out of range.
+        Raises ValueError where alpha, resolution, num_classes, kind, padding or lowering is out of
+        range.
         """
         self.alpha = alpha
         self.resolution = resolution
@@ -74,6 +77,7 @@ class MobileNetV1(nnx.Module):
         self.bn_epsilon = bn_epsilon
         self.bn_momentum = bn_momentum
         self.dropout_rate = dropout_rate
+        self.padding = Padding(padding)
         self.lowering = default_lowering() if lowering is None else Lowering(lowering)
         self.dtype = None if dtype is None else jnp.dtype(dtype)
 
@@ -85,7 +89,7 @@ class MobileNetV1(nnx.Module):
         rows = self.layers()
         self.units = nnx.Dict(
             {
-                row.name: ConvUnit(row, norm(row.channels_out), self.lowering, rngs)
+                row.name: ConvUnit(row, norm(row.channels_out), self.padding, self.lowering, rngs)
                 for row in rows
                 if row.type not in (LayerType.POOL, LayerType.CLASSIFIER)
             }
@@ -134,6 +138,7 @@ class MobileNetV1(nnx.Module):
             bn_momentum=self.bn_momentum,
             bn_epsilon=self.bn_epsilon,
             batch_norm=False,
+            padding=self.padding,
             lowering=self.lowering,
             dtype=self.dtype,
             rngs=nnx.Rngs(0),
@@ -159,11 +164,13 @@ class ConvUnit(nnx.Module):
         self,
         row: Layer[int],
         norm: BatchNormReLU6 | BiasReLU6,
+        padding: Padding,
         lowering: Lowering,
         rngs: nnx.Rngs,
     ) -> None:
         self.row = row
         self.norm = norm
+        self.padding = padding
         self.lowering = lowering
         m, n, k = row.channels_in, row.channels_out, row.kernel
         key = rngs.params()
@@ -190,11 +197,17 @@ class ConvUnit(nnx.Module):
         kernel = self.kernel[...].astype(x.dtype)
         match self.row.type:
             case LayerType.DEPTHWISE:
-                return depthwise_conv(x, kernel, stride=self.row.stride, lowering=self.lowering)
+                return depthwise_conv(
+                    x,
+                    kernel,
+                    stride=self.row.stride,
+                    lowering=self.lowering,
+                    padding=self.padding,
+                )
             case LayerType.POINTWISE:
                 return pointwise_conv(x, kernel)
             case _:
-                return full_conv(x, kernel, self.row.stride)
+                return full_conv(x, kernel, self.row.stride, self.padding)
 
 
 def _normal(
