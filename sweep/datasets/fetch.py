@@ -192,6 +192,7 @@ def _attempt(source: Source, part: _Part, progress: Progress, timeout_s: float) 
                 if not block:
                     break
                 file.write(block)
+                file.flush()  # a process that is killed leaves it, too
                 held += len(block)
                 progress(held, total)
     if total is not None and held < total:
