@@ -73,7 +73,7 @@ def _bring_cifar10(source: Source, folder: Path, *, keep_archive: bool) -> None:
     else:
         archive = folder / ARCHIVE
         with _bar(DownloadColumn()) as bar:
-            task = bar.add_task(f"fetching {source.url}", total=None)
+            task = bar.add_task(f"fetching {ARCHIVE}", total=None)
             fetch(
                 source, archive, lambda done, total: bar.update(task, completed=done, total=total)
             )
