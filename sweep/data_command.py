@@ -90,7 +90,7 @@ def _bring_cifar10(source: Source, folder: Path, *, keep_archive: bool) -> None:
     for split, images in counts.items():
         _tell(f"{split}: {images:,} images in {parquet_path(folder, split)}")
     place = shlex.quote(str(folder))
-    _tell(f"next: python -m sweep run configs/cifar10.toml --set data.path={place}")
+    _tell(f"next: python -m sweep run configs/cifar10.toml --set accuracy.data.path={place}")
 
 
 def _bar(amount: DownloadColumn | TextColumn) -> Progress:

@@ -146,7 +146,7 @@ def test_every_pixel_and_label_arrives(server, archive, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"train: 15 images in {folder}/train-00000-of-00001.parquet" in said
     assert f"test: 4 images in {folder}/test-00000-of-00001.parquet" in said
-    assert f"python -m sweep run configs/cifar10.toml --set data.path={folder}" in said
+    assert f"python -m sweep run configs/cifar10.toml --set accuracy.data.path={folder}" in said
 
 
 def test_the_parquet_has_the_layout_of_hugging_face(server, archive, tmp_path):
