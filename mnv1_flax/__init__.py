@@ -1,12 +1,15 @@
 """MobileNetV1 (Howard et al. 2017, arXiv 1704.04861) in Flax NNX, usable alone."""
 
 from mnv1_flax.architecture import Costs, Kind, Layer, LayerType, costs, costs_of_many, layers
+from mnv1_flax.checkpoints import Checkpoint, CheckpointError
 from mnv1_flax.convolution import Padding
 from mnv1_flax.deployment import compiled
 from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
 from mnv1_flax.model import DepthwiseKernel, MobileNetV1
 
 __all__ = [
+    "Checkpoint",
+    "CheckpointError",
     "Costs",
     "DepthwiseKernel",
     "Kind",

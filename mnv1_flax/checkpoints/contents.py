@@ -1,0 +1,146 @@
+"""The words that the readers of all formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv1_flax.architecture import Layer, LayerType
+from mnv1_flax.convolution import Padding
+from mnv1_flax.model import BN_EPSILON, MobileNetV1
+
+Array = npt.NDArray[Any]
+
+# What a file may declare or hold, in bytes. The network at alpha 2 has 60 MB of float32 weights;
+# a file that asks for more than this is broken, or means harm.
+MOST_BYTES = 1 << 28
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that can't be loaded or saved: the file, then every mismatch on its own line."""
+
+    @classmethod
+    def listing(cls, source: Path | str, problems: Iterable[str]) -> CheckpointError:
+        """One error for everything that is wrong with `source`, at least one problem."""
+        problems = list(problems)
+        if len(problems) == 1:
+            return cls(f"{source}: {problems[0]}")
+        return cls("\n  ".join([f"{source}: {len(problems)} mismatches", *problems]))
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with the weights of a file. `model.alpha`, `.resolution`, `.num_classes` and
+    `.padding` say what it turned out to be.
+    """
+
+    model: MobileNetV1  # in evaluation mode
+    format: str  # "keras", "tflite", "safetensors" or "orbax"
+    # What a user should know: where the resolution comes from, that weights were quantised, ...
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a format calls the network's arrays, and in which order it keeps their axes.
+
+    `key` takes a layer's name in `architecture` ("depthwise_3") and a part ("kernel", "bias";
+    with batch norm also "scale", "mean", "var") and gives the file's name for it.
+    `layouts` has a letter for each axis of a kernel: H and W of the filter, M channels in,
+    N channels out, 1 an axis of one element.
+    """
+
+    key: Callable[[str, str], str]
+    layouts: Mapping[LayerType, str]
+
+    def shape(self, row: Layer[int]) -> tuple[int, ...]:
+        """The shape of the row's kernel in the file."""
+        sizes = {"H": row.kernel, "W": row.kernel, "M": row.channels_in, "N": row.channels_out}
+        return tuple(sizes.get(letter, 1) for letter in self.layouts[row.type])
+
+    def channels_out(self, row: Layer[int], shape: tuple[int, ...]) -> int | None:
+        """N, read from the shape of the row's kernel; None where the number of axes is wrong."""
+        layout = self.layouts[row.type]
+        return shape[layout.index("N")] if len(shape) == len(layout) else None
+
+    def ours(self, row: Layer[int], kernel: Array) -> Array:
+        """The file's kernel as the network has it: [3,3,M,N], [3,3,C] or [M,N]."""
+        layout = self.layouts[row.type]
+        order = sorted(range(len(layout)), key=lambda axis: "1HWMN".index(layout[axis]))
+        ordered = kernel.transpose(order)
+        match row.type:
+            case LayerType.FULL:
+                return ordered
+            case LayerType.DEPTHWISE:
+                return ordered.reshape(row.kernel, row.kernel, row.channels_out)
+            case _:
+                return ordered.reshape(row.channels_in, row.channels_out)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a reader found in a file: its arrays under the file's own names, and what the file says
+    of the network. Arrays that are known not to be the network's are left out, with a note where a
+    user should know.
+    """
+
+    format: str
+    naming: Naming
+    arrays: Mapping[str, Array]
+    resolution: int | None = None
+    padding: Padding = Padding.SAME
+    batch_norm: bool = True
+    bn_epsilon: float = BN_EPSILON
+    bn_momentum: float = 0.99
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def mismatches(
+    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[tuple[int, ...], str]]
+) -> list[str]:
+    """A line for every missing or unknown array, wrong shape and wrong dtype.
+
+    expected: name -> shape. found: name -> (shape, name of the dtype).
+    """
+    if not expected.keys() & found.keys():
+        names = ", ".join(sorted(found)[:5]) or "no arrays"
+        return [f"has none of the network's {len(expected)} arrays; it has {names}"]
+    lines = []
+    for key, shape in expected.items():
+        if key not in found:
+            lines.append(f"{key}: is missing")
+            continue
+        found_shape, dtype = found[key]
+        if found_shape != shape:
+            lines.append(f"{key}: has shape {found_shape}, must have {shape}")
+        if dtype not in WIDENED and dtype != "float32":
+            allowed = ", ".join(("float32", *WIDENED))
+            lines.append(f"{key}: has dtype {dtype}, must have one of {allowed}")
+    lines += [f"{key}: is not part of the network" for key in sorted(found.keys() - expected)]
+    return lines
+
+
+# Types that float32 holds exactly.
+WIDENED = ("float16", "bfloat16")
+
+
+def total_bytes(shapes_and_sizes: Iterable[tuple[tuple[int, ...], int]]) -> int:
+    """Bytes of arrays of (shape, bytes of an element), in Python's own integers."""
+    total = 0
+    for shape, itemsize in shapes_and_sizes:
+        elements = 1
+        for side in shape:
+            elements *= int(side)
+        total += elements * itemsize
+    return total
+
+
+def as_float32(array: Array) -> npt.NDArray[np.float32]:
+    """A float32 array in this machine's byte order."""
+    return np.ascontiguousarray(array.astype(np.float32, copy=False))

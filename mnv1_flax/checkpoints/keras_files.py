@@ -1,0 +1,265 @@
+"""Weights of `keras.applications.MobileNet`: three kinds of file, and a live model.
+
+- `.h5` of Keras 1 and 2 (and Keras 3's legacy writer): a group for each layer, named as the layer,
+  with datasets such as `conv1/conv1/kernel:0`; under `model_weights` where `model.save` wrote it,
+  then with the architecture as JSON. The published files (`mobilenet_1_0_224_tf.h5`) are of this
+  kind, without an architecture.
+- `.weights.h5` of Keras 3: `layers/<class of the layer>_<number>/vars/<number>`.
+- `.keras`: a zip of such a file with the architecture as `config.json`.
+
+Keras itself is not imported for files. Where there is no architecture, strides, padding and the
+batch norm's epsilon are taken to be those of `keras.applications.MobileNet`, whose names and shapes
+the weights have.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv1_flax import architecture
+from mnv1_flax.architecture import Kind, LayerType
+from mnv1_flax.checkpoints.contents import (
+    MOST_BYTES,
+    Array,
+    CheckpointError,
+    Contents,
+    Naming,
+    total_bytes,
+)
+from mnv1_flax.checkpoints.keras_config import Config, read_config
+
+if TYPE_CHECKING:
+    import h5py
+
+_LAYOUTS = {
+    LayerType.FULL: "HWMN",
+    LayerType.DEPTHWISE: "HWN1",
+    LayerType.POINTWISE: "HWMN",
+    LayerType.CLASSIFIER: "HWMN",
+}
+# Keras's names of a layer's weights, in the order in which Keras 3 numbers them.
+_CONVOLUTION = ("kernel", "bias")
+_NORM = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
+# Whatever the architecture holds in JSON, it is not longer than this.
+_MOST_JSON = 1 << 24
+_MOST_ENTRIES, _DEEPEST = 10_000, 8
+_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+# What h5py raises where a file is cut off, damaged or no HDF5 at all.
+_H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+_ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+
+
+def read_h5(path: Path) -> Contents:
+    """The contents of an `.h5` or `.weights.h5` file. Raises CheckpointError."""
+    return _read_h5(path, path, None)
+
+
+def read_keras(path: Path) -> Contents:
+    """The contents of a `.keras` file. Raises CheckpointError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist()}
+            if strange := sorted(members.keys() - _MEMBERS):
+                raise CheckpointError.listing(
+                    path, [f"{name[:100]!r}: is not part of a .keras file" for name in strange[:20]]
+                )
+            texts = [_member(archive, members, "config.json", _MOST_JSON)]
+            weights = _member(archive, members, "model.weights.h5", MOST_BYTES)
+    except CheckpointError:
+        raise
+    except _ZIP_ERRORS as error:
+        raise CheckpointError(f"{path}: is no whole zip archive ({error})") from error
+    return _read_h5(path, io.BytesIO(weights), texts[0])
+
+
+def live(network: Any) -> Contents:
+    """The contents of a Keras model in memory. Raises CheckpointError."""
+    import keras
+
+    arrays = {
+        f"{layer.name}/{variable.name}": np.asarray(keras.ops.convert_to_numpy(variable))
+        for layer in network.layers
+        for variable in layer.weights
+        if variable.name != "seed_generator_state"
+    }
+    contents = Contents("keras", Naming(_by_name, _LAYOUTS), arrays)
+    return _with_config(contents, read_config(network.to_json()))
+
+
+def note_on_odd_maps(resolution: int) -> tuple[str, ...]:
+    """Keras pads at stride 2 with a zero at the end only, which on an odd side isn't TensorFlow's
+    SAME: the maps, and with them the logits, are others.
+    """
+    rows = architecture.layers(Kind.SEPARABLE, 1.0, resolution)
+    odd = [
+        row.name
+        for row in rows
+        if row.type is LayerType.DEPTHWISE and row.stride == 2 and row.size_in % 2
+    ]
+    if not odd:
+        return ()
+    return (
+        f"at resolution {resolution} the maps into {', '.join(odd)} have odd sides, on which Keras"
+        " pads otherwise: its logits differ (multiples of 32 have none)",
+    )
+
+
+def _member(
+    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, most: int
+) -> bytes:
+    """A member's bytes. What it declares is checked first; zipfile gives no more than that."""
+    if name not in members:
+        raise CheckpointError(f"{archive.filename}: has no {name}")
+    if members[name].file_size > most:
+        size = members[name].file_size
+        raise CheckpointError(
+            f"{archive.filename}: {name} has {size} bytes, at most {most} is read"
+        )
+    return archive.read(members[name])
+
+
+def _read_h5(path: Path, file: Path | io.BytesIO, config: bytes | None) -> Contents:
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as root:
+            contents = _of_root(path, root)
+            if config is None and "model_config" in root.attrs:
+                config = _text(root.attrs["model_config"])
+    except CheckpointError:
+        raise
+    except _H5_ERRORS as error:
+        raise CheckpointError(f"{path}: is no whole HDF5 file ({error})") from error
+    return contents if config is None else _with_config(contents, read_config(config))
+
+
+def _text(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _with_config(contents: Contents, config: Config) -> Contents:
+    return replace(
+        contents,
+        resolution=config.resolution,
+        bn_epsilon=config.bn_epsilon,
+        bn_momentum=config.bn_momentum,
+        problems=(*contents.problems, *config.problems),
+    )
+
+
+def _of_root(path: Path, root: h5py.File) -> Contents:
+    problems: list[str] = []
+    datasets = dict(_datasets(path, root, problems))
+    aside = [key for key in datasets if key.startswith(("optimizer/", "optimizer_weights/"))]
+    for key in aside:
+        del datasets[key]
+    # The state of the dropout's random numbers.
+    datasets.pop("layers/dropout/seed_generator/vars/0", None)
+    notes = ("the optimizer's state in the file is left out",) if aside else ()
+
+    sizes = [(dataset.shape, dataset.dtype.itemsize) for dataset in datasets.values()]
+    if (total := total_bytes(sizes)) > MOST_BYTES:
+        raise CheckpointError(f"{path}: declares {total} bytes of arrays, at most {MOST_BYTES}")
+    arrays = {key: np.asarray(dataset[()]) for key, dataset in datasets.items()}
+    if any(key.startswith("layers/") for key in arrays):
+        naming = Naming(_by_number, _LAYOUTS)
+    else:
+        naming, arrays = Naming(_by_name, _LAYOUTS), _by_layer(path, arrays)
+    return Contents("keras", naming, arrays, problems=tuple(problems), notes=notes)
+
+
+def _datasets(
+    path: Path, root: h5py.Group, problems: list[str]
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    """(path in the file, dataset) of every array of numbers that the file itself holds."""
+    import h5py
+
+    waiting: list[tuple[str, h5py.Group]] = [("", root)]
+    entries = 0
+    while waiting:
+        above, group = waiting.pop()
+        for name in group:
+            key = f"{above}{name}"
+            entries += 1
+            if entries > _MOST_ENTRIES or key.count("/") > _DEEPEST:
+                raise CheckpointError(f"{path}: has too many or too deep groups for a checkpoint")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                problems.append(f"{key}: is a link to elsewhere, which is not followed")
+                continue
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{key}/", item))
+            elif not isinstance(item, h5py.Dataset):
+                problems.append(f"{key}: is no array")
+            elif why := _unreadable(item):
+                problems.append(f"{key}: {why}")
+            else:
+                yield key, item
+
+
+def _unreadable(item: h5py.Dataset) -> str | None:
+    """Why a dataset is not read."""
+    if item.shape is None or item.dtype.kind not in "fiub":
+        return "is no array of numbers"
+    if item.is_virtual or item.external:
+        return "has its numbers in another file, which is not read"
+    nbytes = total_bytes([(item.shape, item.dtype.itemsize)])
+    stored = item.id.get_storage_size()
+    if nbytes and (stored == 0 or (item.compression is None and stored < nbytes)):
+        return "has no numbers stored"
+    return None
+
+
+def _by_layer(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
+    """Legacy paths, "[model_weights/]conv1/conv1/kernel:0", as "conv1/kernel"."""
+    found: dict[str, Array] = {}
+    for key, array in arrays.items():
+        parts = key.removeprefix("model_weights/").split("/")
+        weight = parts[-1].removesuffix(":0")
+        name = f"{parts[0]}/{'kernel' if weight == 'depthwise_kernel' else weight}"
+        if name in found:
+            raise CheckpointError(f"{path}: {name} is there twice")
+        found[name] = array
+    return found
+
+
+def _names(layer: str) -> tuple[str, str]:
+    """(convolution, batch norm) in Keras for the name of one of our layers."""
+    if layer == "classifier":
+        return "conv_preds", ""
+    if layer == "conv_0":
+        return "conv1", "conv1_bn"
+    kind, number = layer.split("_")
+    name = {"depthwise": "conv_dw", "pointwise": "conv_pw"}[kind] + f"_{number}"
+    return name, f"{name}_bn"
+
+
+def _by_name(layer: str, part: str) -> str:
+    """Naming after the layers: "conv_dw_1_bn/gamma"."""
+    convolution, norm = _names(layer)
+    if layer == "classifier" or part == "kernel":
+        return f"{convolution}/{part}"
+    return f"{norm}/{_NORM[part]}"
+
+
+def _by_number(layer: str, part: str) -> str:
+    """Naming after classes and numbers: "layers/batch_normalization_1/vars/0"."""
+    kind, _, digits = layer.partition("_")
+    number = int(digits or len(architecture.BLOCKS) + 1)
+    if kind == "classifier" or part == "kernel":
+        order = _CONVOLUTION.index(part)
+        cls = "depthwise_conv2d" if kind == "depthwise" else "conv2d"
+        number -= kind == "depthwise"
+    else:
+        order, cls = list(_NORM).index(part), "batch_normalization"
+        # The stem's, then two for each block.
+        number = 2 * number - (kind == "depthwise")
+    return f"layers/{cls}{f'_{number}' if number else ''}/vars/{order}"
