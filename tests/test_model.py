@@ -1,130 +1,23 @@
-"""The Flax network against Keras's with the same weights, and against its own other forms."""
+"""The Flax network against hand arithmetic and its own other forms.
+
+Against Keras's and PyTorch's networks with the same weights: `test_checkpoints_*.py`.
+"""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
 from flax import nnx
+from networks import assert_same_logits, compiled_logits, random_images
 
 from mnv1_flax import Kind, MobileNetV1, compiled
 from mnv1_flax.deployment import compiler_options
 from mnv1_flax.normalisation import BatchNormReLU6
 
 CLASSES = 10
-
-
-def random_images(resolution: int, count: int = 2) -> npt.NDArray[np.float32]:
-    rng = np.random.default_rng(0)
-    return rng.uniform(-1, 1, (count, resolution, resolution, 3)).astype(np.float32)
-
-
-def compiled_logits(model: MobileNetV1, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    graph, state = nnx.split(model)
-    return np.asarray(jax.jit(lambda s, x: nnx.merge(graph, s)(x))(state, images))
-
-
-def assert_same_logits(
-    found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float
-) -> None:
-    """Within `tolerance` of the largest logit, and no idle comparison: the images matter."""
-    largest = np.abs(expected).max()
-    assert np.ptp(expected, axis=0).max() > 0.01 * largest
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
-
-
-# Keras
-
-
-def randomise_keras(network: keras.Model) -> None:
-    """Random kernels that keep the size of the maps, and statistics far from 0 and 1."""
-    rng = np.random.default_rng(1)
-    for layer in network.layers:
-        shapes = [variable.shape for variable in layer.weights]
-        values = []
-        if isinstance(layer, keras.layers.BatchNormalization):
-            assert layer.epsilon == 1e-3
-            [channels] = shapes[0]
-            gamma, variance = rng.uniform(0.5, 1.5, channels), rng.uniform(0.5, 2.0, channels)
-            beta, mean = rng.normal(0.3, 0.3, channels), rng.normal(0.0, 0.3, channels)
-            values = [gamma, beta, mean, variance]
-        elif shapes:
-            height, width, channels_in, _ = shapes[0]
-            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            fan_in = height * width * (1 if depthwise else channels_in)
-            kernel = rng.normal(0.0, np.sqrt(2 / fan_in), shapes[0])
-            values = [kernel, *(rng.normal(size=shape) for shape in shapes[1:])]
-        # Not set_weights: it and get_weights warn under NumPy 2 (__array__ without `copy`).
-        for variable, value in zip(layer.weights, values, strict=True):
-            variable.assign(jnp.asarray(value, jnp.float32))
-
-
-def keras_names(ours: str) -> tuple[str, str]:
-    """(convolution, batch norm) in Keras for the name of one of our layers."""
-    kind, number = ours.split("_")
-    if kind == "conv":
-        return "conv1", "conv1_bn"
-    name = {"depthwise": "conv_dw", "pointwise": "conv_pw"}[kind] + f"_{number}"
-    return name, f"{name}_bn"
-
-
-def copy_from_keras(network: keras.Model, model: MobileNetV1) -> None:
-    """Every weight of Keras's network into ours. Depthwise [3,3,C,1] -> [3,3,C]; pointwise and
-    classifier [1,1,M,N] -> [M,N].
-    """
-    left = {layer.name for layer in network.layers if layer.weights}
-
-    def weights(name: str) -> list[jax.Array]:
-        left.remove(name)
-        return [variable.value for variable in network.get_layer(name).weights]
-
-    for ours, unit in model.units.items():
-        convolution, norm = keras_names(ours)
-        [kernel] = weights(convolution)
-        if ours.startswith("depthwise"):
-            kernel = kernel[..., 0]
-        elif ours.startswith("pointwise"):
-            kernel = kernel[0, 0]
-        assert unit.kernel.shape == kernel.shape
-        unit.kernel[...] = kernel
-        gamma, beta, mean, variance = weights(norm)
-        assert isinstance(unit.norm, BatchNormReLU6)
-        unit.norm.scale[...], unit.norm.bias[...] = gamma, beta
-        unit.norm.mean[...], unit.norm.var[...] = mean, variance
-    kernel, bias = weights("conv_preds")
-    assert model.classifier.bias is not None
-    model.classifier.kernel[...], model.classifier.bias[...] = kernel[0, 0], bias
-    assert not left
-
-
-@pytest.mark.parametrize(("alpha", "resolution"), [(1.0, 224), (0.25, 128), (0.75, 160), (0.5, 96)])
-def test_same_weights_give_the_logits_of_keras(alpha, resolution, monkeypatch):
-    # Its own random start is overwritten below, and takes longer to compile than all the rest.
-    zeros = keras.initializers.Zeros.__call__
-    monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)
-    mobilenet: Any = keras.applications.MobileNet
-    network = mobilenet(
-        input_shape=(resolution, resolution, 3),
-        alpha=alpha,
-        weights=None,
-        classifier_activation=None,
-    )
-    randomise_keras(network)
-    model = MobileNetV1(alpha, resolution, 1000, rngs=nnx.Rngs(0))
-    copy_from_keras(network, model)
-    model.eval()
-
-    images = random_images(resolution)
-    of_keras = jax.jit(network.stateless_call, static_argnames="training")
-    values = [[each.value for each in network.trainable_variables]]
-    values += [[each.value for each in network.non_trainable_variables]]
-    expected, _ = of_keras(*values, images, training=False)
-
-    assert_same_logits(compiled_logits(model, images), expected, 1e-4)
-    assert_same_logits(compiled_logits(model.folded(), images), expected, 1e-4)
 
 
 # Counts and shapes of the module itself

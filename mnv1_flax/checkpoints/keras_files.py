@@ -85,7 +85,7 @@ def live(network: Any) -> Contents:
     import keras
 
     arrays = {
-        f"{layer.name}/{variable.name}": np.asarray(keras.ops.convert_to_numpy(variable))
+        f"{layer.name}/{variable.name}": np.asarray(keras.ops.convert_to_numpy(variable.value))
         for layer in network.layers
         for variable in layer.weights
         if variable.name != "seed_generator_state"

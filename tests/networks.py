@@ -1,0 +1,107 @@
+"""What tests of whole networks share: images, logits, and how close is the same."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+from flax import nnx
+from keras.src.legacy.saving import legacy_h5_format
+
+from mnv1_flax import MobileNetV1
+
+# Compiled once for all networks of the same arguments.
+_run = nnx.jit(lambda model, images: model(images))
+
+
+def random_images(resolution: int, count: int = 2) -> npt.NDArray[np.float32]:
+    rng = np.random.default_rng(0)
+    return rng.uniform(-1, 1, (count, resolution, resolution, 3)).astype(np.float32)
+
+
+def compiled_logits(model: MobileNetV1, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(_run(model, jnp.asarray(images)))
+
+
+def assert_same_logits(
+    found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float
+) -> None:
+    """Within `tolerance` of the largest logit, and no idle comparison: the images matter."""
+    largest = np.abs(expected).max()
+    assert np.ptp(expected, axis=0).max() > 0.01 * largest
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
+
+
+def keras_mobilenet(
+    alpha: float, resolution: int, classes: int = 1000, **others: Any
+) -> keras.Model:
+    """Keras's own network, logits out, with random weights and statistics far from 0 and 1."""
+    mobilenet: Any = keras.applications.MobileNet
+    # Its own random start is overwritten below, and takes longer to compile than all the rest.
+    zeros = keras.initializers.Zeros.__call__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.initializers.GlorotUniform, "__call__", zeros)
+        network = mobilenet(
+            input_shape=(resolution, resolution, 3),
+            alpha=alpha,
+            weights=None,
+            classes=classes,
+            classifier_activation=None,
+            **others,
+        )
+    randomise_keras(network)
+    return network
+
+
+def keras_save(network: keras.Model, file: Path) -> Path:
+    """Writes a `.keras`, `.weights.h5` or whole `.h5` file, or legacy weights alone where the name
+    ends in "_tf.h5", as that of the published ones does.
+    """
+    with warnings.catch_warnings():
+        # Keras's own, under NumPy 2: its variables have __array__ without `copy`.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        if file.name.endswith("_tf.h5"):
+            with h5py.File(file, "w") as root:
+                legacy_h5_format.save_weights_to_hdf5_group(root, network)
+        elif file.name.endswith(".weights.h5"):
+            network.save_weights(file)
+        else:
+            network.save(file)
+    return file
+
+
+def randomise_keras(network: keras.Model) -> None:
+    """Random kernels that keep the size of the maps, and statistics far from 0 and 1."""
+    rng = np.random.default_rng(1)
+    for layer in network.layers:
+        shapes = [variable.shape for variable in layer.weights]
+        values = []
+        if isinstance(layer, keras.layers.BatchNormalization):
+            assert layer.epsilon == 1e-3
+            [channels] = shapes[0]
+            gamma, variance = rng.uniform(0.5, 1.5, channels), rng.uniform(0.5, 2.0, channels)
+            beta, mean = rng.normal(0.3, 0.3, channels), rng.normal(0.0, 0.3, channels)
+            values = [gamma, beta, mean, variance]
+        elif shapes:
+            height, width, channels_in, _ = shapes[0]
+            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            fan_in = height * width * (1 if depthwise else channels_in)
+            kernel = rng.normal(0.0, np.sqrt(2 / fan_in), shapes[0])
+            values = [kernel, *(rng.normal(size=shape) for shape in shapes[1:])]
+        # Not set_weights: it and get_weights warn under NumPy 2 (__array__ without `copy`).
+        for variable, value in zip(layer.weights, values, strict=True):
+            variable.assign(jnp.asarray(value, jnp.float32))
+
+
+def keras_logits(network: keras.Model, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    of_keras = jax.jit(network.stateless_call, static_argnames="training")
+    values = [[each.value for each in network.trainable_variables]]
+    values += [[each.value for each in network.non_trainable_variables]]
+    logits, _ = of_keras(*values, images, training=False)
+    return np.asarray(logits)
