@@ -1,6 +1,7 @@
 """The project's own checkpoints: a folder with the network's arguments as JSON beside its arrays.
 
-    network.json   what MobileNetV1 is built from, and the version of this layout
+    network.json   what MobileNetV1 is built from, the version of this layout, and the SHA-256 of
+                   every other file
     arrays/        parameters and running statistics, written by Orbax
 
 The folder is written under another name beside its place and renamed at the end: it is there whole
@@ -9,6 +10,7 @@ or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -45,6 +47,8 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
     "dropout_rate": (float, int),
     "dtype": (str, type(None)),
 }
+# What the network itself doesn't check.
+_RANGES = {"bn_epsilon": (0, 1), "bn_momentum": (0, 1), "dropout_rate": (0, 1)}
 
 
 def save(model: MobileNetV1, path: Path | str) -> None:
@@ -60,9 +64,9 @@ def save(model: MobileNetV1, path: Path | str) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
     try:
         partial.chmod(0o755)  # mkdtemp's are for their owner alone
-        text = json.dumps({"version": _VERSION, "network": _arguments(model)}, indent=2)
-        (partial / _NETWORK).write_text(f"{text}\n", encoding="utf-8")
         _write_arrays(partial / _ARRAYS, model)
+        whole = {"version": _VERSION, "network": _arguments(model), "files": _sums(partial)}
+        (partial / _NETWORK).write_text(f"{json.dumps(whole, indent=2)}\n", encoding="utf-8")
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -76,7 +80,8 @@ def load_folder(
     lowering: Lowering | str | None,
 ) -> Checkpoint:
     """The network of a folder that `save` wrote, bit for bit. Raises CheckpointError."""
-    arguments = _read_arguments(path)
+    arguments, sums = _read_json(path)
+    _check_files(path, sums)
     if alpha is not None and alpha != arguments["alpha"]:
         raise CheckpointError(f"{path}: has alpha {arguments['alpha']}, not {alpha}")
     notes = ()
@@ -123,19 +128,57 @@ def _write_arrays(path: Path, model: MobileNetV1) -> None:
         checkpointer.save(path.absolute(), arrays)
 
 
-def _read_arguments(path: Path) -> dict[str, Any]:
-    """The arguments in `network.json`, each of an allowed type. Raises CheckpointError."""
+def _sums(folder: Path) -> dict[str, str]:
+    """Path within the folder -> SHA-256, of every file but network.json."""
+    return {
+        file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if not file.is_dir() and file != folder / _NETWORK
+    }
+
+
+def _check_files(path: Path, expected: dict[str, Any]) -> None:
+    """Raises CheckpointError unless the folder has exactly these files, undamaged. Orbax is given
+    nothing else to read.
+    """
+    files = [file for file in path.rglob("*") if not file.is_dir()]
+    if not all(file.is_file() for file in files):
+        raise CheckpointError(f"{path}: has something in it that is no file")
+    if (size := sum(file.stat().st_size for file in files)) > MOST_BYTES:
+        raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
+    found = _sums(path)
+    problems = [f"{name}: is missing" for name in expected.keys() - found]
+    problems += [f"{name}: is not part of the checkpoint" for name in found.keys() - expected]
+    problems += [
+        f"{name}: is damaged" for name in found.keys() & expected if found[name] != expected[name]
+    ]
+    if problems:
+        raise CheckpointError.listing(path, sorted(problems))
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments in `network.json`, each of an allowed type, and the sums of the files.
+
+    Raises CheckpointError.
+    """
     file = path / _NETWORK
     if not file.is_file():
         raise CheckpointError(f"{path}: is no checkpoint of this project, it has no {_NETWORK}")
     try:
         with file.open(encoding="utf-8") as text:
-            found = json.loads(text.read(1 << 16))
+            found = json.loads(text.read(1 << 20))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {_NETWORK} can't be read ({error})") from error
-    arguments = found.get("network") if isinstance(found, dict) else None
-    if not isinstance(arguments, dict) or found.get("version") != _VERSION:
-        raise CheckpointError(f"{path}: {_NETWORK} must have version {_VERSION} and a network")
+    found = found if isinstance(found, dict) else {}
+    arguments, sums = found.get("network"), found.get("files")
+    if (
+        found.get("version") != _VERSION
+        or not isinstance(arguments, dict)
+        or not isinstance(sums, dict)
+    ):
+        raise CheckpointError(
+            f"{path}: {_NETWORK} must have version {_VERSION}, a network and files"
+        )
     problems = [f"{_NETWORK}: {name}: is missing" for name in _ARGUMENTS.keys() - arguments]
     problems += [f"{_NETWORK}: {name}: is unknown" for name in arguments.keys() - _ARGUMENTS]
     problems += [
@@ -143,9 +186,14 @@ def _read_arguments(path: Path) -> dict[str, Any]:
         for name, value in arguments.items()
         if name in _ARGUMENTS and type(value) not in _ARGUMENTS[name]
     ]
+    problems += [
+        f"{_NETWORK}: {name} = {arguments[name]}: must be in {low} .. {high}"
+        for name, (low, high) in _RANGES.items()
+        if isinstance(arguments.get(name), (int, float)) and not low <= arguments[name] <= high
+    ]
     if problems:
         raise CheckpointError.listing(path, sorted(problems))
-    return arguments
+    return arguments, sums
 
 
 def _read_arrays(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, Any]:
