@@ -188,7 +188,7 @@ def _padding(pairs: list[tuple[Layer[int], Weighted]], problems: list[str]) -> P
             if zeros == (zeros_around(row.size_in, row.stride, padding),) * 2
         }
         if not fitting:
-            problems.append(f"{operator}: has zeros {zeros} around its input, which is neither")
+            problems.append(f"{operator}: has zeros {zeros} around, neither same nor symmetric")
         elif not common & fitting:
             problems.append(f"{operator}: is padded otherwise than the layers before it")
         else:
