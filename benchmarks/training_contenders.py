@@ -25,8 +25,9 @@ def ours(
     from sweep.config import AccuracySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
-    from sweep.training.loop import make_ready, steps_per_call
-    from sweep.types import Images, Point, Splits
+    from sweep.training.feeds import ResidentFeed
+    from sweep.training.loop import make_ready
+    from sweep.types import Images, Point
 
     rng = np.random.default_rng(0)
     images = rng.standard_normal((batch, side, side, 3)).astype(np.float32)
@@ -41,10 +42,11 @@ def ours(
         dtype=dtype,
     )
     network = Network(Point("mobilenet_v1", "separable", alpha, 1.0, side), MobileNetV1Family())
-    ready = make_ready(network, Splits(split, split), CLASSES, settings)
+    feed = ResidentFeed(split, side, settings)
+    ready = make_ready(network, feed, CLASSES, settings)
     state, key = ready.state, jax.random.key(0)
     on_device = jax.device_put((split.images, split.labels))
-    per_call = steps_per_call()
+    per_call = feed.steps_per_call
     indices = np.tile(np.arange(batch, dtype=np.int32), (per_call, 1))
 
     def step() -> float:

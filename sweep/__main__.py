@@ -22,6 +22,7 @@ from sweep.allocator import keep_freed_memory
 from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
 from sweep.data_command import data_app
+from sweep.evaluate_command import evaluate
 from sweep.registry import UnknownPartError, find
 from sweep.types import ResultsError
 
@@ -35,6 +36,7 @@ app = typer.Typer(
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
 )
 app.add_typer(data_app, name="data")
+app.command(name="evaluate")(evaluate)
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
 
@@ -53,6 +55,12 @@ def run(
     ),
     name: Annotated[
         str | None, typer.Option(help="Results folder; default: the file's name.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Another value for a setting: accuracy.epochs=3."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan with an estimate; do nothing.")
@@ -73,7 +81,7 @@ def run(
     keep_freed_memory()
     if not no_compile_cache:
         enable(compile_cache or default_root())
-    settings = load(config, name=name)
+    settings = load(config, name=name, changes=set_ or ())
     from sweep.machine import this_machine
     from sweep.plan import make_plan
     from sweep.progress import ProgressBar, duration, plan_table

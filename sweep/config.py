@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -25,6 +27,8 @@ Alpha = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 Resolution = Annotated[int, Field(ge=32, le=2048)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Aspect = Annotated[float, Field(gt=0, le=100)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -102,35 +106,69 @@ class LatencySettings(Section):
 
 
 class AccuracySettings(Section):
-    """[accuracy]: the data set and the recipe that every point is trained with."""
+    """[accuracy]: the data set, and the recipe that every point is trained with; or where trained
+    networks come from.
+    """
+
+    # "train": random weights, and the recipe below. "checkpoints": files. "keras": the ImageNet
+    # checkpoints that Keras finds in its cache or fetches.
+    source: Literal["train", "checkpoints", "keras"] = "train"
+    checkpoints: str = ""  # a path with {alpha} and {resolution} in it, such as "zoo/{alpha}.h5"
 
     dataset: str = "photo-patches"
-    train_images: Count = 10_000
-    test_images: Count = 4_000
+    data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
+    train_images: Annotated[int, Field(ge=0)] = 0  # 0: all that there are
+    test_images: Annotated[int, Field(ge=0)] = 0
+    base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
+    bad_images: Literal["stop", "skip"] = "stop"
+    workers: Annotated[int, Field(ge=0)] = 0  # decoding processes; 0: one a core
+    cache_mb: Annotated[int, Field(ge=0)] = 1024  # images of one size up to this stay on the device
+
+    # Part of an image that training sees: a random box, resized, or the same as in evaluation.
+    crop: Literal["central", "resized"] = "central"
+    crop_area: tuple[Share, Share] = (0.25, 1.0)
+    crop_aspect: tuple[Aspect, Aspect] = (0.75, 1.3333)
+    symmetry: Literal["none", "mirror", "square"] = "mirror"  # square: turned, too
+    test_crop: Share = 0.875  # of each side, from the middle; of images in files alone
+
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 2
+    max_steps: Annotated[int, Field(ge=0)] = 0  # ends training early, for a look; 0: no limit
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05
+    schedule: Literal["cosine", "exponential"] = "cosine"
+    decay_rate: Annotated[float, Field(gt=0, le=1)] = 0.94  # exponential: times this each ..
+    decay_epochs: Annotated[float, Field(gt=0)] = 2.5  # .. so many epochs
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 1e-4
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 1e-3
     bn_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    turn_and_mirror: bool = True
     dtype: Literal["float32", "bfloat16"] = "float32"  # of maps and products; weights are float32
     lowering: str = ""  # empty: the family's choice for the platform
     # Cores of one training, as many side by side as the machine has; 0: one after the other on all.
-    # Only where JAX runs on the CPU.
+    # Only where JAX runs on the CPU, and the images stay on the device.
     threads: Annotated[int, Field(ge=0)] = 1
     seed: Seed = 0
 
     @model_validator(mode="after")
-    def _a_batch_fits(self) -> AccuracySettings:
-        if self.batch_size > self.train_images:
+    def _goes_together(self) -> AccuracySettings:
+        if self.train_images and self.batch_size > self.train_images:
             raise ValueError(
                 f"batch_size = {self.batch_size}: must be at most train_images = "
                 f"{self.train_images}"
+            )
+        for name in ("crop_area", "crop_aspect"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} = [{low}, {high}]: the smaller one first")
+        if (self.source == "checkpoints") != bool(self.checkpoints):
+            raise ValueError('checkpoints: a path goes together with source = "checkpoints"')
+        fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
+        if unknown := fields - {"alpha", "resolution", "kind"}:
+            raise ValueError(
+                f"checkpoints: {{{unknown.pop()}}} must be {{alpha}}, {{resolution}} or {{kind}}"
             )
         return self
 
@@ -168,8 +206,9 @@ class Settings(Section):
         return self
 
 
-def load(path: Path, *, name: str | None = None) -> Settings:
-    """Settings from a TOML file, `name` taking the place of the file's own where given.
+def load(path: Path, *, name: str | None = None, changes: Sequence[str] = ()) -> Settings:
+    """Settings from a TOML file, `name` taking the place of the file's own where given, and each
+    of `changes`, such as "accuracy.epochs=3" or "grid.alpha=[1.0, 0.5]", that of its key.
 
     Raises SettingsError naming the place where they are wrong.
     """
@@ -179,10 +218,12 @@ def load(path: Path, *, name: str | None = None) -> Settings:
         raise SettingsError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: can't be read: {error}") from None
-    return parse(text, source=str(path), name=name)
+    return parse(text, source=str(path), name=name, changes=changes)
 
 
-def parse(text: str, *, source: str, name: str | None = None) -> Settings:
+def parse(
+    text: str, *, source: str, name: str | None = None, changes: Sequence[str] = ()
+) -> Settings:
     """Settings from TOML text; `source` names it in errors. Raises SettingsError."""
     try:
         data = tomllib.loads(text)
@@ -190,13 +231,43 @@ def parse(text: str, *, source: str, name: str | None = None) -> Settings:
         raise SettingsError(f"{source}: not valid TOML: {error}") from None
     if name is not None:
         data["name"] = name
+    for change in changes:
+        _set(data, change)
+        source = f"{source}, {change}"
+    return validated(Settings, data, source=source)
+
+
+def _set(data: dict[str, Any], change: str) -> None:
+    """Puts "a.b=value" into nested dicts: a TOML value, or else the text itself."""
+    key, equals, value = change.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not all([*sections, last]):
+        raise SettingsError(f"--set {change}: must be KEY=VALUE, such as accuracy.epochs=3")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise SettingsError(f"--set {change}: {section} is no section")
     try:
-        return Settings.model_validate(data)
+        data[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        data[last] = value
+
+
+S = TypeVar("S", bound=Section)
+
+
+def validated(section: type[S], data: dict[str, Any], *, source: str, place: str = "") -> S:
+    """A section from plain data. Raises SettingsError with a line for each mistake.
+
+    place: where the section stands in the file ("accuracy.data"); source names the file.
+    """
+    try:
+        return section.model_validate(data)
     except ValidationError as error:
         details = error.errors()
         # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
         lines = [
-            _explain(detail, source)
+            _explain(detail, source, place)
             for detail in details
             if detail["type"] != "too_short"
             or not any(other["loc"][:-1] == detail["loc"] for other in details)
@@ -210,9 +281,8 @@ def digest_of(data: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _explain(detail: Any, source: str) -> str:
+def _explain(detail: Any, source: str, place: str) -> str:
     """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
-    place = ""
     for part in detail["loc"]:
         place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
     message = detail["msg"].removeprefix("Value error, ")

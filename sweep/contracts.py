@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from sweep.types import CurvePoint, Metric, Point, Progress, Reading, Splits
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from flax import nnx
 
 
@@ -103,6 +106,40 @@ class Family(Protocol):
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A network that somebody has trained, in evaluation: f32[N,R,R,3] in [-1, 1] ->
+    f32[N,num_classes]. notes: what a user should know of how it was read.
+    """
+
+    module: nnx.Module
+    alpha: float
+    resolution: int
+    num_classes: int
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class LoadsCheckpoints(Protocol):
+    """A family that can read trained networks from files."""
+
+    def load_checkpoint(
+        self, path: Path, *, alpha: float | None, resolution: int | None
+    ) -> Trained:
+        """alpha and resolution: None where the file is to say. Raises ValueError, naming the file,
+        where it can't be read or is of another network.
+        """
+        ...
+
+    def from_keras(self, point: Point) -> Trained:
+        """The ImageNet checkpoint that Keras has in its cache or fetches.
+
+        Raises ImportError where there is no Keras, ValueError where it has none for this point,
+        OSError where it can't be fetched.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class Network:
     """A point together with its family: what a measure is handed."""
 
@@ -135,7 +172,7 @@ class Network:
 
 
 class Dataset(Protocol):
-    """A source of labelled images."""
+    """A source that makes labelled images at the size it is asked for."""
 
     name: str
     class_names: tuple[str, ...]
@@ -147,6 +184,54 @@ class Dataset(Protocol):
 
     def load(self, resolution: int, *, train: int, test: int, seed: int) -> Splits:
         """`train` and `test` images of side `resolution`, the same for the same arguments."""
+        ...
+
+
+class Records(Protocol):
+    """One split of a set of labelled images, each read when it is asked for. Pickled to the
+    processes that decode.
+
+    labels: i32[N] in 0..classes-1.
+    """
+
+    @property
+    def labels(self) -> npt.NDArray[np.int32]: ...
+
+    def name(self, index: int) -> str:
+        """What a person would look for: a path, a file and its row."""
+        ...
+
+    def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
+        """An encoded JPEG, PNG or WebP, or pixels u8[H,W,3]. Raises OSError where it can't."""
+        ...
+
+    def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The order of one epoch: every index once, as random as reading allows."""
+        ...
+
+
+@runtime_checkable
+class ImageDataset(Protocol):
+    """A set of images of any sizes, in files: decoded and cropped on the way to the network.
+
+    base_resolution: side in pixels of the images that a network of rho = 1 trains on.
+    Made with keyword arguments from [accuracy.data], or with its `Settings`, a config.Section of
+    them, where it has such.
+    """
+
+    name: str
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def base_resolution(self) -> int: ...
+
+    def identity(self) -> dict[str, Any]:
+        """Changes when the images or their classes would."""
+        ...
+
+    def records(self, split: Literal["train", "validation"]) -> Records:
+        """The images to train on, or those to evaluate on."""
         ...
 
 
@@ -188,6 +273,15 @@ class Preparing(Protocol):
 
     def prepare(self, network: Network) -> None:
         """Called in a thread of its own; the point's call follows, or never comes."""
+        ...
+
+
+@runtime_checkable
+class PointBound(Protocol):
+    """A measure whose readings also depend on something of each point's own, such as a file."""
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """Beside `identity`, what the readings of this point depend on."""
         ...
 
 

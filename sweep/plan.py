@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
-from sweep.contracts import Estimating, Family, JointMeasure, Measure, Network, SideBySide
+from sweep.contracts import (
+    Estimating,
+    Family,
+    JointMeasure,
+    Measure,
+    Network,
+    PointBound,
+    SideBySide,
+)
 from sweep.machine import Machine
 from sweep.registry import find
 from sweep.store import Store
@@ -35,12 +43,25 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Hashes:
+    """What a measure's readings belong to: one hash for all points, or each its own."""
+
+    measure: str
+    points: dict[str, str]  # by the point's key; empty where all have the measure's
+
+    def of(self, point: Point) -> str:
+        """The hash that a reading of this point is stored under."""
+        return self.points.get(point.key, self.measure)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is left to do, and how much is done already."""
 
     tasks: tuple[Task, ...]
     points: tuple[Point, ...]
     measures: tuple[Measure | JointMeasure, ...]
+    hashes: dict[str, Hashes]  # by the measure's name
     done: int  # point-measure pairs stored by earlier runs
 
     @property
@@ -59,6 +80,7 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     measures = tuple(_measure(settings, name) for name in settings.measures)
     finished = store.finished()
     tasks: list[Task] = []
+    hashes: dict[str, Hashes] = {}
     done = 0
     for name, measure in zip(settings.measures, measures, strict=True):
         wanted = [
@@ -66,14 +88,28 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
             for point in points
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
-        identity = (digest_of(measure.identity()), machine_id(measure, machine))
+        networks = [Network(point, family, settings.num_classes) for point in wanted]
+        own = hashes[measure.name] = _hashes(measure, networks)
+        where = machine_id(measure, machine)
         missing = [
-            point for point in wanted if (point.key, measure.name, *identity) not in finished
+            network
+            for network in networks
+            if (network.point.key, measure.name, own.of(network.point), where) not in finished
         ]
-        done += len(wanted) - len(missing)
-        networks = [Network(point, family, settings.num_classes) for point in missing]
-        tasks += _tasks(measure, networks, machine)
-    return Plan(tuple(tasks), points, measures, done)
+        done += len(networks) - len(missing)
+        tasks += _tasks(measure, missing, machine)
+    return Plan(tuple(tasks), points, measures, hashes, done)
+
+
+def _hashes(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Hashes:
+    identity = measure.identity()
+    of_points = {}
+    if isinstance(measure, PointBound):
+        of_points = {
+            network.point.key: digest_of([identity, measure.identity_of(network)])
+            for network in networks
+        }
+    return Hashes(digest_of(identity), of_points)
 
 
 def _check(settings: Settings, family: Family, points: Sequence[Point]) -> None:

@@ -9,13 +9,21 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from sweep.config import SettingsError, validated
+from sweep.contracts import Dataset, ImageDataset
+
 BUILT_IN: dict[str, dict[str, str]] = {
     "family": {"mobilenet_v1": "sweep.families.mobilenet_v1:MobileNetV1Family"},
-    "dataset": {"photo-patches": "sweep.datasets.photo_patches:PhotoPatches"},
+    "dataset": {
+        "photo-patches": "sweep.datasets.photo_patches:PhotoPatches",
+        "imagefolder": "sweep.datasets.imagefolder:ImageFolder",
+        "parquet": "sweep.datasets.parquet:Parquet",
+        "numpy": "sweep.datasets.numpy_archive:NumpyArchive",
+    },
     "measure": {
         "cost": "sweep.measures.cost:Cost",
         "latency": "sweep.measures.latency:Latency",
-        "accuracy": "sweep.measures.accuracy:Accuracy",
+        "accuracy": "sweep.measures.accuracy:accuracy",
     },
 }
 
@@ -38,6 +46,21 @@ def find(part: str, name: str) -> Any:
         return installed[name].load()
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
     raise UnknownPartError(f'{part} = "{name}": must be one of {known}, or "package.module:Class"')
+
+
+def make_dataset(name: str, data: dict[str, Any]) -> Dataset | ImageDataset:
+    """The data set of that name, told what [accuracy.data] says.
+
+    Raises UnknownPartError, or SettingsError where the data set does not understand or find it.
+    """
+    part = find("dataset", name)
+    settings = getattr(part, "Settings", None)
+    if settings is not None:
+        return part(validated(settings, data, source=f"dataset {name}", place="accuracy.data"))
+    try:
+        return part(**data)
+    except TypeError as error:
+        raise SettingsError(f"accuracy.data: {error}  (dataset {name})") from None
 
 
 def _import(part: str, target: str) -> Any:

@@ -16,10 +16,10 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from sweep.config import Settings, digest_of
+from sweep.config import Settings
 from sweep.contracts import JointMeasure, Measure, Preparing
 from sweep.machine import Machine, commit
-from sweep.plan import Plan, Task, groups_of_cores, machine_id
+from sweep.plan import Hashes, Plan, Task, groups_of_cores, machine_id
 from sweep.points import derive
 from sweep.report.page import write
 from sweep.report.view import view
@@ -77,13 +77,14 @@ def execute(
         "machine_id": machine.id,
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
         "measures": {
-            measure.name: {"settings_hash": digest_of(measure.identity())}
-            for measure in plan.measures
+            name: {"settings_hash": hashes.measure}
+            | ({"points": hashes.points} if hashes.points else {})
+            for name, hashes in plan.hashes.items()
         },
     }
     as_run = settings.model_dump(mode="json")
     store.write_run(as_run, machine.as_dict(), run)
-    keeper = _Keeper(store, run, machine, observer, now)
+    keeper = _Keeper(store, plan.hashes, run["commit"], machine, observer, now)
     stage_s: dict[str, float] = {}
     interrupted = False
     try:
@@ -117,7 +118,8 @@ class _Keeper:
     """Tells the observer and the log what goes on, and stores what comes of it."""
 
     store: Store
-    run: dict[str, Any]
+    hashes: dict[str, Hashes]
+    commit: str
     machine: Machine
     observer: Observer
     now: Callable[[], datetime]
@@ -142,9 +144,9 @@ class _Keeper:
                 for metric in measure.metrics
             ]
         stamp = Stamp(
-            settings_hash=self.run["measures"][measure.name]["settings_hash"],
+            settings_hash=self.hashes[measure.name].of(task.networks[0].point),
             machine_id=machine_id(measure, self.machine),
-            commit=self.run["commit"],
+            commit=self.commit,
             versions=json.dumps(self.machine.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )

@@ -179,16 +179,21 @@ def load(path: Path) -> Results:
 
 
 def _current(table: pa.Table, run: dict[str, Any]) -> pd.DataFrame:
-    """Rows of the last run's identities: same settings hash, same machine where it matters."""
+    """Rows of the last run's identities: the hash that the run has for the point and measure, the
+    same machine where it matters.
+    """
     frame = table.to_pandas()
-    keep = pd.Series(False, index=frame.index)
-    for measure, identity in run["measures"].items():
-        rows = (frame["measure"] == measure) & (frame["settings_hash"] == identity["settings_hash"])
-        rows &= frame["machine_id"].isin(("", run["machine_id"]))
-        keep |= rows
-    wanted = {tuple(point) for point in run["points"]}
-    keys = zip(frame["family"], frame["kind"], frame["alpha"], frame["resolution"], strict=True)
-    keep &= pd.Series([key in wanted for key in keys], index=frame.index, dtype=bool)
+    wanted = {}  # (the point, measure) -> the hash that its readings have now
+    for family, kind, alpha, resolution in run["points"]:
+        key = Point(family, kind, alpha, 0.0, resolution).key
+        for measure, identity in run["measures"].items():
+            of_point = identity.get("points", {}).get(key, identity["settings_hash"])
+            wanted[family, kind, alpha, resolution, measure] = of_point
+    columns = ["family", "kind", "alpha", "resolution", "measure"]
+    keys = frame[columns].itertuples(index=False, name=None)
+    now = pd.Series([wanted.get(key) for key in keys], index=frame.index, dtype=object)
+    keep = now.notna() & (now == frame["settings_hash"].astype(object))
+    keep &= frame["machine_id"].isin(("", run["machine_id"]))
     return frame[keep].reset_index(drop=True)
 
 

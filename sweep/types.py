@@ -117,9 +117,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images: images f32[N,S,S,C] with C 1 or 3, labels i32[N] in 0..classes-1."""
+    """Labelled images: images f32[N,S,S,C] or u8[N,H,W,C] with C 1 or 3, labels i32[N] in
+    0..classes-1.
+    """
 
-    images: npt.NDArray[np.float32]
+    images: npt.NDArray[np.float32] | npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int32]
 
     def __len__(self) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from flax import nnx
 
-from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, layers
+from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, checkpoints, layers
 from mnv1_flax.convolution import SUM_OF_PRODUCTS
 from mnv1_flax.deployment import compiler_options
+from sweep.contracts import Trained
 from sweep.types import Point
 
 
@@ -55,6 +58,34 @@ class MobileNetV1Family:
             raise TypeError(f"{type(module).__name__} is not a MobileNetV1")
         return module.folded()
 
+    def load_checkpoint(
+        self, path: Path, *, alpha: float | None, resolution: int | None
+    ) -> Trained:
+        """Keras, TFLite, safetensors or our own: see `mnv1_flax.checkpoints`."""
+        return _trained(checkpoints.load(path, alpha=alpha, resolution=resolution))
+
+    def from_keras(self, point: Point) -> Trained:
+        """keras.applications.MobileNet(weights="imagenet") at this alpha and resolution."""
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+        try:
+            import keras
+        except ImportError as missing:
+            raise ImportError(
+                'source = "keras" needs Keras: `pip install keras`, or install this project with '
+                "its `keras` extra"
+            ) from missing
+        if point.kind != Kind.SEPARABLE:
+            raise ValueError(f"Keras has no {point.kind} MobileNet")
+        side = point.resolution
+        mobilenet: Any = keras.applications.MobileNet
+        network = mobilenet(
+            input_shape=(side, side, 3),
+            alpha=point.alpha,
+            weights="imagenet",
+            classifier_activation=None,
+        )
+        return _trained(checkpoints.from_keras(network, resolution=side))
+
     def compiler_options(
         self, point: Point, *, num_classes: int, batch: int, platform: str
     ) -> dict[str, bool | str]:
@@ -71,3 +102,8 @@ class MobileNetV1Family:
         from sweep.families.mobilenet_v1_torch import mobilenet_v1
 
         return mobilenet_v1(point.kind, point.alpha, num_classes)
+
+
+def _trained(checkpoint: checkpoints.Checkpoint) -> Trained:
+    model = checkpoint.model
+    return Trained(model, model.alpha, model.resolution, model.num_classes, checkpoint.notes)

@@ -13,18 +13,24 @@ from itertools import pairwise
 from typing import Any
 
 from sweep.config import AccuracySettings
-from sweep.contracts import Dataset, Network
-from sweep.registry import find
+from sweep.contracts import Measure, Network
+from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
+from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
 from sweep.training.evaluation import evaluate
+from sweep.training.feeds import TestImages
 from sweep.training.loop import Ready, make_ready, train
-from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
-
-TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
-TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
-TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
+from sweep.training.sources import ImageSource
+from sweep.types import CurvePoint, Point, Progress, Reading
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
+# Settings that say where images are and how they get in, not what they are: no part of an identity.
+ELSEWHERE = {"data", "workers", "cache_mb", "bad_images"}
+
+
+def accuracy(settings: AccuracySettings) -> Measure:
+    """The measure that the settings' source asks for."""
+    return Accuracy(settings) if settings.source == "train" else CheckpointAccuracy(settings)
 
 
 class Accuracy:
@@ -32,25 +38,31 @@ class Accuracy:
 
     name = "accuracy"
     machine_bound = False
-    metrics = (TOP1, TOP5, TEST_IMAGES)
+    metrics = (TOP1, TOP5, TEST_IMAGES, LEFT_OUT)
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
-        self.dataset: Dataset = find("dataset", settings.dataset)()
-        self._ready: dict[Point, Ready] = {}
+        self.source = ImageSource(settings)
+        self._ready: dict[Point, tuple[Ready, TestImages]] = {}
 
     @property
     def threads(self) -> int:
-        """Cores of one training: part of its identity, since sums are taken in another order."""
-        return self.settings.threads
+        """Cores of one training: part of its identity, since sums are taken in another order.
+        Where images are decoded all the time, points are trained one after the other.
+        """
+        return 0 if self.source.streams else self.settings.threads
 
     def identity(self) -> dict[str, Any]:
         """The recipe, and the images that it is applied to."""
-        return self.settings.model_dump(mode="json") | {"data": self.dataset.identity()}
+        recipe = self.settings.model_dump(mode="json", exclude=ELSEWHERE)
+        return recipe | {"data": self.source.dataset.identity()}
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Fitted to the reference run: compiling, then a time per image of two parts."""
-        seen = self.settings.train_images * self.settings.epochs
+        settings = self.settings
+        seen = self.source.train_images * settings.epochs
+        if settings.max_steps:
+            seen = min(seen, settings.max_steps * settings.batch_size)
         per_image = [IMAGE_S + TRAINED_MULT_ADD_S * self._mult_adds(each) for each in networks]
         return COMPILE_S * len(networks) + seen * sum(per_image)
 
@@ -58,46 +70,36 @@ class Accuracy:
         """Loads and compiles ahead; the next call for this point starts with its first step."""
         self._ready[network.point] = self._make_ready(network)
 
-    def _make_ready(self, network: Network) -> Ready:
-        settings = self.settings
-        splits = self.dataset.load(
-            self._side(network.point),
-            train=settings.train_images,
-            test=settings.test_images,
-            seed=settings.seed,
-        )
-        return make_ready(network, splits, len(self.dataset.class_names), settings)
+    def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
+        feed, test = self.source.training(self._side(network.point))
+        classes = len(self.source.dataset.class_names)
+        return make_ready(network, feed, classes, self.settings), test
 
     def _mult_adds(self, network: Network) -> int:
         """Of the network as it is trained, at the data set's size."""
         point = replace(network.point, resolution=self._side(network.point))
-        rows = network.family.layers(point, num_classes=len(self.dataset.class_names))
-        return sum(row.mult_adds for row in rows)
+        classes = len(self.source.dataset.class_names)
+        return sum(row.mult_adds for row in network.family.layers(point, num_classes=classes))
 
     def _side(self, point: Point) -> int:
-        return round(point.rho * self.dataset.base_resolution)
+        return round(point.rho * self.source.base_resolution)
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
-        """The curve while training, then the three readings."""
+        """The curve while training, then the readings."""
         progress(0.0, "compiling")
         marks = [time.perf_counter()]
-        ready = self._ready.pop(network.point, None) or self._make_ready(network)
+        ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
         marks.append(time.perf_counter())
         module = yield from train(ready, progress)
         marks.append(time.perf_counter())
         progress(1.0, "evaluating")
-        score = evaluate(module, ready.splits.test)
+        score = evaluate(module, test)
         marks.append(time.perf_counter())
-        variant = f"dataset={self.dataset.name}"
         preparing, training, evaluating = (late - early for early, late in pairwise(marks))
         note = (
             f"trained at {self._side(network.point)} px; {preparing:.1f} s to prepare, of which "
             f"{ready.trace_s:.1f} s to trace and {ready.compile_s:.1f} s to compile, "
             f"{training:.1f} s to train, {evaluating:.1f} s to evaluate"
         )
-        for metric, value in (
-            (TOP1, score.top1 / score.images),
-            (TOP5, score.top5 / score.images),
-            (TEST_IMAGES, float(score.images)),
-        ):
-            yield Reading(metric, network.point, value, variant=variant, note=note)
+        left_out = ready.feed.left_out() + test.left_out()
+        yield from score_readings(network.point, score, self.source.dataset.name, note, left_out)

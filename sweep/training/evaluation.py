@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
-from sweep.training.augment import three_channels
-from sweep.types import Images
+from sweep.training.augment import as_floats, three_channels
 
-EVALUATION_BATCH = 500
 TOP = 5
 
 
@@ -26,26 +24,35 @@ class Score:
     top5: int
 
 
-def evaluate(module: nnx.Module, images: Images) -> Score:
-    """Scores every image exactly once, the last short batch included."""
+def evaluate(
+    module: nnx.Module,
+    batches: Iterable[tuple[Any, Any]],
+    *,
+    background: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Score:
+    """Scores every image exactly once.
+
+    batches: of one shape, (images u8 or f32[B,S,S,C], labels i32[B]); a label of -1 is padding.
+    background: the network's first output is no class of the labels', and is left out.
+    progress: told how many images are done.
+    """
     graph, state = nnx.split(module)
 
     @jax.jit
     def count(state: Any, batch: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits = nnx.merge(graph, state)(three_channels(batch))
+        logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))[:, int(background) :]
         own = jnp.take_along_axis(logits, jnp.maximum(labels, 0)[:, None], axis=1)
-        # Rank of the true class: how many others score higher. Padding has label -1.
+        # Rank of the true class: how many others score higher.
         rank = jnp.sum(logits > own, axis=1)
         real = labels >= 0
         return jnp.sum(real & (rank < 1)), jnp.sum(real & (rank < TOP))
 
-    batch = min(EVALUATION_BATCH, len(images))
-    top1 = top5 = 0
-    for start in range(0, len(images), batch):
-        pixels, labels = images.images[start : start + batch], images.labels[start : start + batch]
-        short = batch - len(labels)
-        pixels = np.pad(pixels, ((0, short), (0, 0), (0, 0), (0, 0)))
-        labels = np.pad(labels, (0, short), constant_values=-1)
+    images = top1 = top5 = 0
+    for pixels, labels in batches:
         first, within = count(state, pixels, labels)
+        images += int((labels >= 0).sum())
         top1, top5 = top1 + int(first), top5 + int(within)
-    return Score(len(images), top1, top5)
+        if progress is not None:
+            progress(images)
+    return Score(images, top1, top5)

@@ -8,7 +8,7 @@ the same weights.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -16,19 +16,19 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 import optax
 from flax import nnx
 
 from sweep.config import AccuracySettings
 from sweep.contracts import Network
-from sweep.training.augment import three_channels, turned_and_mirrored
+from sweep.training.augment import three_channels
+from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
-from sweep.types import CurvePoint, Progress, Splits
+from sweep.types import CurvePoint, Progress
 
 # Steps between two points of the curve, and two moves of the progress bar.
-STEPS_PER_REPORT = 20
+STEPS_PER_REPORT = STEPS_OF_A_SCAN
 
 
 class TrainingError(RuntimeError):
@@ -42,7 +42,7 @@ class Ready:
     """
 
     network: Network
-    splits: Splits
+    feed: Feed
     settings: AccuracySettings
     learner: Learner
     state: State
@@ -78,20 +78,18 @@ class Learner:
         return nnx.merge(self.graph, params, self.statistics.unpack(state.statistics), state.rest)
 
 
-def make_ready(network: Network, splits: Splits, classes: int, settings: AccuracySettings) -> Ready:
+def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySettings) -> Ready:
     """Draws the weights and compiles the step: all that can be done while another network trains.
 
-    images f32[N,S,S,1 or 3]; grey ones are repeated over the network's three channels.
+    Grey images are repeated over the network's three channels.
     """
-    learner, state = _learner(network, splits, classes, settings)
-    jitted = _steps(learner)
-    shapes = jax.tree.map(
-        lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype),
-        (state, splits.train.images, splits.train.labels),
-    )
-    batches = jax.ShapeDtypeStruct((steps_per_call(), settings.batch_size), jnp.int32)
+    learner, state = _learner(network, feed, classes, settings)
+    jitted = _steps(learner, feed)
+    shapes = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), state)
+    labels = jax.ShapeDtypeStruct(feed.images.shape[:1], jnp.int32)
+    batches = jax.ShapeDtypeStruct((feed.steps_per_call, settings.batch_size), jnp.int32)
     began = time.perf_counter()
-    lowered = jitted.lower(*shapes, batches, jax.random.key(0), 0)
+    lowered = jitted.lower(shapes, feed.images, labels, batches, jax.random.key(0), 0)
     traced = time.perf_counter()
     compiled = lowered.compile()
     times = traced - began, time.perf_counter() - traced
@@ -101,16 +99,16 @@ def make_ready(network: Network, splits: Splits, classes: int, settings: Accurac
         run = compiled if indices.shape == batches.shape else jitted
         return run(state, images, labels, indices, key, done)
 
-    return Ready(network, splits, settings, learner, state, run_steps, *times)
+    return Ready(network, feed, settings, learner, state, run_steps, *times)
 
 
 def _learner(
-    network: Network, splits: Splits, classes: int, settings: AccuracySettings
+    network: Network, feed: Feed, classes: int, settings: AccuracySettings
 ) -> tuple[Learner, State]:
     module = network.family.build(
         network.point,
         num_classes=classes,
-        resolution=splits.train.images.shape[1],
+        resolution=feed.side,
         seed=settings.seed,
         lowering=settings.lowering or None,
         # 0: the network hands out each batch's own statistics, and a step averages all at once.
@@ -127,7 +125,7 @@ def _learner(
     )
     packing = Packing(params, ["decays" if each else "stays" for each in decays])
     of_statistics = Packing(statistics, ["statistic"] * len(jax.tree.leaves(statistics)))
-    rate = schedule(settings, _steps_per_epoch(splits, settings) * settings.epochs)
+    rate = schedule(settings, feed.steps_per_epoch)
     mask = jax.tree.map(lambda label: label == "decays", packing.labels)
     transformation = optimizer(settings, rate, mask)
     learner = Learner(graph, packing, of_statistics, transformation, settings)
@@ -141,47 +139,40 @@ def train(ready: Ready, progress: Progress) -> Generator[CurvePoint, None, nnx.M
 
     Raises TrainingError where the loss is no longer finite.
     """
-    settings, train_split, state = ready.settings, ready.splits.train, ready.state
-    steps_per_epoch = _steps_per_epoch(ready.splits, settings)
-    steps = steps_per_epoch * settings.epochs
-    rate = schedule(settings, steps)
-    images, labels = jnp.asarray(train_split.images), jnp.asarray(train_split.labels)
+    settings, feed, state = ready.settings, ready.feed, ready.state
+    steps = settings.epochs * feed.steps_per_epoch
+    last = min(steps, settings.max_steps or steps)
+    rate = schedule(settings, feed.steps_per_epoch)
     key = jax.random.key(settings.seed)
-    per_call = steps_per_call()
     began, done = time.perf_counter(), 0
-    for indices in _batches(len(train_split), settings):
-        outcomes = []
-        for some in np.split(indices, range(per_call, len(indices), per_call)):
-            state, outcome = ready.run_steps(state, images, labels, some, key, done)
-            outcomes.append(outcome)
-            done += len(some)
+    outcomes: list[Any] = []
+    for call in feed.calls(0, last):
+        state, outcome = ready.run_steps(state, *call, key, done)
+        outcomes.append(outcome)
+        done += len(call.indices)
+        if done % STEPS_PER_REPORT and done < last:
+            continue
         losses, rights = (jnp.concatenate(each) for each in zip(*outcomes, strict=True))
+        outcomes = []
         loss = float(jnp.mean(losses))
         if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} after {done} of {steps} steps")
+            raise TrainingError(f"the loss is {loss} after {done} of {last} steps")
         yield CurvePoint(
             ready.network.point,
             step=done,
-            epoch=done / steps_per_epoch,
+            epoch=done / feed.steps_per_epoch,
             loss=loss,
             accuracy=float(jnp.mean(rights)),
             learning_rate=float(rate(done - 1)),
             seconds=time.perf_counter() - began,
         )
-        progress(done / steps, f"step {done} of {steps}, loss {loss:.2f}")
+        progress(done / last, f"step {done} of {last}, loss {loss:.2f}")
     trained = ready.learner.module(state)
     trained.eval()
     return trained
 
 
-def steps_per_call() -> int:
-    """Steps that one compiled call runs. On a GPU or TPU a scan over them saves starting each; on
-    a CPU one: XLA runs the body of a loop on one core, which makes a step many times slower.
-    """
-    return 1 if jax.default_backend() == "cpu" else STEPS_PER_REPORT
-
-
-def _steps(learner: Learner) -> jax.stages.Wrapped:
+def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
     """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (losses, rights)).
 
     state is donated; losses and rights are f32[K], rights as shares of a batch.
@@ -199,7 +190,8 @@ def _steps(learner: Learner) -> jax.stages.Wrapped:
         def one(carry: State, numbered: tuple[jax.Array, jax.Array]) -> Any:
             number, batch = numbered
             own_key = jax.random.fold_in(key, number)
-            return _step(learner, carry, images[batch], labels[batch], own_key)
+            seen = three_channels(feed.augmented(images[batch], own_key))
+            return _step(learner, carry, seen, labels[batch])
 
         if indices.shape[0] == 1:
             state, outcome = one(state, (done, indices[0]))
@@ -211,13 +203,10 @@ def _steps(learner: Learner) -> jax.stages.Wrapped:
 
 
 def _step(
-    learner: Learner, state: State, images: jax.Array, labels: jax.Array, key: jax.Array
+    learner: Learner, state: State, images: jax.Array, labels: jax.Array
 ) -> tuple[State, tuple[jax.Array, jax.Array]]:
     """One batch: the state after it, its loss, and the share of right answers in it."""
     settings = learner.settings
-    if settings.turn_and_mirror:
-        images = turned_and_mirrored(images, key)
-    images = three_channels(images)
     statistics = learner.statistics.unpack(state.statistics)
 
     def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, Any, jax.Array]]:
@@ -244,19 +233,3 @@ def _step(
     )
     updated = optax.apply_updates(state.params, updates)
     return State(cast("Packed", updated), moved, rest, moments), (loss, right)
-
-
-def _steps_per_epoch(splits: Splits, settings: AccuracySettings) -> int:
-    return len(splits.train) // settings.batch_size
-
-
-def _batches(images: int, settings: AccuracySettings) -> Iterator[npt.NDArray[np.int32]]:
-    """i32[K,B] at a time: each epoch is one shuffle from the seed, less its last short batch."""
-    rng = np.random.default_rng(settings.seed)
-    per_epoch = images // settings.batch_size
-    order = np.concatenate(
-        [rng.permutation(images)[: per_epoch * settings.batch_size] for _ in range(settings.epochs)]
-    ).astype(np.int32)
-    steps = order.reshape(-1, settings.batch_size)
-    for start in range(0, len(steps), STEPS_PER_REPORT):
-        yield steps[start : start + STEPS_PER_REPORT]

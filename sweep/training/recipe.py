@@ -16,16 +16,36 @@ RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0
 ADAM_B2, ADAM_EPSILON = 0.999, 1e-8
 
 
-def schedule(settings: AccuracySettings, steps: int) -> Callable[[jax.typing.ArrayLike], jax.Array]:
-    """Linear warm-up from 0 to the learning rate, then a cosine down to 0 over the rest."""
-    rate = optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=settings.learning_rate,
-        warmup_steps=max(1, round(settings.warmup_share * steps)),
-        decay_steps=max(2, steps),
-        end_value=0.0,
+def schedule(
+    settings: AccuracySettings, steps_per_epoch: int
+) -> Callable[[jax.typing.ArrayLike], jax.Array]:
+    """Learning rate by step, counted from 0.
+
+    cosine: linear warm-up from 0 to the learning rate, then a cosine down to 0 over the rest.
+    exponential: after the warm-up times `decay_rate` every `decay_epochs`, at once, as TF-slim
+    trains MobileNet.
+    """
+    steps = settings.epochs * steps_per_epoch
+    warmup = max(1, round(settings.warmup_share * steps))
+    if settings.schedule == "cosine":
+        rate = optax.warmup_cosine_decay_schedule(
+            init_value=0.0,
+            peak_value=settings.learning_rate,
+            warmup_steps=warmup,
+            decay_steps=max(2, steps),
+            end_value=0.0,
+        )
+        return lambda step: jnp.asarray(rate(step))
+    decay = optax.exponential_decay(
+        settings.learning_rate,
+        transition_steps=max(1, round(settings.decay_epochs * steps_per_epoch)),
+        decay_rate=settings.decay_rate,
+        staircase=True,
     )
-    return lambda step: jnp.asarray(rate(step))
+    if not settings.warmup_share:
+        return lambda step: jnp.asarray(decay(step))
+    rising = optax.linear_schedule(0.0, 1.0, warmup)
+    return lambda step: jnp.asarray(decay(step) * rising(step))
 
 
 def optimizer(

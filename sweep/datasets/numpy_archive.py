@@ -1,0 +1,162 @@
+"""NumPy .npz archives with images and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from sweep.config import Section, Seed
+from sweep.datasets.records import (
+    DatasetError,
+    Indices,
+    Labels,
+    checked_labels,
+    class_list,
+    split_by_share,
+)
+
+SPLIT_FILES = {"train": "train.npz", "validation": "val.npz"}
+
+
+class NumpySettings(Section):
+    """[accuracy.data] of `numpy`."""
+
+    path: Annotated[str, Field(min_length=1)]  # a folder with train.npz and val.npz, or one .npz
+    image_key: str = "images"
+    label_key: str = "labels"
+    classes: str = ""  # a .tsv or .txt list in index order; empty: the numbers of the labels
+    # Of one .npz: this share of each class is for evaluation.
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    split_seed: Seed = 0
+
+
+class NumpyArchive:
+    """images u8[N,H,W] or u8[N,H,W,1 or 3], labels int[N]. Nothing is unpickled."""
+
+    name = "numpy"
+    Settings = NumpySettings
+
+    def __init__(self, settings: NumpySettings) -> None:
+        self.settings = settings
+        self.path = Path(settings.path)
+        if not self.path.exists():
+            raise DatasetError(f"path = {settings.path!r}: there is no such file or folder")
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """From the list, or "0", "1", .. up to the largest label."""
+        if self.settings.classes:
+            return tuple(row[0] for row in class_list(self.settings.classes))
+        largest = max(int(self._arrays(file)[1].max()) for file in self._files())
+        return tuple(str(label) for label in range(largest + 1))
+
+    @cached_property
+    def base_resolution(self) -> int:
+        """The images' own height."""
+        return self._arrays(self._files()[0])[0].shape[1]
+
+    def identity(self) -> dict[str, Any]:
+        """A hash of the files, and how they are split."""
+        digest = hashlib.sha256()
+        for file in self._files():
+            digest.update(file.read_bytes())
+        return {"name": self.name, "sha256": digest.hexdigest()} | self.settings.model_dump(
+            mode="json", exclude={"path", "classes"}
+        )
+
+    def records(self, split: Literal["train", "validation"]) -> ArrayRecords:
+        """One file is all for evaluation, unless a share is set.
+
+        Raises DatasetError where the split isn't there.
+        """
+        share = self.settings.validation_share
+        if self.path.is_dir():
+            file = self.path / SPLIT_FILES[split]
+            if not file.exists():
+                raise DatasetError(f"{file}: there is no such file")
+        elif share or split == "validation":
+            file = self.path
+        else:
+            raise DatasetError(
+                f"path = {self.settings.path!r}: to train on a share of one file, set "
+                "validation_share"
+            )
+        labels = checked_labels(self._arrays(file)[1], str(file), len(self.class_names))
+        rows = np.arange(len(labels))
+        if share and not self.path.is_dir():
+            train, validation = split_by_share(labels, share, self.settings.split_seed)
+            rows = train if split == "train" else validation
+        return ArrayRecords(file, self._keys, rows, labels[rows])
+
+    @property
+    def _keys(self) -> tuple[str, str]:
+        return self.settings.image_key, self.settings.label_key
+
+    def _arrays(self, file: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        return _arrays(file, self._keys)
+
+    def _files(self) -> list[Path]:
+        if not self.path.is_dir():
+            return [self.path]
+        found = [self.path / name for name in SPLIT_FILES.values() if (self.path / name).exists()]
+        if not found:
+            names = " or ".join(SPLIT_FILES.values())
+            raise DatasetError(f"path = {self.settings.path!r}: has no {names}")
+        return found
+
+
+@dataclass(frozen=True)
+class ArrayRecords:
+    """Some rows of an archive. Pickled as their numbers: each process reads the file itself."""
+
+    file: Path
+    keys: tuple[str, str]
+    rows: Indices
+    labels: Labels
+
+    def name(self, index: int) -> str:
+        """The file and the row."""
+        return f"{self.file}, row {self.rows[index]}"
+
+    def read(self, index: int) -> npt.NDArray[np.uint8]:
+        """u8[H,W,3]."""
+        return _arrays(self.file, self.keys)[0][self.rows[index]]
+
+    def order(self, rng: np.random.Generator) -> Indices:
+        """Any order is as good as any other."""
+        return rng.permutation(len(self.labels))
+
+
+@lru_cache(maxsize=2)
+def _arrays(
+    file: Path, keys: tuple[str, str]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """(images u8[N,H,W,3], labels int[N]) under two keys. Raises DatasetError."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if missing := [key for key in keys if key not in archive]:
+                held = ", ".join(archive.files)
+                raise DatasetError(f"{file}: has no array {missing[0]!r}, but {held}")
+            images, labels = (archive[key] for key in keys)
+    except DatasetError:
+        raise
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{file}: can't be read as .npz: {error}") from None
+    images = images[..., None] if images.ndim == 3 else images
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise DatasetError(
+            f"{file}: {keys[0]} are {images.dtype}{list(images.shape)}: must be "
+            "uint8[N,H,W], [N,H,W,1] or [N,H,W,3] in 0..255"
+        )
+    labels = labels.ravel() if labels.shape == (len(images), 1) else labels
+    if labels.shape != (len(images),) or not len(images):
+        raise DatasetError(f"{file}: {len(images)} images and labels {list(labels.shape)}")
+    return np.broadcast_to(images, (*images.shape[:3], 3)), labels

@@ -1,0 +1,204 @@
+"""Parquet files as one table of encoded images, whose rows are read when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import fsspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.datasets.records import DatasetError, Indices
+
+# Encoded images that a process keeps. A table below it is read once, and shuffled as a whole; one
+# above it is shuffled within windows of row groups that fill half of it.
+KEPT_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A row group: the unit that Parquet is read by."""
+
+    address: str
+    number: int
+    rows: int
+    bytes: int  # of its images, encoded
+
+
+@dataclass
+class Table:
+    """The files of one split. Made from footers and labels; images are read by `read`.
+
+    labels: int[N] as stored. class_names: as the files themselves name them, or none.
+    """
+
+    image_column: str
+    labels: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    fingerprint: str
+    groups: tuple[_Group, ...]
+    _kept: OrderedDict[int, pa.Array] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self._starts = np.array([0, *accumulate(group.rows for group in self.groups)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the images: another process reads its own."""
+        return self.__dict__ | {"_kept": OrderedDict()}
+
+    def name(self, row: int) -> str:
+        """The file, and the row in it."""
+        group = self.groups[self._group_of(row)]
+        first = next(at for at, each in enumerate(self.groups) if each.address == group.address)
+        return f"{group.address}, row {row - self._starts[first]}"
+
+    def read(self, row: int) -> bytes:
+        """The encoded image. Raises OSError where the row holds none."""
+        at = self._group_of(row)
+        value = self._images(at)[int(row - self._starts[at])].as_py()
+        if value is None:
+            raise OSError(f"the row has no bytes in its column {self.image_column!r}")
+        return value
+
+    def order(self, rows: Indices, rng: np.random.Generator) -> Indices:
+        """The positions in `rows` in random order, but such that a window of row groups that a
+        process can keep is read at a time.
+        """
+        windows = self._window_of_each_group(rng)[self._group_of(rows)]
+        return np.lexsort((rng.random(len(rows)), windows))
+
+    def _window_of_each_group(self, rng: np.random.Generator) -> Indices:
+        shuffled = rng.permutation(len(self.groups))
+        total = sum(group.bytes for group in self.groups)
+        size = KEPT_BYTES // 2 if total > KEPT_BYTES else total + 1
+        before = np.cumsum([0, *(self.groups[at].bytes for at in shuffled[:-1])])
+        windows = np.empty(len(self.groups), np.int64)
+        windows[shuffled] = before // size
+        return windows
+
+    def _group_of(self, row: Any) -> Any:
+        return np.searchsorted(self._starts, row, side="right") - 1
+
+    def _images(self, at: int) -> pa.Array:
+        """Images of a row group, binary[rows]; the least recently used give way to new ones."""
+        if at in self._kept:
+            self._kept.move_to_end(at)
+            return self._kept[at]
+        group = self.groups[at]
+        with opened(group.address) as file:
+            column = file.read_row_group(group.number, [f"{self.image_column}.bytes"]).column(0)
+        images = column.combine_chunks().field("bytes")
+        room = KEPT_BYTES - images.nbytes
+        while self._kept and sum(each.nbytes for each in self._kept.values()) > room:
+            self._kept.popitem(last=False)
+        self._kept[at] = images
+        return images
+
+
+def read_table(addresses: Sequence[str], image_column: str, label_column: str) -> Table:
+    """Footers and labels of the files. Empty names mean the only column that fits.
+
+    Raises DatasetError where a file can't be read or has no such column.
+    """
+    groups: list[_Group] = []
+    labels: list[npt.NDArray[np.int64]] = []
+    digest, names = hashlib.sha256(), ()
+    for address in addresses:
+        with opened(address) as file:
+            image = _image_column(file.schema_arrow, image_column, address)
+            label = _label_column(file.schema_arrow, label_column, address)
+            image_column = image
+            labels.append(file.read([label]).column(0).to_numpy(zero_copy_only=False))
+            footer = file.metadata
+            names = names or _named_classes(footer.metadata or {}, label)
+            for number in range(footer.num_row_groups):
+                chunks = footer.row_group(number).to_dict()["columns"]
+                size = sum(
+                    chunk["total_uncompressed_size"]
+                    for chunk in chunks
+                    if chunk["path_in_schema"] == f"{image}.bytes"
+                )
+                groups.append(_Group(address, number, footer.row_group(number).num_rows, size))
+                digest.update(json.dumps(chunks, default=str, sort_keys=True).encode())
+    together = np.concatenate(labels)
+    if not len(together):
+        raise DatasetError(f"{addresses[0]}: has no rows")
+    digest.update(together.tobytes())
+    return Table(image_column, together, names, digest.hexdigest(), tuple(groups))
+
+
+@contextlib.contextmanager
+def opened(address: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file at a path or an fsspec address. Raises DatasetError."""
+    try:
+        with fsspec.open(address, "rb") as raw, pq.ParquetFile(raw) as file:
+            yield file
+    except ImportError as error:  # fsspec says which package an address needs
+        raise DatasetError(f"{address}: {error}") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{address}: can't be read as Parquet: {error}") from None
+
+
+def found(pattern: str) -> list[str]:
+    """Addresses of the .parquet files that a file, folder or pattern stands for, sorted.
+
+    Raises DatasetError where there is none.
+    """
+    try:
+        system, path = fsspec.core.url_to_fs(pattern)
+        if system.isdir(path):
+            path = f"{path.rstrip('/')}/**/*.parquet"
+        paths = sorted(system.glob(path)) if set(path) & set("*?[") else [path]
+        paths = [each for each in paths if system.exists(each)]
+    except (ImportError, OSError, ValueError) as error:
+        raise DatasetError(f"{pattern}: {error}") from None
+    if not paths:
+        raise DatasetError(f"{pattern}: there are no Parquet files")
+    return [system.unstrip_protocol(each).removeprefix("file://") for each in paths]
+
+
+def _image_column(schema: pa.Schema, wanted: str, address: str) -> str:
+    fitting = [
+        each.name
+        for each in schema
+        if pa.types.is_struct(each.type) and each.type.get_field_index("bytes") >= 0
+    ]
+    return _chosen(wanted, fitting, schema, address, "image_column", "structs with `bytes`")
+
+
+def _label_column(schema: pa.Schema, wanted: str, address: str) -> str:
+    fitting = [each.name for each in schema if pa.types.is_integer(each.type)]
+    if not wanted and "label" in fitting:
+        wanted = "label"
+    return _chosen(wanted, fitting, schema, address, "label_column", "integers")
+
+
+def _chosen(
+    wanted: str, fitting: list[str], schema: pa.Schema, address: str, setting: str, kind: str
+) -> str:
+    if wanted in fitting or (not wanted and len(fitting) == 1):
+        return wanted or fitting[0]
+    raise DatasetError(
+        f"{address}: {setting} = {wanted!r}: must be one of the columns that hold {kind}: "
+        f"{', '.join(fitting) or 'there is none'} (of {', '.join(schema.names)})"
+    )
+
+
+def _named_classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
+    """Class names where the `datasets` library has left them in the file."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return tuple(str(name) for name in features[label]["names"])
+    except (KeyError, TypeError, ValueError):
+        return ()

@@ -1,0 +1,127 @@
+"""`python -m sweep evaluate`: what a trained checkpoint gets right."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sweep.allocator import keep_freed_memory
+from sweep.config import SettingsError
+from sweep.registry import find
+
+if TYPE_CHECKING:
+    from sweep.evaluate import Evaluation
+
+err = Console(stderr=True)
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path,
+        typer.Option(help="Keras (.h5, .keras), TFLite, timm's safetensors, or our own folder."),
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(help="A folder of class folders, or one with val/; Parquet files; an .npz."),
+    ],
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="The classes in the order of the network's outputs: .tsv or .txt."),
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Width multiplier; default: the file's own.")
+    ] = None,
+    resolution: Annotated[
+        int | None, typer.Option(help="Side of the input in pixels; default: the file's own.")
+    ] = None,
+    crop: Annotated[
+        float, typer.Option(help="Share of each side that is shown, from the middle.")
+    ] = 0.875,
+    images: Annotated[int, typer.Option(help="Only so many images, drawn at random; 0: all.")] = 0,
+    skip_bad_images: Annotated[
+        bool, typer.Option("--skip-bad-images", help="Leave out images that can't be read.")
+    ] = False,
+    workers: Annotated[int, typer.Option(help="Decoding processes; 0: one a core.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
+    keep_freed_memory()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    from sweep.evaluate import evaluate_checkpoint, image_source
+
+    family = find("family", "mobilenet_v1")()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TimeRemainingColumn(compact=True),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("loading", total=1.0)
+        try:
+            source = image_source(
+                data,
+                classes,
+                test_crop=crop,
+                test_images=images,
+                bad_images="skip" if skip_bad_images else "stop",
+                workers=workers,
+            )
+            found = evaluate_checkpoint(
+                family,
+                checkpoint,
+                source,
+                alpha=alpha,
+                resolution=resolution,
+                progress=lambda share, text: bar.update(task, completed=share, description=text),
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+    if as_json:
+        sys.stdout.write(json.dumps(_plain(found, checkpoint, data), indent=2) + "\n")
+    else:
+        sys.stdout.write(_words(found, checkpoint, data))
+
+
+def _plain(found: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
+    return {
+        "checkpoint": str(checkpoint),
+        "data": str(data),
+        "alpha": found.alpha,
+        "resolution": found.resolution,
+        "n": found.images,
+        "top1": found.top1,
+        "top1_low": found.top1_interval.low,
+        "top1_high": found.top1_interval.high,
+        "top5": found.top5,
+        "top5_low": found.top5_interval.low,
+        "top5_high": found.top5_interval.high,
+        "left_out": found.left_out,
+        "notes": list(found.notes),
+    }
+
+
+def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
+    def line(name: Literal["top1", "top5"], title: str) -> str:
+        interval = getattr(found, f"{name}_interval")
+        share = 100 * getattr(found, name)
+        return f"{title}  {share:.1f} %  ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+
+    lines = [
+        f"{checkpoint}: alpha {found.alpha:g}, {found.resolution} px",
+        f"{data}: {found.images} images"
+        + (f", {found.left_out} left out: they could not be read" if found.left_out else ""),
+        line("top1", "top-1"),
+        line("top5", "top-5"),
+        *(f"note: {note}" for note in found.notes),
+    ]
+    return "\n".join(lines) + "\n"

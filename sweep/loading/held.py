@@ -1,0 +1,100 @@
+"""Images of one size in memory: decoded once, kept for the next network of the same process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.contracts import Records
+from sweep.loading.images import BadImageError, size_of
+from sweep.loading.left_out import LeftOut
+from sweep.loading.reading import CentralCrop, pixels_of
+from sweep.loading.stream import evaluation_batches
+from sweep.types import Images
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Held:
+    """images u8[N,H,W,3], and how many more could not be read."""
+
+    images: Images
+    left_out: int
+
+
+def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, workers: int) -> Held:
+    """The central crop of every image at one size. Raises BadImageError where it is to stop."""
+    left_out = LeftOut(records, stop=stop)
+    images = np.empty((len(records.labels), side, side, 3), np.uint8)
+    labels = np.empty(len(records.labels), np.int32)
+    done = 0
+    for batch in evaluation_batches(records, crop, side=side, batch_size=_BATCH, workers=workers):
+        left_out.see(batch.bad)
+        real = batch.labels >= 0
+        count = int(real.sum())
+        images[done : done + count] = batch.images[real]
+        labels[done : done + count] = batch.labels[real]
+        done += count
+    return Held(Images(images[:done], labels[:done]), len(left_out))
+
+
+def uncropped(records: Records, size: tuple[int, int], *, stop: bool) -> Held:
+    """Every image as it is; all are of one size (height, width), or could not be read."""
+    left_out = LeftOut(records, stop=stop)
+    images = np.empty((len(records.labels), *size, 3), np.uint8)
+    good = np.zeros(len(records.labels), bool)
+    for index in range(len(records.labels)):
+        try:
+            images[index] = pixels_of(records, index)
+            good[index] = True
+        except BadImageError:
+            left_out.see([index])
+    if good.all():
+        return Held(Images(images, records.labels), 0)
+    return Held(Images(images[good], records.labels[good]), len(left_out))
+
+
+def common_size(records: Records, most_bytes: int) -> tuple[int, int] | None:
+    """(height, width) that all images have, going by their headers; None where they differ, or
+    where together they are more than `most_bytes` as u8[N,H,W,3].
+    """
+    common: tuple[int, int] | None = None
+    for index in range(len(records.labels)):
+        try:
+            data = records.read(index)
+            size = size_of(data, "") if isinstance(data, bytes) else data.shape[:2]
+        except (BadImageError, OSError):
+            continue  # told by name when it is decoded
+        if common is None:
+            if len(records.labels) * size[0] * size[1] * 3 > most_bytes:
+                return None
+            common = size
+        elif size != common:
+            return None
+    return common
+
+
+class Shelf:
+    """Keeps what was made under a key, the last used longest, up to a number of bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Held] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Held], most_bytes: int) -> Held:
+        """What is kept under `key`, or is made now and kept."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        held = make()
+        self._kept[key] = held
+        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > most_bytes:
+            self._kept.popitem(last=False)
+        return held
+
+
+def _bytes(held: Held) -> int:
+    return held.images.images.nbytes

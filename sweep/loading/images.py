@@ -1,0 +1,114 @@
+"""One encoded image -> pixels, read right or refused by name.
+
+Ordinary JPEGs go straight through libjpeg-turbo (simplejpeg); everything else, and every JPEG that
+has something about it (CMYK, an EXIF orientation, damage), through Pillow.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image, ImageOps
+
+Pixels = npt.NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+# Above this many pixels an image is taken for a decompression bomb. Pillow's own limit: 256 MiB as
+# one byte a channel.
+MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
+_ORIENTATION = 0x0112
+_SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
+
+
+class BadImageError(ValueError):
+    """An image can't be read; the message names it and says why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+
+
+def decode(data: bytes, name: str) -> Pixels:
+    """An encoded JPEG, PNG or WebP -> u8[H,W,3], RGB.
+
+    Turned as its EXIF orientation says; grey repeated over the channels; 16-bit grey divided by
+    257; CMYK converted; transparent pixels laid on white; of an animation the first image.
+    Raises BadImageError, naming `name`, where that can't be done or the image has more than
+    MAX_PIXELS.
+    """
+    if not data:
+        raise BadImageError(name, "the file is empty")
+    plain = _plain_jpeg(data)
+    return _by_pillow(data, name) if plain is None else plain
+
+
+def size_of(data: bytes, name: str) -> tuple[int, int]:
+    """(height, width) of an encoded image as `decode` would return it, from its header alone.
+
+    Raises BadImageError where there is no header to read.
+    """
+    image = _opened(data, name)
+    width, height = image.size
+    turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (width, height) if turned else (height, width)
+
+
+def _plain_jpeg(data: bytes) -> Pixels | None:
+    """u8[H,W,3], or None where the data is anything but an undamaged, upright, ordinary JPEG."""
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in ("YCbCr", "RGB", "Gray") or int(height) * int(width) > MAX_PIXELS:
+            return None
+        if b"Exif\0\0" in data[:65536]:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.getexif().get(_ORIENTATION, 1) != 1:
+                    return None
+        return simplejpeg.decode_jpeg(data, colorspace="RGB")
+    except (ValueError, OSError):  # Pillow has the last word, and a better one
+        return None
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a bomb is refused below, broken EXIF is no matter
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise BadImageError(name, f"too many pixels: {error}") from None
+    except Image.UnidentifiedImageError:
+        raise BadImageError(name, "not a JPEG, PNG or WebP image") from None
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise what they please
+        raise BadImageError(name, f"can't be read: {error}") from None
+    if image.width * image.height > MAX_PIXELS:
+        words = f"{image.width} x {image.height} pixels, more than {MAX_PIXELS} in all"
+        raise BadImageError(name, f"too many pixels: {words}")
+    return image
+
+
+def _by_pillow(data: bytes, name: str) -> Pixels:
+    image = _opened(data, name)
+    try:
+        image.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on broken EXIF: it is then left as it lies
+            image = ImageOps.exif_transpose(image)
+        return np.asarray(_to_rgb(image))
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise what they please
+        raise BadImageError(name, f"can't be decoded: {error}") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT_MODES:
+        # Pillow's own conversion clips at 255. 65535 / 257 = 255.
+        deep = np.asarray(image, np.int64).clip(0, 65535)
+        image = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+    if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")

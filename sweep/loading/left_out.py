@@ -1,0 +1,44 @@
+"""What becomes of images that can't be read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from sweep.contracts import Records
+from sweep.loading.images import BadImageError
+from sweep.loading.reading import pixels_of
+
+log = logging.getLogger(__name__)
+
+
+class LeftOut:
+    """Ends at the first bad image, or tells the log of each one, once, and counts them."""
+
+    def __init__(self, records: Records, *, stop: bool) -> None:
+        self._records = records
+        self._stop = stop
+        self._seen: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def see(self, bad: Iterable[int]) -> None:
+        """Indices of images that could not be read. Raises BadImageError where it is to stop."""
+        for index in map(int, bad):
+            if index not in self._seen:
+                self._seen.add(index)
+                self._tell(self._why(index))
+
+    def _why(self, index: int) -> BadImageError:
+        """Read once more: a process that decodes sends back no more than the index."""
+        try:
+            pixels_of(self._records, index)
+        except BadImageError as error:
+            return error
+        return BadImageError(self._records.name(index), "could not be read at first, then could")
+
+    def _tell(self, error: BadImageError) -> None:
+        if self._stop:
+            raise error
+        log.warning("left out: %s", error)

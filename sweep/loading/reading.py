@@ -1,0 +1,47 @@
+"""Records -> images of one size, one by one: what a decoding process does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.contracts import Records
+from sweep.loading.crops import Box, central_box, random_box
+from sweep.loading.images import BadImageError, Pixels, decode
+
+
+def pixels_of(records: Records, index: int) -> Pixels:
+    """u8[H,W,3]. Raises BadImageError, naming the image, where it can't be had."""
+    try:
+        data = records.read(index)
+    except OSError as error:
+        raise BadImageError(records.name(index), f"can't be read: {error}") from None
+    return decode(data, records.name(index)) if isinstance(data, bytes) else data
+
+
+@dataclass(frozen=True)
+class CentralCrop:
+    """The middle `share` (0..1] of each side."""
+
+    share: float
+
+    def __call__(self, height: int, width: int, rng: np.random.Generator | None = None) -> Box:
+        """The same box each time."""
+        del rng
+        return central_box(height, width, self.share)
+
+
+@dataclass(frozen=True)
+class ResizedCrop:
+    """A random box: of a share of the image in `area`, of a width / height in `aspect`."""
+
+    area: tuple[float, float]
+    aspect: tuple[float, float]
+
+    def __call__(self, height: int, width: int, rng: np.random.Generator) -> Box:
+        """Another box each time."""
+        return random_box(height, width, self.area, self.aspect, rng)
+
+
+Crop = CentralCrop | ResizedCrop

@@ -1,0 +1,166 @@
+"""Batches of decoded and cropped images, from processes of Grain's.
+
+A process makes whole batches, each from its number alone: what comes out does not depend on how
+many processes there are, and starting at step k gives what would have come there.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import grain
+import numpy as np
+import numpy.typing as npt
+from absl import flags
+
+from sweep.contracts import Records
+from sweep.loading.crops import resized
+from sweep.loading.images import BadImageError, Pixels
+from sweep.loading.order import Epochs
+from sweep.loading.reading import CentralCrop, Crop, pixels_of
+
+# Batches that a process may be ahead by.
+AHEAD = 2
+# Up to this many images it takes longer to start a process than to decode.
+FEW_IMAGES = 400
+PADDING = -1
+
+
+class Batch(NamedTuple):
+    """images u8[B,S,S,3]; labels i32[B], PADDING where there is no image; bad i64[b], the indices
+    of images that could not be read.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    bad: npt.NDArray[np.int64]
+
+
+def training_batches(
+    records: Records,
+    crop: Crop,
+    *,
+    side: int,
+    batch_size: int,
+    seed: int,
+    start: int,
+    steps: int,
+    workers: int,
+) -> Iterator[Batch]:
+    """The batches of steps start..steps-1, shuffled and cropped by `seed`.
+
+    An image that can't be read is replaced by the next one that can, and reported in `bad`.
+    workers: decoding processes; 0 decodes in this one.
+    """
+    epochs = Epochs(len(records.labels), batch_size, seed, records.order)
+    make = _TrainingBatch(records, crop, side, seed, epochs)
+    images = (steps - start) * batch_size
+    yield from _run(grain.MapDataset.range(start, steps).map(make), images, workers)
+
+
+def evaluation_batches(
+    records: Records, crop: CentralCrop, *, side: int, batch_size: int, workers: int
+) -> Iterator[Batch]:
+    """Every image once, in order; the last batch is filled up with padding.
+
+    An image that can't be read counts as padding and is reported in `bad`.
+    """
+    images = len(records.labels)
+    make = _EvaluationBatch(records, crop, side, batch_size)
+    batches = -(-images // batch_size)
+    yield from _run(grain.MapDataset.range(batches).map(make), images, workers)
+
+
+@dataclass(frozen=True)
+class _TrainingBatch:
+    records: Records
+    crop: Crop
+    side: int
+    seed: int
+    epochs: Epochs
+
+    def __call__(self, number: int) -> Batch:
+        rng = np.random.default_rng((self.seed, number))
+        indices = self.epochs.step(number).copy()
+        images = np.empty((len(indices), self.side, self.side, 3), np.uint8)
+        bad: list[int] = []
+        for at, wanted in enumerate(indices):
+            index, pixels = _next_good(self.records, int(wanted), bad)
+            indices[at] = index
+            box = self.crop(pixels.shape[0], pixels.shape[1], rng)
+            images[at] = resized(pixels, box, self.side)
+        return Batch(images, self.records.labels[indices], np.array(bad, np.int64))
+
+
+@dataclass(frozen=True)
+class _EvaluationBatch:
+    records: Records
+    crop: CentralCrop
+    side: int
+    batch_size: int
+
+    def __call__(self, number: int) -> Batch:
+        images = np.zeros((self.batch_size, self.side, self.side, 3), np.uint8)
+        labels = np.full(self.batch_size, PADDING, np.int32)
+        bad: list[int] = []
+        first = number * self.batch_size
+        for index in range(first, min(first + self.batch_size, len(self.records.labels))):
+            try:
+                pixels = pixels_of(self.records, index)
+            except BadImageError:
+                bad.append(index)
+                continue
+            box = self.crop(pixels.shape[0], pixels.shape[1])
+            images[index - first] = resized(pixels, box, self.side)
+            labels[index - first] = self.records.labels[index]
+        return Batch(images, labels, np.array(bad, np.int64))
+
+
+def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixels]:
+    """The image at `index`, or the first after it that can be read; those before it go to `bad`.
+
+    Raises BadImageError where none can be.
+    """
+    count = len(records.labels)
+    for step in range(count):
+        at = (index + step) % count
+        try:
+            return at, pixels_of(records, at)
+        except BadImageError:
+            bad.append(at)
+    raise BadImageError(records.name(index), "and no other image can be read either")
+
+
+def _run(batches: grain.MapDataset[Batch], images: int, workers: int) -> Iterator[Batch]:
+    if images <= FEW_IMAGES:
+        workers = 0
+    # One thread of reading a process: decoding holds the cores anyway.
+    options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)
+    stream = batches.to_iter_dataset(options)
+    if workers:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # Grain's processes read absl's flags
+        stream = stream.mp_prefetch(
+            grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD),
+            worker_init_fn=_leave_interrupts_to_the_parent,
+        )
+    iterator = iter(stream)
+    try:
+        for batch in iterator:
+            yield Batch(*map(np.array, batch)) if workers else batch
+    finally:
+        # Shared memory that is in use when Python ends is reported as leaked: JAX may hold what it
+        # is given for a while, hence the copies, and the iterator's end leaves the last batches in
+        # a cycle of references.
+        iterator.close()
+        batch = iterator = None
+        gc.collect()
+
+
+def _leave_interrupts_to_the_parent(index: int, count: int) -> None:
+    del index, count
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,129 @@
+"""Top-1 and top-5 of networks that somebody has trained: a checkpoint for each point."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.config import AccuracySettings
+from sweep.contracts import LoadsCheckpoints, Network, Trained
+from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.training.evaluation import Score, evaluate
+from sweep.training.feeds import TestImages
+from sweep.training.sources import ImageSource
+from sweep.types import Point, Progress, Reading, alpha_text
+
+# Images per second and mult-add, on both cores of the reference run; for estimates alone.
+LOAD_S, MULT_ADD_S = 8.0, 4e-11
+
+
+class MissingCheckpointError(FileNotFoundError):
+    """There is no checkpoint for this point."""
+
+
+class CheckpointAccuracy:
+    """Loads each point's checkpoint, then counts right answers at the point's own resolution."""
+
+    name = "accuracy"
+    machine_bound = False
+    metrics = (TOP1, TOP5, TEST_IMAGES, LEFT_OUT)
+
+    def __init__(self, settings: AccuracySettings) -> None:
+        self.settings = settings
+        self.source = ImageSource(settings)
+
+    def identity(self) -> dict[str, Any]:
+        """How images are shown, and which; each point's checkpoint is in `identity_of`."""
+        own = {"source", "dataset", "test_images", "test_crop", "seed"}
+        shown = self.settings.model_dump(mode="json", include=own)
+        return shown | {"data": self.source.dataset.identity()}
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """The content of the point's file; of Keras's checkpoints their source alone."""
+        if self.settings.source == "keras":
+            return {}
+        return {"sha256": _sha256(self._path(network.point))}
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """By the mult-adds of all images."""
+        images = self.source.test_images
+        mult_adds = sum(sum(row.mult_adds for row in each.layers()) for each in networks)
+        return LOAD_S * len(networks) + MULT_ADD_S * images * mult_adds
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+        """Raises MissingCheckpointError, or ValueError where the checkpoint does not fit."""
+        progress(0.0, "loading")
+        began = time.perf_counter()
+        trained, origin = self._trained(network)
+        test = self.source.evaluation(network.point.resolution)
+        score = score_of(trained, test, len(self.source.dataset.class_names), progress)
+        note = "; ".join(
+            [
+                f"{origin} at {network.point.resolution} px",
+                *trained.notes,
+                f"{time.perf_counter() - began:.1f} s to load and evaluate",
+            ]
+        )
+        yield from score_readings(
+            network.point, score, self.source.dataset.name, note, test.left_out()
+        )
+
+    def _trained(self, network: Network) -> tuple[Trained, str]:
+        family = network.family
+        if not isinstance(family, LoadsCheckpoints):
+            raise TypeError(f"family {family.name} can't load checkpoints")
+        if self.settings.source == "keras":
+            return family.from_keras(network.point), "Keras's ImageNet checkpoint"
+        path = self._path(network.point)
+        if not path.exists():
+            raise MissingCheckpointError(f"{path}: there is no such checkpoint")
+        point = network.point
+        return family.load_checkpoint(path, alpha=point.alpha, resolution=point.resolution), str(
+            path
+        )
+
+    def _path(self, point: Point) -> Path:
+        text = self.settings.checkpoints
+        for field, value in (
+            ("{alpha}", alpha_text(point.alpha)),
+            ("{resolution}", str(point.resolution)),
+            ("{kind}", point.kind),
+        ):
+            text = text.replace(field, value)
+        return Path(text)
+
+
+def score_of(trained: Trained, test: TestImages, classes: int, progress: Progress) -> Score:
+    """Evaluates a trained network; one more output than classes is a background class before them.
+
+    Raises ValueError where the outputs fit the classes neither way.
+    """
+    extra = trained.num_classes - classes
+    if extra not in (0, 1):
+        raise ValueError(
+            f"the checkpoint has {trained.num_classes} outputs, the data set {classes} classes: "
+            "give the list of classes that it was trained on"
+        )
+    total = max(1, len(test))
+
+    def report(done: int) -> None:
+        progress(done / total, f"{done} of {total} images")
+
+    return evaluate(trained.module, test, background=extra == 1, progress=report)
+
+
+def _sha256(path: Path) -> str | None:
+    """Of a file, or of all files of a folder; None where there is none."""
+    if not path.exists():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(str(file.relative_to(path)).encode())
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 20):
+                    digest.update(block)
+    return digest.hexdigest()

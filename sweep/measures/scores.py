@@ -1,0 +1,29 @@
+"""The readings of an evaluation, whichever way the network came by its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sweep.training.evaluation import Score
+from sweep.types import Better, Metric, Point, Reading
+
+TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
+TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
+TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
+LEFT_OUT = Metric("left_out_images", "Images left out: they could not be read", "1", Better.NEITHER)
+
+
+def score_readings(
+    point: Point, score: Score, dataset: str, note: str, left_out: int
+) -> Iterator[Reading]:
+    """Shares of right answers, the number of test images, and how many images were left out, of
+    those to train on and of those to evaluate on together.
+    """
+    variant = f"dataset={dataset}"
+    for metric, value in (
+        (TOP1, score.top1 / score.images),
+        (TOP5, score.top5 / score.images),
+        (TEST_IMAGES, float(score.images)),
+        (LEFT_OUT, float(left_out)),
+    ):
+        yield Reading(metric, point, value, variant=variant, note=note)

@@ -1,0 +1,260 @@
+"""How images reach the device: all at once where they fit, else a batch at a time.
+
+A feed hides the difference from training and evaluation. Images of one size that fit in
+`cache_mb` are decoded once and stay on the device, which crops them itself; others are decoded and
+cropped by Grain's processes for every batch.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from sweep.config import AccuracySettings
+from sweep.contracts import Records
+from sweep.loading.left_out import LeftOut
+from sweep.loading.order import Epochs
+from sweep.loading.reading import CentralCrop, ResizedCrop
+from sweep.loading.stream import evaluation_batches, training_batches
+from sweep.training.augment import as_floats, mirrored, random_boxes, resampled, turned_and_mirrored
+from sweep.types import Images
+
+# Steps that one compiled call runs on a GPU or TPU, where a scan over them saves starting each. On
+# a CPU it is one: XLA runs the body of a loop on one core, which makes a step many times slower.
+STEPS_OF_A_SCAN = 20
+# Pixels of a batch in evaluation: 500 images of 48 pixels a side.
+EVALUATION_PIXELS = 500 * 48 * 48
+
+
+class Call(NamedTuple):
+    """What some steps of training are given: images u8 or f32[N,H,W,C] and labels i32[N], and which
+    of them each step takes, i32[K,B].
+    """
+
+    images: Any
+    labels: Any
+    indices: npt.NDArray[np.int32]
+
+
+class Feed(Protocol):
+    """Images for the training of one network."""
+
+    @property
+    def side(self) -> int:
+        """Of the images that the network sees."""
+        ...
+
+    @property
+    def images(self) -> jax.ShapeDtypeStruct:
+        """Shape [N,H,W,C] and dtype of the images in each call."""
+        ...
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        ...
+
+    @property
+    def steps_per_call(self) -> int:
+        """Steps that one compiled call does."""
+        ...
+
+    def calls(self, start: int, stop: int) -> Iterator[Call]:
+        """Steps start..stop-1, `steps_per_call` of them in a call; the last may have fewer."""
+        ...
+
+    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """Inside the step: a batch of them as the network is to see it, f32[B,S,S,C]."""
+        ...
+
+    def left_out(self) -> int:
+        """How many images could not be read so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class ResidentFeed:
+    """Images that stay on the device: f32[N,S,S,1 or 3], or u8[N,H,W,3] to be cropped there."""
+
+    train: Images
+    side: int
+    settings: AccuracySettings
+    unreadable: int = 0
+
+    @property
+    def images(self) -> jax.ShapeDtypeStruct:
+        """All of them."""
+        return jax.ShapeDtypeStruct(self.train.images.shape, self.train.images.dtype)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches."""
+        return len(self.train) // self.settings.batch_size
+
+    @property
+    def steps_per_call(self) -> int:
+        """One on a CPU, many elsewhere."""
+        return 1 if jax.default_backend() == "cpu" else STEPS_OF_A_SCAN
+
+    def calls(self, start: int, stop: int) -> Iterator[Call]:
+        """The same arrays in every call."""
+        images, labels = jnp.asarray(self.train.images), jnp.asarray(self.train.labels)
+        count = len(self.train)
+        settings = self.settings
+        epochs = Epochs(
+            count, settings.batch_size, settings.seed, lambda rng: rng.permutation(count)
+        )
+        for first in range(start, stop, self.steps_per_call):
+            steps = range(first, min(first + self.steps_per_call, stop))
+            indices = np.stack([epochs.step(step) for step in steps])
+            yield Call(images, labels, indices.astype(np.int32))
+
+    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """A random box where the settings say so, then a random symmetry."""
+        images = as_floats(images)
+        if self.settings.crop == "resized":
+            of_box, key = jax.random.split(key)
+            count, height, width, _ = images.shape
+            settings = self.settings
+            boxes = random_boxes(
+                of_box, count, height, width, settings.crop_area, settings.crop_aspect
+            )
+            images = resampled(images, boxes, self.side)
+        return _under_symmetry(images, key, self.settings)
+
+    def left_out(self) -> int:
+        """Told when they were decoded."""
+        return self.unreadable
+
+
+class StreamFeed:
+    """Images that are decoded and cropped for every batch."""
+
+    def __init__(self, records: Records, side: int, settings: AccuracySettings) -> None:
+        self.records = records
+        self.side = side
+        self.settings = settings
+        self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
+
+    @property
+    def images(self) -> jax.ShapeDtypeStruct:
+        """One batch."""
+        shape = (self.settings.batch_size, self.side, self.side, 3)
+        return jax.ShapeDtypeStruct(shape, np.uint8)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches."""
+        return len(self.records.labels) // self.settings.batch_size
+
+    @property
+    def steps_per_call(self) -> int:
+        """One: the next batch is decoded meanwhile."""
+        return 1
+
+    def calls(self, start: int, stop: int) -> Iterator[Call]:
+        """A new batch in every call."""
+        settings = self.settings
+        crop = (
+            ResizedCrop(settings.crop_area, settings.crop_aspect)
+            if settings.crop == "resized"
+            else CentralCrop(settings.test_crop)
+        )
+        indices = np.arange(settings.batch_size, dtype=np.int32)[None]
+        for batch in training_batches(
+            self.records,
+            crop,
+            side=self.side,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            start=start,
+            steps=stop,
+            workers=decoding_processes(settings),
+        ):
+            self._left_out.see(batch.bad)
+            yield Call(batch.images, batch.labels, indices)
+
+    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """They come cropped: a random symmetry is left to do."""
+        return _under_symmetry(as_floats(images), key, self.settings)
+
+    def left_out(self) -> int:
+        """Different images, over all epochs."""
+        return len(self._left_out)
+
+
+class TestImages:
+    """Batches to evaluate on, every image exactly once: (images f32 or u8[B,S,S,C], labels i32[B]),
+    where a label of -1 is padding.
+    """
+
+    __test__ = False  # for pytest: this is no test
+
+    def __init__(self, source: Images | Records, side: int, settings: AccuracySettings) -> None:
+        """source: images of that side in memory, or records to be decoded and cropped."""
+        self.side = side
+        self._source = source
+        self._settings = settings
+        self._left_out: LeftOut | None = None
+
+    def __len__(self) -> int:
+        """How many there are, those that can't be read included."""
+        return len(self._source.labels)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        """Once through all of them."""
+        most = max(1, EVALUATION_PIXELS // self.side**2)
+        if isinstance(self._source, Images):
+            yield from _padded_batches(self._source, min(most, len(self._source)))
+            return
+        settings, records = self._settings, self._source
+        self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
+        for batch in evaluation_batches(
+            records,
+            CentralCrop(settings.test_crop),
+            side=self.side,
+            batch_size=min(most, len(records.labels)),
+            workers=decoding_processes(settings),
+        ):
+            self._left_out.see(batch.bad)
+            yield batch.images, batch.labels
+
+    def left_out(self) -> int:
+        """How many images could not be read so far."""
+        return len(self._left_out) if self._left_out is not None else 0
+
+
+def decoding_processes(settings: AccuracySettings) -> int:
+    """As many as the settings say, or one a core; none in a process that may not have children."""
+    if multiprocessing.current_process().daemon:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return settings.workers or cores or 1
+
+
+def _padded_batches(images: Images, size: int) -> Iterator[tuple[Any, Any]]:
+    for start in range(0, len(images), size):
+        pixels, labels = images.images[start : start + size], images.labels[start : start + size]
+        short = size - len(labels)
+        yield (
+            np.pad(pixels, ((0, short), (0, 0), (0, 0), (0, 0))),
+            np.pad(labels, (0, short), constant_values=-1),
+        )
+
+
+def _under_symmetry(images: jax.Array, key: jax.Array, settings: AccuracySettings) -> jax.Array:
+    match settings.symmetry:
+        case "square":
+            return turned_and_mirrored(images, key)
+        case "mirror":
+            return mirrored(images, key)
+        case _:
+            return images

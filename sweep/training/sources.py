@@ -1,0 +1,133 @@
+"""A data set and the settings -> what training and evaluation are fed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, cast
+
+from sweep.config import AccuracySettings, SettingsError, digest_of
+from sweep.contracts import Dataset, ImageDataset, Records
+from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
+from sweep.loading.reading import CentralCrop
+from sweep.loading.subset import some
+from sweep.registry import make_dataset
+from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
+
+# Images that a source without an end is asked for where the settings name no number.
+DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
+MEBIBYTE = 1 << 20
+
+_SHELF = Shelf()
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """The data set that the settings name, with what they say of it."""
+
+    settings: AccuracySettings
+
+    @cached_property
+    def dataset(self) -> Dataset | ImageDataset:
+        """Raises SettingsError or UnknownPartError where there is no such thing."""
+        return make_dataset(self.settings.dataset, self.settings.data)
+
+    @property
+    def base_resolution(self) -> int:
+        """Side in pixels of the images at rho = 1."""
+        return self.settings.base_resolution or self.dataset.base_resolution
+
+    @cached_property
+    def streams(self) -> bool:
+        """Whether training images are decoded for every batch."""
+        return self._in_files and not self._fits(self.base_resolution)
+
+    @property
+    def train_images(self) -> int:
+        """How many there are to train on."""
+        if self._in_files:
+            return len(self._records("train").labels)
+        return self.settings.train_images or DRAWN_TRAIN
+
+    @property
+    def test_images(self) -> int:
+        """How many there are to evaluate on."""
+        if self._in_files:
+            return len(self._records("validation").labels)
+        return self.settings.test_images or DRAWN_TEST
+
+    def training(self, side: int) -> tuple[Feed, TestImages]:
+        """Raises SettingsError where there are fewer images than a batch has, BadImageError where
+        an image can't be read and is not to be left out.
+        """
+        settings, dataset = self.settings, self.dataset
+        if isinstance(dataset, ImageDataset):
+            feed = self._feed(side)
+            test = TestImages(self._records("validation"), side, settings)
+        else:
+            splits = dataset.load(
+                side,
+                train=self.train_images,
+                test=self.test_images,
+                seed=settings.seed,
+            )
+            feed = ResidentFeed(splits.train, side, settings)
+            test = TestImages(splits.test, side, settings)
+        if not feed.steps_per_epoch:
+            raise SettingsError(
+                f"accuracy.batch_size = {settings.batch_size}: there are only "
+                f"{self.train_images} images to train on"
+            )
+        return feed, test
+
+    def evaluation(self, side: int) -> TestImages:
+        """The images to evaluate on alone. Raises SettingsError where they don't come in files."""
+        if not self._in_files:
+            raise SettingsError(
+                f'accuracy.dataset = "{self.settings.dataset}": trained checkpoints need images '
+                "in files: imagefolder, parquet or numpy"
+            )
+        return TestImages(self._records("validation"), side, self.settings)
+
+    @property
+    def _in_files(self) -> bool:
+        return isinstance(self.dataset, ImageDataset)
+
+    def _records(self, split: Literal["train", "validation"]) -> Records:
+        settings, dataset = self.settings, cast("ImageDataset", self.dataset)
+        count = settings.train_images if split == "train" else settings.test_images
+        return some(dataset.records(split), count, settings.seed)
+
+    @cached_property
+    def _common_size(self) -> tuple[int, int] | None:
+        return common_size(self._records("train"), self._most_bytes)
+
+    @property
+    def _most_bytes(self) -> int:
+        return self.settings.cache_mb * MEBIBYTE
+
+    def _fits(self, side: int) -> bool:
+        """Whether the training images can stay on the device: for random boxes as they are, which
+        takes one size, else cropped.
+        """
+        if self.settings.crop == "resized":
+            return self._common_size is not None
+        return len(self._records("train").labels) * side * side * 3 <= self._most_bytes
+
+    def _feed(self, side: int) -> Feed:
+        records = self._records("train")
+        if not self._fits(side):
+            return StreamFeed(records, side, self.settings)
+        settings, stop = self.settings, self.settings.bad_images == "stop"
+        size = self._common_size if settings.crop == "resized" else None
+
+        def make() -> Held:
+            if size is not None:
+                return uncropped(records, size, stop=stop)
+            crop, workers = CentralCrop(settings.test_crop), decoding_processes(settings)
+            return cropped(records, crop, side, stop=stop, workers=workers)
+
+        form = list(size) if size else [side, settings.test_crop]
+        key = digest_of([self.dataset.identity(), settings.train_images, settings.seed, form])
+        held = _SHELF.get(key, make, 2 * self._most_bytes)
+        return ResidentFeed(held.images, side, settings, held.left_out)
