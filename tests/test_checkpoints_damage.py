@@ -1,5 +1,6 @@
 """Files that are damaged, or mean harm: one clear error, never another kind, a hang or a flood."""
 
+import os
 import time
 import zipfile
 from collections.abc import Callable
@@ -51,6 +52,11 @@ def test_the_whole_files_load(whole):
 
 def test_no_such_file(tmp_path):
     assert error_of(tmp_path / "x.h5") == ["there is no such file"]
+
+
+def test_a_pipe_is_not_waited_on(tmp_path):
+    os.mkfifo(tmp_path / "x.h5")
+    assert error_of(tmp_path / "x.h5") == ["is no ordinary file"]
 
 
 def test_an_unknown_suffix_tells_the_known_ones(tmp_path):

@@ -46,6 +46,9 @@ def load(
     if path.is_dir():
         return load_folder(path, alpha=alpha, resolution=resolution, lowering=lowering)
     suffix, read = _reader(path)
+    if not path.is_file():
+        # A pipe would be waited on for ever.
+        raise CheckpointError(f"{path}: is no ordinary file")
     if (size := path.stat().st_size) > MOST_BYTES:
         raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
     contents = read(path)
