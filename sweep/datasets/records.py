@@ -39,19 +39,16 @@ def checked_labels(labels: npt.ArrayLike, source: str, classes: int) -> Labels:
 def split_by_share(labels: Labels, share: float, seed: int) -> tuple[Indices, Indices]:
     """(train, validation): of every class `share` of its images, drawn by `seed`, is validation.
 
-    A class of two or more images has at least one on either side. Both are in rising order.
+    Rounded up or down such that `share` of all images is. Both are in rising order.
     """
     rng = np.random.default_rng(seed)
-    train: list[Indices] = []
-    validation: list[Indices] = []
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        count = round(share * len(members))
-        if len(members) > 1:
-            count = min(max(count, 1), len(members) - 1)
-        validation.append(members[:count])
-        train.append(members[count:])
-    return np.sort(np.concatenate(train)), np.sort(np.concatenate(validation))
+    # Shuffled, then class by class in random order: every stretch of 1 / share images gives one.
+    order = rng.permutation(len(labels))
+    rank = rng.permutation(int(labels.max()) + 1)
+    order = order[np.argsort(rank[labels[order]], kind="stable")]
+    ends = np.floor(share * np.arange(len(labels) + 1) + rng.random())
+    chosen = np.diff(ends) > 0
+    return np.sort(order[~chosen]), np.sort(order[chosen])
 
 
 def class_list(path: str) -> list[list[str]]:
