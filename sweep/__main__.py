@@ -197,6 +197,7 @@ def _log_to(folder: Path) -> None:
         filename=folder / "run.log",
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,  # absl, which Grain imports, has put a handler of its own there
     )
 
 

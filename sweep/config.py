@@ -24,7 +24,8 @@ from pydantic import (
 )
 
 Alpha = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
-Resolution = Annotated[int, Field(ge=32, le=2048)]
+SMALLEST = 8  # CIFAR-10 at rho = 0.75 is 24 pixels; below 8 the first two strides leave nothing
+Resolution = Annotated[int, Field(ge=SMALLEST, le=2048)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -73,8 +74,8 @@ class GridSettings(Section):
         if self.resolution and self.rho:
             raise ValueError("give either resolution (pixels) or rho (shares), not both")
         for rho in self.rho:
-            if round(rho * self.base_resolution) < 32:
-                raise ValueError(f"rho = {rho}: makes inputs smaller than 32 pixels")
+            if round(rho * self.base_resolution) < SMALLEST:
+                raise ValueError(f"rho = {rho}: makes inputs smaller than {SMALLEST} pixels")
         return self
 
     def resolutions(self) -> tuple[int, ...]:
@@ -119,6 +120,7 @@ class AccuracySettings(Section):
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
     train_images: Annotated[int, Field(ge=0)] = 0  # 0: all that there are
     test_images: Annotated[int, Field(ge=0)] = 0
+    title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
     base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
     bad_images: Literal["stop", "skip"] = "stop"
     workers: Annotated[int, Field(ge=0)] = 0  # decoding processes; 0: one a core

@@ -53,7 +53,6 @@ def evaluate(
 ) -> None:
     """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
     keep_freed_memory()
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
     from sweep.evaluate import evaluate_checkpoint, image_source
 
     family = find("family", "mobilenet_v1")()
@@ -65,6 +64,7 @@ def evaluate(
         disable=not err.is_terminal,
         transient=True,
     )
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
     with bar:
         task = bar.add_task("loading", total=1.0)
         try:

@@ -43,7 +43,7 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
     rows = [dict(zip(POINT, key, strict=True)) | _row(group) for key, group in by_point.items()]
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
-    for name in (*COUNTS, "test_images", "peak_memory_bytes"):
+    for name in (*COUNTS, "test_images", "left_out_images", "peak_memory_bytes"):
         frame[name] = frame[name].astype("float64").astype("Int64")
     for name, empty in _EMPTY.items():
         if empty is None and frame[name].dtype == object:
@@ -71,6 +71,7 @@ _EMPTY: dict[str, Any] = {
     "top5_low": None,
     "top5_high": None,
     "test_images": None,
+    "left_out_images": None,
     "dataset": "",
     "paper_top1": None,
     "paper_mult_adds": None,
@@ -123,7 +124,7 @@ def _latency_columns(group: list[dict[str, Any]]) -> dict[str, Any]:
 def _accuracy_columns(values: dict[tuple[str, str], float]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for (metric, variant), value in values.items():
-        if metric in ("top1", "top5", "test_images") and not pd.isna(value):
+        if metric in ("top1", "top5", "test_images", "left_out_images") and not pd.isna(value):
             columns[metric] = value
             columns["dataset"] = variant.removeprefix("dataset=")
     images = columns.get("test_images")

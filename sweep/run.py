@@ -26,7 +26,7 @@ from sweep.report.view import view
 from sweep.schema import Stamp
 from sweep.store import Store, load
 from sweep.types import CurvePoint, Progress, Reading
-from sweep.workers import Ended, Progressed, Started, side_by_side
+from sweep.workers import Ended, Progressed, Said, Started, side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +174,8 @@ def _beside(tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], keeper: _K
                     keeper.started(task)
                 case Progressed():
                     keeper.observer.progressed(task, event.share, event.text)
+                case Said():
+                    log.warning("%s: %s", task.label, event.text)
                 case Ended():
                     if event.trace:
                         log.error("%s failed\n%s", task.label, event.trace)

@@ -7,6 +7,7 @@ allocator as it should be, and one that dies takes no other with it.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,14 @@ class Progressed:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A warning that the call at `index` has for the log."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """All that the call at `index` read, and what it took; `failure` is empty where it went well.
 
@@ -54,7 +63,7 @@ class Ended:
     trace: str = ""
 
 
-Event = Started | Progressed | Ended
+Event = Started | Progressed | Said | Ended
 
 
 def places(threads: int, memory_bytes: int) -> tuple[tuple[int, ...], ...]:
@@ -134,6 +143,8 @@ class _Worker:
             return self._ended((), f"the process ended with status {status}", "")
         if kind == "progress":
             return Progressed(self._index, *what)
+        if kind == "said":
+            return Said(self._index, *what)
         return self._ended(*what)
 
     def _ended(self, items: tuple[Any, ...], failure: str, trace: str) -> Ended:
@@ -145,6 +156,17 @@ class _Worker:
             self._process.join()
 
 
+class _ToParent(logging.Handler):
+    """Log records go to the parent, whose log is the run's."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(logging.WARNING)
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._connection.send(("said", record.getMessage()))
+
+
 def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
     """A worker's life: a call in, progress and a result out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
@@ -152,6 +174,7 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
         os.sched_setaffinity(0, cores)
     # Before the first call arrives: unpickling it imports JAX.
     keep_freed_memory()
+    logging.basicConfig(handlers=[_ToParent(connection)], force=True)
 
     def progress(share: float, text: str) -> None:
         connection.send(("progress", share, text))

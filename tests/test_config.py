@@ -31,7 +31,7 @@ def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
         ("[grid]\nalpha = [1.0, 9.0]", "grid.alpha[1] = 9.0: must be at most 4  (x.toml)"),
         ("[grid]\nalpha = [0]", "grid.alpha[0] = 0: must be above 0  (x.toml)"),
         ("[grid]\nalpha = []", "grid.alpha = []: must not be empty  (x.toml)"),
-        ("[grid]\nresolution = [16]", "grid.resolution[0] = 16: must be at least 32  (x.toml)"),
+        ("[grid]\nresolution = [7]", "grid.resolution[0] = 7: must be at least 8  (x.toml)"),
         ("[latency]\nround = 3", "latency.round: unknown setting  (x.toml)"),
         (
             "[accuracy]\noptimizer = 'lion'",

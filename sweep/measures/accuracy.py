@@ -25,7 +25,7 @@ from sweep.types import CurvePoint, Point, Progress, Reading
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # Settings that say where images are and how they get in, not what they are: no part of an identity.
-ELSEWHERE = {"data", "workers", "cache_mb", "bad_images"}
+ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images"}
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
@@ -102,4 +102,4 @@ class Accuracy:
             f"{training:.1f} s to train, {evaluating:.1f} s to evaluate"
         )
         left_out = ready.feed.left_out() + test.left_out()
-        yield from score_readings(network.point, score, self.source.dataset.name, note, left_out)
+        yield from score_readings(network.point, score, self.source.title, note, left_out)

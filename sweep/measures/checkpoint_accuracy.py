@@ -67,9 +67,7 @@ class CheckpointAccuracy:
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
-        yield from score_readings(
-            network.point, score, self.source.dataset.name, note, test.left_out()
-        )
+        yield from score_readings(network.point, score, self.source.title, note, test.left_out())
 
     def _trained(self, network: Network) -> tuple[Trained, str]:
         family = network.family

@@ -18,6 +18,7 @@ from sweep.types import Point
 if TYPE_CHECKING:
     from sweep.store import Results
 
+PROXY = "photo-patches"
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 FEW = 4  # points, at most, that a sentence about missing readings names
 Rows = list[dict[str, Any]]
@@ -30,7 +31,8 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
-        *_proxy(rows),
+        *_what_accuracies_are_of(rows, results),
+        *_left_out(results.readings),
         *_missing(results.readings),
         *_not_yet(results),
         *_unprinted(rows),
@@ -80,19 +82,49 @@ def _wide(rows: Rows) -> list[str]:
     ]
 
 
-def _proxy(rows: Rows) -> list[str]:
+def _what_accuracies_are_of(rows: Rows, results: Results) -> list[str]:
     datasets = {str(row["dataset"]) for row in rows if number(row["top1"]) is not None}
-    proxies = sorted(name for name in datasets if name.lower() != IMAGENET.lower())
-    if not proxies:
+    others = sorted(name for name in datasets if name.lower() != IMAGENET.lower())
+    sentences = []
+    if PROXY in others:
+        sentences.append(
+            f"{PROXY} is a proxy for ImageNet. It can tell which networks learn more from "
+            "the same short training on the same few images, and so rank them. It can't tell "
+            "their accuracy on ImageNet, nor how far apart they would be there."
+        )
+    elif others:
+        sentences.append(
+            f"Accuracies are on {listed(others)}: the paper's, on ImageNet, are of another task."
+        )
+    trained = results.settings.get("accuracy", {}).get("source", "train") == "train"
+    if datasets and trained:
+        sentences.append(
+            "Each point was trained once, from one seed: the intervals cover the choice of test "
+            "images, not the luck of the training."
+        )
+    return sentences + _smaller(results.readings)
+
+
+def _smaller(readings: pd.DataFrame) -> list[str]:
+    """Where a network was not trained at the resolution that it is deployed at."""
+    trained = readings.loc[(readings["metric"] == "top1") & readings["value"].notna()]
+    if all(
+        note.startswith(f"trained at {resolution} px") or not note.startswith("trained at")
+        for note, resolution in zip(trained["note"], trained["resolution"], strict=True)
+    ):
         return []
     return [
-        f"{listed(proxies)} is a proxy for ImageNet. It can tell which networks learn more from "
-        "the same short training on the same few images, and so rank them. It can't tell their "
-        "accuracy on ImageNet, nor how far apart they would be there.",
-        "Each point was trained once, from one seed: the intervals cover the choice of test "
-        "images, not the luck of the training.",
-        "Costs and latencies are of the deployed network at its full resolution; the proxy trains "
-        "the same architecture at rho times its own image size.",
+        "Costs and latencies are of the deployed network at its full resolution; accuracies are of "
+        "the same architecture trained at rho times the data set's own image size."
+    ]
+
+
+def _left_out(readings: pd.DataFrame) -> list[str]:
+    counts = readings.loc[readings["metric"] == "left_out_images", "value"]
+    if counts.empty or not counts.max() > 0:
+        return []
+    return [
+        f"Up to {counts.max():.0f} images could not be read and were left out; run.log names them."
     ]
 
 

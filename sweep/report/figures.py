@@ -25,7 +25,7 @@ KNOWN = {
     "mult_adds", "weights", "params", "params_with_statistics", "weight_bytes",
     "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
     "layer_mult_adds", "layer_weights", "latency_s", "reference_s", "compile_s",
-    "peak_memory_bytes", "top1", "top5", "test_images",
+    "peak_memory_bytes", "top1", "top5", "test_images", "left_out_images",
 }  # fmt: skip
 LONGEST_LIST = 12  # more names than this in one sentence are cut short
 PRINTED = "the paper"

@@ -33,6 +33,11 @@ class ImageSource:
         return make_dataset(self.settings.dataset, self.settings.data)
 
     @property
+    def title(self) -> str:
+        """What readings and reports call it."""
+        return self.settings.title or self.dataset.name
+
+    @property
     def base_resolution(self) -> int:
         """Side in pixels of the images at rho = 1."""
         return self.settings.base_resolution or self.dataset.base_resolution
