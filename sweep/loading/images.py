@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -21,6 +22,16 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 # one byte a channel.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
 _ORIENTATION = 0x0112
+# What undoes each EXIF orientation but the first, which is upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I")
 
 
@@ -28,7 +39,10 @@ class BadImageError(ValueError):
     """An image can't be read; the message names it and says why."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
+        super().__init__(name, reason)  # both, or it could not be pickled to another process
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
 
 
 def decode(data: bytes, name: str) -> Pixels:
@@ -52,8 +66,7 @@ def size_of(data: bytes, name: str) -> tuple[int, int]:
     """
     image = _opened(data, name)
     width, height = image.size
-    turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
+    return (width, height) if _orientation(image, data) in (5, 6, 7, 8) else (height, width)
 
 
 def _plain_jpeg(data: bytes) -> Pixels | None:
@@ -64,12 +77,10 @@ def _plain_jpeg(data: bytes) -> Pixels | None:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
         if colours not in ("YCbCr", "RGB", "Gray") or int(height) * int(width) > MAX_PIXELS:
             return None
-        if b"Exif\0\0" in data[:65536]:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                if image.getexif().get(_ORIENTATION, 1) != 1:
-                    return None
+        if b"Exif\0\0" in data and _orientation(_opened(data, ""), data) in _UPRIGHT:
+            return None
         return simplejpeg.decode_jpeg(data, colorspace="RGB")
-    except (ValueError, OSError):  # Pillow has the last word, and a better one
+    except ValueError:  # Pillow has the last word, and a better one
         return None
 
 
@@ -90,14 +101,26 @@ def _opened(data: bytes, name: str) -> Image.Image:
     return image
 
 
+def _orientation(image: Image.Image, data: bytes) -> Any:
+    """The EXIF orientation, 1..8; anything where there is none, or the EXIF is broken."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if b"eXIf" in data:
+                image.load()  # of a PNG it may come after the pixels
+            exif = Image.Exif()
+            exif.load(image.info["exif"])
+            return exif.get(_ORIENTATION)
+    except Exception:  # noqa: BLE001 - Pillow raises what it pleases; the image lies as it lies
+        return None
+
+
 def _by_pillow(data: bytes, name: str) -> Pixels:
     image = _opened(data, name)
     try:
         image.load()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on broken EXIF: it is then left as it lies
-            image = ImageOps.exif_transpose(image)
-        return np.asarray(_to_rgb(image))
+        turn = _UPRIGHT.get(_orientation(image, data))
+        return np.asarray(_to_rgb(image if turn is None else image.transpose(turn)))
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise what they please
         raise BadImageError(name, f"can't be decoded: {error}") from None
 
@@ -106,9 +129,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255. 65535 / 257 = 255.
         deep = np.asarray(image, np.int64).clip(0, 65535)
-        image = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
+        grey = ((deep + 128) // 257).astype(np.uint8)
+        grey[deep == image.info.get("transparency", -1)] = 255
+        image = Image.fromarray(grey)
     if image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes every one for Adobe's, which are inverted
     return image.convert("RGB")
