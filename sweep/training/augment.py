@@ -52,7 +52,8 @@ def random_boxes(
     aspect: tuple[float, float],
 ) -> jax.Array:
     """f32[count,4] (top, left, height, width), as `loading.crops.random_box` draws one, but in
-    fractions of pixels, and with sides that are cut to the image's where a draw exceeds them.
+    fractions of pixels, and with sides that are cut to the image's where a draw exceeds them, and
+    are a whole pixel where it is less.
     """
     of_area, of_aspect, of_place = jax.random.split(key, 3)
     pixels = jax.random.uniform(of_area, (count,), minval=area[0], maxval=area[1]) * height * width
@@ -61,8 +62,8 @@ def random_boxes(
             of_aspect, (count,), minval=math.log(aspect[0]), maxval=math.log(aspect[1])
         )
     )
-    box_height = jnp.minimum(jnp.sqrt(pixels / ratio), height)
-    box_width = jnp.minimum(jnp.sqrt(pixels * ratio), width)
+    box_height = jnp.clip(jnp.sqrt(pixels / ratio), 1, height)
+    box_width = jnp.clip(jnp.sqrt(pixels * ratio), 1, width)
     place = jax.random.uniform(of_place, (2, count))
     top, left = place[0] * (height - box_height), place[1] * (width - box_width)
     return jnp.stack([top, left, box_height, box_width], axis=1)
@@ -89,6 +90,6 @@ def _weights(start: jax.Array, length: jax.Array, size: int, side: int) -> jax.A
     centre = start + (jnp.arange(side, dtype=jnp.float32)[:, None] + 0.5) * scale
     pixel = jnp.arange(size, dtype=jnp.float32) + 0.5
     weights = jnp.maximum(0, 1 - jnp.abs(pixel - centre) / jnp.maximum(scale, 1))
-    inside = (pixel > start) & (pixel < start + length[:, None, None])
+    inside = (pixel >= start) & (pixel <= start + length[:, None, None])
     weights = jnp.where(inside, weights, 0)
     return weights / jnp.sum(weights, axis=-1, keepdims=True)
