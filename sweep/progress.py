@@ -27,8 +27,14 @@ def plan_table(plan: Plan) -> Table:
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds, as a person says them."""
+    """The two largest units, as a person says them: "3 min 05 s", "2 d 04 h"."""
     minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02d} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from mnv1_flax.convolution import SUM_OF_PRODUCTS
 from mnv1_flax.deployment import compiler_options
 from sweep.contracts import Trained
 from sweep.types import Point
+
+# keras.applications.MobileNet, argument `weights`.
+KERAS_CHECKPOINTS = tuple(product((1.0, 0.75, 0.5, 0.25), (224, 192, 160, 128)))
 
 
 class MobileNetV1Family:
@@ -74,8 +78,9 @@ class MobileNetV1Family:
                 'source = "keras" needs Keras: `pip install keras`, or install this project with '
                 "its `keras` extra"
             ) from missing
-        if point.kind != Kind.SEPARABLE:
-            raise ValueError(f"Keras has no {point.kind} MobileNet")
+        separable = point.kind == Kind.SEPARABLE
+        if not separable or (point.alpha, point.resolution) not in KERAS_CHECKPOINTS:
+            raise ValueError(f"Keras has no MobileNet checkpoint at {point.label}")
         side = point.resolution
         mobilenet: Any = keras.applications.MobileNet
         network = mobilenet(

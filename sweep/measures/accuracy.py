@@ -12,18 +12,24 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import jax
+
 from sweep.config import AccuracySettings
 from sweep.contracts import Measure, Network
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import TestImages
+from sweep.training.feeds import TestImages, decoding_processes
 from sweep.training.loop import Ready, make_ready, train
 from sweep.training.sources import ImageSource
+from sweep.training.speed import multiply_add_s
 from sweep.types import CurvePoint, Point, Progress, Reading
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
+# Time of an image's mult-adds over that of as many in a large matrix product, in training and in
+# evaluation: measured on two cores (Zen 4) at 1.0-224 and 0.25-128.
+TRAINED, EVALUATED = 8.0, 2.0
 # Settings that say where images are and how they get in, not what they are: no part of an identity.
 ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images"}
 
@@ -58,13 +64,31 @@ class Accuracy:
         return recipe | {"data": self.source.dataset.identity()}
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Fitted to the reference run: compiling, then a time per image of two parts."""
+        """Compiling, then a time per image of two parts, fitted to the reference run. Where images
+        are decoded all the time, this machine's own speed counts: see `training.speed`.
+        """
         settings = self.settings
         seen = self.source.train_images * settings.epochs
         if settings.max_steps:
             seen = min(seen, settings.max_steps * settings.batch_size)
-        per_image = [IMAGE_S + TRAINED_MULT_ADD_S * self._mult_adds(each) for each in networks]
+        mult_adds = [self._mult_adds(each) for each in networks]
+        if self.source.streams:
+            per_image = [
+                seen * self._streamed_s(TRAINED * each)
+                + self.source.test_images * self._streamed_s(EVALUATED * each)
+                for each in mult_adds
+            ]
+            return COMPILE_S * len(networks) + sum(per_image)
+        per_image = [IMAGE_S + TRAINED_MULT_ADD_S * each for each in mult_adds]
         return COMPILE_S * len(networks) + seen * sum(per_image)
+
+    def _streamed_s(self, mult_adds: float) -> float:
+        """An image's decoding and its mult-adds, which share the cores of a machine that has no
+        other processor, and go on side by side elsewhere.
+        """
+        computing = mult_adds * multiply_add_s()
+        decoding = self.source.decode_s / decoding_processes(self.settings)
+        return computing + decoding if jax.default_backend() == "cpu" else max(computing, decoding)
 
     def prepare(self, network: Network) -> None:
         """Loads and compiles ahead; the next call for this point starts with its first step."""

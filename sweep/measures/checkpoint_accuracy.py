@@ -120,7 +120,8 @@ def _sha256(path: Path) -> str | None:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            digest.update(str(file.relative_to(path)).encode())
+            if path.is_dir():
+                digest.update(f"{file.relative_to(path)}\0".encode())
             with file.open("rb") as opened:
                 while block := opened.read(1 << 20):
                     digest.update(block)

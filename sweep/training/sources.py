@@ -12,6 +12,7 @@ from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
 from sweep.loading.subset import some
 from sweep.registry import make_dataset
+from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
 
 # Images that a source without an end is asked for where the settings name no number.
@@ -60,6 +61,11 @@ class ImageSource:
         if self._in_files:
             return len(self._records("validation").labels)
         return self.settings.test_images or DRAWN_TEST
+
+    @cached_property
+    def decode_s(self) -> float:
+        """Seconds that a process takes to make a training image, timed on a few."""
+        return speed.decode_s(self._records("train"), self.base_resolution)
 
     def training(self, side: int) -> tuple[Feed, TestImages]:
         """Raises SettingsError where there are fewer images than a batch has, BadImageError where

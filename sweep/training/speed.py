@@ -1,0 +1,50 @@
+"""How fast this machine trains and decodes, for estimates of runs of hours and days."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sweep.contracts import Records
+from sweep.loading.crops import central_box, resized
+from sweep.loading.images import BadImageError
+from sweep.loading.reading import pixels_of
+
+# Side of the product that is timed, and how often: some tens of milliseconds on two cores.
+_SIDE, _TIMES = 1024, 5
+_DECODED = 24
+
+
+@cache
+def multiply_add_s() -> float:
+    """Seconds of one multiply-add in a large float32 matrix product on JAX's device: the best of a
+    few, since whatever else runs can only make it slower.
+    """
+    product = jax.jit(jnp.matmul)
+    matrix = jnp.ones((_SIDE, _SIDE), jnp.float32)
+    jax.block_until_ready(product(matrix, matrix))
+    taken = []
+    for _ in range(_TIMES):
+        began = time.perf_counter()
+        jax.block_until_ready(product(matrix, matrix))
+        taken.append(time.perf_counter() - began)
+    return min(taken) / _SIDE**3
+
+
+def decode_s(records: Records, side: int) -> float:
+    """Seconds that one process takes to read, decode and resize an image: the mean of a few, drawn
+    evenly from all.
+    """
+    places = np.unique(np.linspace(0, len(records.labels) - 1, _DECODED).astype(int))
+    began = time.perf_counter()
+    for index in map(int, places):
+        try:
+            pixels = pixels_of(records, index)
+        except BadImageError:
+            continue  # told when it is its turn
+        resized(pixels, central_box(pixels.shape[0], pixels.shape[1], 1.0), side)
+    return (time.perf_counter() - began) / len(places)
