@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def png(
     )
 
 
-def write_folder(root: Path, images: dict[str, npt.NDArray[np.uint8]] | dict[str, bytes]) -> Path:
+def write_folder(root: Path, images: Mapping[str, npt.NDArray[np.uint8] | bytes]) -> Path:
     """Files by their paths under root: arrays as PNG, bytes as they are."""
     for name, image in images.items():
         path = root / name

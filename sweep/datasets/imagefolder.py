@@ -63,7 +63,7 @@ class ImageFolder:
 
     def identity(self) -> dict[str, Any]:
         """A hash of the classes and of every file's name and size."""
-        digest = hashlib.sha256("\0".join(self.class_names).encode())
+        digest = hashlib.sha256(os.fsencode("\0".join(self.class_names)))
         for split in self._roots():
             files = self._files(split)
             digest.update(split.encode())
@@ -157,11 +157,7 @@ def _scan(root: Path, class_names: tuple[str, ...]) -> Files:
         if not (root / folder).is_dir():
             continue  # a list may have classes that this folder has no image of
         with os.scandir(root / folder) as entries:
-            found = sorted(
-                (entry.name, entry.stat().st_size)
-                for entry in entries
-                if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
-            )
+            found = sorted((entry.name, _size(entry)) for entry in entries if _is_image(entry))
         if not found:
             raise DatasetError(f"{root / folder}: has no {', '.join(SUFFIXES)} files")
         names += [os.fsencode(f"{folder}/{name}") for name, _ in found]
@@ -172,3 +168,15 @@ def _scan(root: Path, class_names: tuple[str, ...]) -> Files:
     return Files(
         root, np.array(names, np.bytes_), np.array(labels, np.int32), np.array(sizes, np.int64)
     )
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    named = entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
+    return named and not entry.is_dir()
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nowhere: told by name when it is to be read
+        return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from sweep.datasets.records import (
     Labels,
     checked_labels,
     class_list,
+    numbered_classes,
     split_by_share,
 )
 
@@ -55,8 +57,8 @@ class NumpyArchive:
         """From the list, or "0", "1", .. up to the largest label."""
         if self.settings.classes:
             return tuple(row[0] for row in class_list(self.settings.classes))
-        largest = max(int(self._arrays(file)[1].max()) for file in self._files())
-        return tuple(str(label) for label in range(largest + 1))
+        labels = (self._arrays(file)[1] for file in self._files())
+        return numbered_classes(labels, self.settings.path)
 
     @cached_property
     def base_resolution(self) -> int:
@@ -64,13 +66,15 @@ class NumpyArchive:
         return self._arrays(self._files()[0])[0].shape[1]
 
     def identity(self) -> dict[str, Any]:
-        """A hash of the files, and how they are split."""
+        """A hash of the files, the classes, and how they are split."""
         digest = hashlib.sha256()
         for file in self._files():
             digest.update(file.read_bytes())
-        return {"name": self.name, "sha256": digest.hexdigest()} | self.settings.model_dump(
-            mode="json", exclude={"path", "classes"}
-        )
+        return {
+            "name": self.name,
+            "classes": self.class_names,
+            "sha256": digest.hexdigest(),
+        } | self.settings.model_dump(mode="json", exclude={"path", "classes"})
 
     def records(self, split: Literal["train", "validation"]) -> ArrayRecords:
         """One file is all for evaluation, unless a share is set.
@@ -89,7 +93,9 @@ class NumpyArchive:
                 f"path = {self.settings.path!r}: to train on a share of one file, set "
                 "validation_share"
             )
-        labels = checked_labels(self._arrays(file)[1], str(file), len(self.class_names))
+        labels = checked_labels(
+            self._arrays(file)[1], len(self.class_names), lambda row: f"{file}, row {row}"
+        )
         rows = np.arange(len(labels))
         if share and not self.path.is_dir():
             train, validation = split_by_share(labels, share, self.settings.split_seed)
@@ -141,22 +147,30 @@ def _arrays(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """(images u8[N,H,W,3], labels int[N]) under two keys. Raises DatasetError."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as raw:  # NumPy would leave it open where it finds no archive
+            archive = np.load(raw, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DatasetError(f"{file}: holds one array: must be an .npz of {', '.join(keys)}")
             if missing := [key for key in keys if key not in archive]:
                 held = ", ".join(archive.files)
                 raise DatasetError(f"{file}: has no array {missing[0]!r}, but {held}")
             images, labels = (archive[key] for key in keys)
     except DatasetError:
         raise
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{file}: can't be read as .npz: {error}") from None
     images = images[..., None] if images.ndim == 3 else images
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+    shaped = images.ndim == 4 and images.shape[-1] in (1, 3) and 0 not in images.shape[1:]
+    if images.dtype != np.uint8 or not shaped:
         raise DatasetError(
             f"{file}: {keys[0]} are {images.dtype}{list(images.shape)}: must be "
             "uint8[N,H,W], [N,H,W,1] or [N,H,W,3] in 0..255"
         )
     labels = labels.ravel() if labels.shape == (len(images), 1) else labels
-    if labels.shape != (len(images),) or not len(images):
-        raise DatasetError(f"{file}: {len(images)} images and labels {list(labels.shape)}")
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if not whole or labels.shape != (len(images),) or not len(images):
+        raise DatasetError(
+            f"{file}: {keys[1]} are {labels.dtype}{list(labels.shape)}: must be a whole number for "
+            f"each of {len(images)} images, and at least one"
+        )
     return np.broadcast_to(images, (*images.shape[:3], 3)), labels

@@ -1,9 +1,9 @@
-"""What the data sets of files share: their error, random order, and a split by share."""
+"""What the data sets of files share: their error, labels and classes, and a split by share."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ from sweep.config import SettingsError
 
 _WORDNET_ID = re.compile(r"^(n\d{8})\s.*$")
 
+_HEADINGS = {"index", "id", "wnid", "synset", "class", "name", "label"}
+MOST_CLASSES = 1_000_000  # a label above is no index of a class
+
 Labels = npt.NDArray[np.int32]
 Indices = npt.NDArray[np.int64]
 
@@ -21,19 +24,29 @@ class DatasetError(SettingsError):
     """A data set isn't as its settings say; the message names the place."""
 
 
-def checked_labels(labels: npt.ArrayLike, source: str, classes: int) -> Labels:
-    """i32[N] in 0..classes-1. Raises DatasetError naming the first label that isn't."""
-    array = np.asarray(labels)
-    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
-        raise DatasetError(f"{source}: labels are {array.dtype}{list(array.shape)}: must be int[N]")
-    wrong = np.flatnonzero((array < 0) | (array >= classes))
+def checked_labels(
+    labels: npt.NDArray[np.integer], classes: int, name: Callable[[int], str]
+) -> Labels:
+    """int[N] -> i32[N] in 0..classes-1. Raises DatasetError with the `name` of the first row whose
+    label isn't.
+    """
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         at = int(wrong[0])
         raise DatasetError(
-            f"{source}: row {at} has label {array[at]}: must be in 0..{classes - 1}, "
-            "one of the classes"
+            f"{name(at)}: has label {labels[at]}: must be in 0..{classes - 1}, one of the classes"
         )
-    return array.astype(np.int32)
+    return labels.astype(np.int32)
+
+
+def numbered_classes(labels: Iterable[npt.NDArray[np.integer]], source: str) -> tuple[str, ...]:
+    """As many as the largest label of any split says: "0", "1", .. Raises DatasetError."""
+    largest = max(int(each.max()) for each in labels)
+    if not 0 <= largest < MOST_CLASSES:
+        raise DatasetError(
+            f"{source}: the largest label is {largest}: must be in 0..{MOST_CLASSES}"
+        )
+    return tuple(str(label) for label in range(largest + 1))
 
 
 def split_by_share(labels: Labels, share: float, seed: int) -> tuple[Indices, Indices]:
@@ -54,12 +67,12 @@ def split_by_share(labels: Labels, share: float, seed: int) -> tuple[Indices, In
 def class_list(path: str) -> list[list[str]]:
     """Rows of a list of classes in the order of their indices, each a list of its columns.
 
-    .tsv: columns between tabs, with or without a heading; a column that counts 0, 1, 2, .. must
-    count in order. Anything else: one class a line, of which only the WordNet id is taken where it
-    starts with one ("n01440764 tench"). Raises DatasetError.
+    .tsv: columns between tabs, with or without a heading; a column of numbers must count 0, 1, 2,
+    .. and is left away. Anything else: one class a line, of which only the WordNet id is taken
+    where it starts with one ("n01440764 tench"). Raises DatasetError.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"classes = {path!r}: can't be read: {error}") from None
     rows = [
@@ -71,23 +84,29 @@ def class_list(path: str) -> list[list[str]]:
         raise DatasetError(f"classes = {path!r}: the file is empty")
     if len({len(row) for row in rows}) > 1:
         raise DatasetError(f"classes = {path!r}: its rows have different numbers of columns")
-    return _without_heading_and_index(rows, path)
+    return _without_heading_and_index(rows, path) if len(rows[0]) > 1 else rows
 
 
 def _without_heading_and_index(rows: list[list[str]], path: str) -> list[list[str]]:
-    body = rows[1:] if rows[0][0].lower() in ("index", "id", "wnid", "synset", "class") else rows
-    columns = [
-        column for column in range(len(rows[0])) if all(row[column].isdecimal() for row in body)
-    ]
-    if len(rows[0]) > 1 and columns:
-        index = columns[0]
-        for expected, row in enumerate(body):
-            if int(row[index]) != expected:
-                raise DatasetError(
-                    f"classes = {path!r}: row {expected} has index {row[index]}: must count from 0"
-                )
-        body = [[cell for at, cell in enumerate(row) if at != index] for row in body]
-    return body
+    """Of several columns: the index is the first that holds nothing but numbers. A heading is known
+    by its words, or by standing above the index.
+    """
+    columns = range(len(rows[0]))
+    numbers = [at for at in columns if all(row[at].isdecimal() for row in rows[1:] or rows)]
+    headed = bool(_HEADINGS & {cell.strip().lower() for cell in rows[0]})
+    headed |= any(not rows[0][at].isdecimal() for at in numbers)
+    body = rows[1:] if headed else rows
+    if not body:
+        raise DatasetError(f"classes = {path!r}: holds a heading alone")
+    if not numbers:
+        return body
+    index = numbers[0]
+    for expected, row in enumerate(body):
+        if int(row[index]) != expected:
+            raise DatasetError(
+                f"classes = {path!r}: row {expected} has index {row[index]}: must count from 0"
+            )
+    return [[cell for at, cell in enumerate(row) if at != index] for row in body]
 
 
 def names_of(rows: Sequence[Sequence[str]], wanted: Sequence[str], source: str) -> tuple[str, ...]:
