@@ -18,6 +18,7 @@ from sweep.datasets.records import (
     Labels,
     checked_labels,
     class_list,
+    numbered_classes,
     split_by_share,
 )
 from sweep.loading.images import BadImageError, size_of
@@ -61,8 +62,8 @@ class Parquet:
         for table in self._tables.values():
             if table.class_names:
                 return table.class_names
-        largest = max(int(table.labels.max()) for table in self._tables.values())
-        return tuple(str(label) for label in range(largest + 1))
+        labels = (table.labels for table in self._tables.values())
+        return numbered_classes(labels, self.settings.path or "parquet")
 
     @cached_property
     def base_resolution(self) -> int:
@@ -92,8 +93,7 @@ class Parquet:
         if table is None:
             where = self.settings.path or f"{split} = []"
             raise DatasetError(f"{where}: has no {split} files (or set validation_share)")
-        source = table.groups[0].address
-        labels = checked_labels(table.labels, source, len(self.class_names))
+        labels = checked_labels(table.labels, len(self.class_names), table.name)
         rows = np.arange(len(labels))
         if share:
             parts = split_by_share(labels, share, self.settings.split_seed)

@@ -8,7 +8,9 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from itertools import accumulate
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
@@ -30,6 +32,7 @@ class _Group:
 
     address: str
     number: int
+    before: int  # rows of the file before it
     rows: int
     bytes: int  # of its images, encoded
 
@@ -57,9 +60,9 @@ class Table:
 
     def name(self, row: int) -> str:
         """The file, and the row in it."""
-        group = self.groups[self._group_of(row)]
-        first = next(at for at, each in enumerate(self.groups) if each.address == group.address)
-        return f"{group.address}, row {row - self._starts[first]}"
+        at = self._group_of(row)
+        group = self.groups[at]
+        return f"{group.address}, row {group.before + row - self._starts[at]}"
 
     def read(self, row: int) -> bytes:
         """The encoded image. Raises OSError where the row holds none."""
@@ -77,12 +80,15 @@ class Table:
         return np.lexsort((rng.random(len(rows)), windows))
 
     def _window_of_each_group(self, rng: np.random.Generator) -> Indices:
-        shuffled = rng.permutation(len(self.groups))
         total = sum(group.bytes for group in self.groups)
-        size = KEPT_BYTES // 2 if total > KEPT_BYTES else total + 1
-        before = np.cumsum([0, *(self.groups[at].bytes for at in shuffled[:-1])])
+        size = KEPT_BYTES // 2 if total > KEPT_BYTES else total
         windows = np.empty(len(self.groups), np.int64)
-        windows[shuffled] = before // size
+        window = filled = 0
+        for at in rng.permutation(len(self.groups)):
+            if filled and filled + self.groups[at].bytes > size:
+                window, filled = window + 1, 0
+            windows[at] = window
+            filled += self.groups[at].bytes
         return windows
 
     def _group_of(self, row: Any) -> Any:
@@ -116,9 +122,10 @@ def read_table(addresses: Sequence[str], image_column: str, label_column: str) -
         with opened(address) as file:
             image = _image_column(file.schema_arrow, image_column, address)
             label = _label_column(file.schema_arrow, label_column, address)
-            image_column = image
-            labels.append(file.read([label]).column(0).to_numpy(zero_copy_only=False))
+            image_column, label_column = image, label
+            labels.append(_labels(file, label, address))
             footer = file.metadata
+            before = 0
             names = names or _named_classes(footer.metadata or {}, label)
             for number in range(footer.num_row_groups):
                 chunks = footer.row_group(number).to_dict()["columns"]
@@ -127,12 +134,14 @@ def read_table(addresses: Sequence[str], image_column: str, label_column: str) -
                     for chunk in chunks
                     if chunk["path_in_schema"] == f"{image}.bytes"
                 )
-                groups.append(_Group(address, number, footer.row_group(number).num_rows, size))
+                rows = footer.row_group(number).num_rows
+                groups.append(_Group(address, number, before, rows, size))
+                before += rows
                 digest.update(json.dumps(chunks, default=str, sort_keys=True).encode())
     together = np.concatenate(labels)
     if not len(together):
         raise DatasetError(f"{addresses[0]}: has no rows")
-    digest.update(together.tobytes())
+    digest.update(together.tobytes() + image_column.encode())
     return Table(image_column, together, names, digest.hexdigest(), tuple(groups))
 
 
@@ -158,21 +167,24 @@ def found(pattern: str) -> list[str]:
     try:
         system, path = fsspec.core.url_to_fs(pattern)
         if system.isdir(path):
-            path = f"{path.rstrip('/')}/**/*.parquet"
-        paths = sorted(system.glob(path)) if set(path) & set("*?[") else [path]
-        paths = [each for each in paths if system.exists(each)]
+            names = {each: PurePosixPath(each).name for each in system.find(path)}
+            paths = [each for each in names if fnmatch(names[each], "[!.]*.parquet")]
+        else:
+            paths = [path] if system.exists(path) else system.glob(path)
     except (ImportError, OSError, ValueError) as error:
         raise DatasetError(f"{pattern}: {error}") from None
     if not paths:
         raise DatasetError(f"{pattern}: there are no Parquet files")
-    return [system.unstrip_protocol(each).removeprefix("file://") for each in paths]
+    return [system.unstrip_protocol(each).removeprefix("file://") for each in sorted(paths)]
 
 
 def _image_column(schema: pa.Schema, wanted: str, address: str) -> str:
     fitting = [
         each.name
         for each in schema
-        if pa.types.is_struct(each.type) and each.type.get_field_index("bytes") >= 0
+        if pa.types.is_struct(each.type)
+        and each.type.get_field_index("bytes") >= 0
+        and each.type.field("bytes").type in (pa.binary(), pa.large_binary())
     ]
     return _chosen(wanted, fitting, schema, address, "image_column", "structs with `bytes`")
 
@@ -193,6 +205,14 @@ def _chosen(
         f"{address}: {setting} = {wanted!r}: must be one of the columns that hold {kind}: "
         f"{', '.join(fitting) or 'there is none'} (of {', '.join(schema.names)})"
     )
+
+
+def _labels(file: pq.ParquetFile, column: str, address: str) -> npt.NDArray[np.int64]:
+    labels = file.read([column]).column(0)
+    if labels.null_count:
+        row = labels.is_null().index(True).as_py()
+        raise DatasetError(f"{address}, row {row}: has no label in its column {column!r}")
+    return labels.to_numpy(zero_copy_only=False)
 
 
 def _named_classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:

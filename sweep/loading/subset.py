@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Records
 
 
-@dataclass(frozen=True)
 class Subset:
     """The records at `indices`."""
 
-    records: Records
-    indices: npt.NDArray[np.int64]
-
-    @property
-    def labels(self) -> npt.NDArray[np.int32]:
-        """i32[n]."""
-        return self.records.labels[self.indices]
+    def __init__(self, records: Records, indices: npt.NDArray[np.int64]) -> None:
+        self.records = records
+        self.indices = indices
+        self.labels = records.labels[indices]
 
     def name(self, index: int) -> str:
         """As the whole split names it."""
@@ -31,8 +25,11 @@ class Subset:
         return self.records.read(int(self.indices[index]))
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-        """Any: what was drawn stands in the order that reads well, but few images need none."""
-        return rng.permutation(len(self.indices))
+        """As the whole split's, so that reading stays within its windows."""
+        places = np.full(len(self.records.labels), -1)
+        places[self.indices] = np.arange(len(self.indices))
+        order = places[self.records.order(rng)]
+        return order[order >= 0]
 
 
 def some(records: Records, count: int, seed: int) -> Records:
