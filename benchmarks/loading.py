@@ -1,0 +1,187 @@
+"""Images decoded, cropped at random and resized, side by side: ours, and PyTorch's DataLoader.
+
+    python -m benchmarks.loading                # 7 rounds: about 2 minutes on 2 cores
+    python -m benchmarks.loading --quick        # 3 rounds
+    python -m benchmarks.loading --data FOLDER  # an image folder of one's own; never written
+
+Needs torch, else its columns are left out. A batch counts once it lies in the main process. What
+the loaders hold in advance is taken before the clock starts; while one is timed the others stand
+still, their decoding processes too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+from benchmarks.harness import ROOT, Contender, figure, publish, table
+from benchmarks.loading_contenders import (
+    BATCH,
+    LONG,
+    QUALITY,
+    SHORT,
+    SIDE,
+    make_images,
+    records_in,
+)
+
+MAKERS = "benchmarks.loading_contenders"
+OURS = Contender("ours", f"{MAKERS}:ours")
+TORCH = tuple(
+    Contender(name, f"{MAKERS}:torch_loader", {"way": way})
+    for name, way in (
+        ("DataLoader, Pillow", "plain"),
+        ("DataLoader, Pillow's draft and box", "in_one"),
+        ("DataLoader, simplejpeg", "turbo"),
+    )
+)
+CONTENDERS = (OURS, *TORCH)
+IMAGES = 1000
+BATCHES = 24  # a sample: 1536 images
+AHEAD = 8  # batches a process that may lie ready when a loader is woken: more than any holds
+
+
+def main() -> None:
+    """Images per second of each, and how ours compares."""
+    arguments = _options()
+    with tempfile.TemporaryDirectory() as made:
+        if not arguments.data:
+            make_images(Path(made), IMAGES)
+        folder = arguments.data or made
+        paths = records_in(folder)
+        words = _words(len(paths.labels), sum(map(int, paths.sizes)), own=not arguments.data)
+        seconds = race(
+            CONTENDERS,
+            folder=folder,
+            processes=arguments.processes,
+            rounds=3 if arguments.quick else 7,
+        )
+    rows = [
+        (
+            name,
+            figure(BATCH / median),
+            f"{figure(BATCH / max(samples))} to {figure(BATCH / min(samples))}",
+            f"{median / statistics.median(seconds[OURS.name]):.2f}",
+        )
+        for name, samples in seconds.items()
+        for median in [statistics.median(samples)]
+    ]
+    headings = ("loader", "images a second", "of the samples", "ours is ahead by")
+    setup = (
+        f"{arguments.processes} decoding processes each, batches of {BATCH} as "
+        f"u8[{BATCH},{SIDE},{SIDE},3], a random part of each image (area 0.25 to 1, aspect 3/4 to "
+        f"4/3), bilinear. {words} Nobody mirrors: ours does so on the device."
+    )
+    publish("Loading images", f"{setup}\n\n{table(headings, rows)}", arguments)
+
+
+def race(
+    contenders: Sequence[Contender], *, folder: str, processes: int, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds a batch, `rounds` samples of each contender; without those that are missing."""
+    order = random.Random(0)  # noqa: S311 - an order, no secret
+    running: dict[str, LoaderProcess] = {}
+    samples: dict[str, list[float]] = {}
+    try:
+        for each in contenders:
+            loader = running[each.name] = LoaderProcess()
+            arguments = {"folder": folder, "processes": processes, **each.arguments}
+            answer = loader.ask({"load": each.maker, "arguments": arguments})
+            if "missing" in answer:
+                print(f"  {each.name}: left out, {answer['missing']}", file=sys.stderr)
+                continue
+            assert answer["result"] == [BATCH, SIDE, SIDE, 3, "uint8"], answer
+            samples[each.name] = []
+        for _ in range(rounds):
+            for name in order.sample(list(samples), len(samples)):
+                samples[name].append(running[name].seconds_a_batch(processes))
+    finally:
+        for loader in running.values():
+            loader.end()
+    return samples
+
+
+class LoaderProcess:
+    """A loader in a process of its own, in a group with its decoding processes, which is stopped
+    whenever nothing is asked of it.
+    """
+
+    def __init__(self) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `end`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+
+    def seconds_a_batch(self, processes: int) -> float:
+        """One sample, after what lay ready."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+        self._answer({"calls": AHEAD * processes})
+        return self.ask({"calls": BATCHES})["seconds"]
+
+    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Wakes the group, tells it a job, and stops it once it has answered."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+        answer = self._answer(job)
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        return answer
+
+    def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
+        stdin, stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+        if line := stdout.readline():
+            return json.loads(line)
+        self._errors.seek(0)
+        raise RuntimeError(f"a loader ended at {job}: {self._errors.read()[-2000:].strip()}")
+
+    def end(self) -> None:
+        """Ends the whole group."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+        self._errors.close()
+
+
+def _words(count: int, size: int, *, own: bool) -> str:
+    kilobytes = f"{size / count / 1000:.0f} kB each"
+    if not own:
+        return f"{count} images of the folder given, {kilobytes}."
+    return (
+        f"{count} JPEGs of {LONG} x {SHORT} and {SHORT} x {LONG} px (quality {QUALITY}, "
+        f"{kilobytes}), cut from the colour photographs in scikit-image and scikit-learn."
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds; for a look")
+    parser.add_argument("--print", action="store_true", help="write no file under results/")
+    parser.add_argument("--data", default="", metavar="FOLDER", help="an image folder to load")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count(), metavar="N", help="that decode, of each"
+    )
+    arguments = parser.parse_args()
+    # Whose images they are only their owner knows: the results name what everybody can make.
+    arguments.print = arguments.print or bool(arguments.data)
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

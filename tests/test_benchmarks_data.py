@@ -1,0 +1,113 @@
+"""The benchmark of loading: all show the network the same images. No test asserts a time."""
+
+import math
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.harness import Contender
+from benchmarks.loading import race
+from benchmarks.loading_contenders import (
+    AREA,
+    ASPECT,
+    WAYS,
+    Corners,
+    make_images,
+    ours,
+    random_corners,
+    torch_loader,
+)
+from sweep.loading.crops import Box, random_box, resized
+from sweep.loading.images import decode, size_of
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photographs")
+    make_images(path, 64)
+    return path
+
+
+def test_the_images_are_of_both_shapes_in_class_folders(folder):
+    paths = sorted(folder.glob("train/*/*.jpg"))
+    sizes = [size_of(path.read_bytes(), str(path))[::-1] for path in paths]
+    assert (sizes.count((500, 375)), sizes.count((375, 500))) == (32, 32)
+    assert len({path.parent for path in paths}) >= 5
+
+
+@pytest.mark.parametrize(
+    "box",
+    [Box(0, 0, 375, 500), Box(20, 131, 280, 300), Box(87, 3, 200, 255)],
+    ids=["all", "shrunk", "about the same size"],
+)
+@pytest.mark.parametrize("way", list(WAYS))
+def test_the_same_box_gives_the_same_pixels_in_every_loader(way, box, folder):
+    for path in sorted(folder.glob("train/*/*0.jpg"))[:4]:
+        expected = resized(decode(path.read_bytes(), str(path)), box, 224).astype(int)
+        corners = Corners(box.left, box.top, box.left + box.width, box.top + box.height)
+        found = WAYS[way](str(path), lambda *_, corners=corners: corners).astype(int)
+        apart = np.abs(found - expected)
+        # At a box's edge Pillow's `box` lets the neighbours outside count, cropping does not.
+        inner = apart[1:-1, 1:-1]
+        assert inner.max() <= 3, path
+        assert apart.mean() <= 1, path
+
+
+def test_a_large_part_is_decoded_smaller_and_looks_the_same(folder, tmp_path):
+    path = tmp_path / "large.jpg"
+    with Image.open(next(folder.glob("train/coffee/*.jpg"))) as source:
+        source.resize((1500, 1125), Image.Resampling.BICUBIC).save(path, quality=95)
+    corners = Corners(200, 100, 1400, 1100)
+    full, smaller = (
+        WAYS[way](str(path), lambda *_: corners).astype(int) for way in ("plain", "in_one")
+    )
+    # Halving in the frequencies is sharper than averaging: as far apart as two filters are.
+    assert np.abs(full - smaller).mean() <= 4
+    assert np.abs(full - full[::-1]).mean() > 20
+
+
+def test_both_draw_boxes_of_the_same_kind():
+    random.seed(0)
+    rng = np.random.default_rng(0)
+    theirs = [random_corners(500, 375) for _ in range(4000)]
+    boxes = [random_box(375, 500, AREA, ASPECT, rng) for _ in range(4000)]
+    assert all(0 <= each.left < each.right <= 500 for each in theirs)
+    assert all(0 <= each.top < each.bottom <= 375 for each in theirs)
+    sizes = (
+        np.array([(each.right - each.left, each.bottom - each.top) for each in theirs]),
+        np.array([(box.width, box.height) for box in boxes]),
+    )
+    # Four standard errors of a mean of 4000.
+    shares = [each.prod(axis=1) / (500 * 375) for each in sizes]
+    assert shares[0].mean() == pytest.approx(shares[1].mean(), abs=4 * 0.2 * math.sqrt(2 / 4000))
+    aspects = [np.log(each[:, 0] / each[:, 1]) for each in sizes]
+    assert aspects[0].mean() == pytest.approx(aspects[1].mean(), abs=4 * 0.17 * math.sqrt(2 / 4000))
+    assert all(np.abs(each).max() < 0.3 for each in aspects)
+
+
+def test_both_hand_over_batches_of_one_form(folder):
+    expected = [64, 224, 224, 3, "uint8"]
+    assert ours(str(folder), 0)() == expected
+    assert torch_loader(str(folder), 0, way="plain")() == expected
+
+
+def instant(folder: str, processes: int) -> Callable[[], list]:
+    """A loader whose batches are there at once."""
+    assert (folder, processes) == ("here", 2)
+    return lambda: [64, 224, 224, 3, "uint8"]
+
+
+def missing(folder: str, processes: int) -> Callable[[], list]:
+    raise ImportError("not here")
+
+
+def test_loaders_are_sampled_in_processes_and_the_missing_left_out(capsys):
+    makers = [
+        Contender(name, f"tests.test_benchmarks_data:{name}") for name in ("instant", "missing")
+    ]
+    samples = race(makers, folder="here", processes=2, rounds=3)
+    assert {name: len(each) for name, each in samples.items()} == {"instant": 3}
+    assert "missing: left out, not here" in capsys.readouterr().err
