@@ -32,6 +32,7 @@ def room(name: str) -> list[Path]:
         ("mnv1_flax", ("sweep",)),
         ("sweep/measures", ("sweep.store", "sweep.run", "sweep.report", "mnv1_flax")),
         ("sweep/training", ("sweep.store", "sweep.run", "sweep.measures", "mnv1_flax")),
+        ("sweep/loading", ("sweep.training", "sweep.datasets", "sweep.run", "mnv1_flax", "jax")),
         ("sweep/datasets", ("sweep.store", "sweep.run", "sweep.measures", "mnv1_flax")),
         ("sweep/report", ("sweep.measures", "sweep.run", "sweep.training", "mnv1_flax", "jax")),
         ("sweep/paper", ("sweep.measures", "sweep.run", "sweep.report", "mnv1_flax", "jax")),
@@ -53,6 +54,15 @@ def test_only_the_family_knows_the_network():
         if any(name.split(".")[0] == "mnv1_flax" for name in imports_of(path))
     ]
     assert knowing == ["sweep/families/mobilenet_v1.py"]
+
+
+def test_decoding_needs_no_jax():
+    # sweep.loading.stream imports Grain, which imports JAX's profiler where there is a JAX.
+    code = (
+        "import sys, sweep.loading.reading, sweep.datasets.imagefolder, sweep.datasets.parquet,"
+        " sweep.datasets.numpy_archive; assert not {'jax', 'flax'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_reading_settings_and_results_needs_no_jax():
