@@ -13,11 +13,9 @@ from image_files import encoded, plain
 
 from sweep.config import SettingsError
 from sweep.contracts import ImageDataset
-from sweep.datasets import parquet_files
 from sweep.datasets.parquet import Parquet
 from sweep.loading.images import BadImageError
 from sweep.loading.reading import pixels_of
-from sweep.loading.subset import some
 from sweep.registry import make_dataset
 
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -129,6 +127,17 @@ def test_a_folder_may_be_deep_and_have_odd_names(tmp_path):
     assert greys_of(dataset.records("train")) == [1, 2]
     assert greys_of(dataset.records("validation")) == [3]
     assert greys_of(parquet(path=root / "data" / "test.parquet").records("validation")) == [3]
+
+
+def test_folders_tell_the_split_where_files_do_not(tmp_path):
+    """As Hugging Face's own conversion lays them out."""
+    write(tmp_path / "train" / "0000.parquet", table([1, 2]))
+    write(tmp_path / "validation" / "0000.parquet", table([3]))
+    write(tmp_path / "test" / "0000.parquet", table([4]))
+    assert greys_of(parquet(path=tmp_path).records("train")) == [1, 2]
+    assert greys_of(parquet(path=tmp_path).records("validation")) == [3]
+    write(tmp_path / "train" / "test.parquet", table([5]))
+    assert greys_of(parquet(path=tmp_path / "train").records("validation")) == [5]
 
 
 def test_an_address_that_fsspec_knows():
@@ -294,90 +303,3 @@ def test_identity_changes_with_content_columns_and_split_and_not_with_the_path(t
         identity(path=write(tmp_path / "z.parquet", table([1, 2], [0, 1], names=("a", "b")))),
     }
     assert len(changed) == 7
-
-
-# Order, and what is kept
-
-
-def noisy(rows: int) -> pa.Table:
-    """About 3 KB a row, so that a row group has a size."""
-    rng = np.random.default_rng(0)
-    images = [
-        {"bytes": encoded(rng.integers(0, 256, (32, 32, 3), np.uint8)), "path": ""}
-        for _ in range(rows)
-    ]
-    return pa.table({"image": images, "label": [0] * rows})
-
-
-def test_a_small_table_is_shuffled_as_a_whole(files):
-    records = parquet(path=files).records("train")
-    order = records.order(np.random.default_rng(0))
-    assert sorted(order) == list(range(30))
-    assert not np.array_equal(order, records.order(np.random.default_rng(1)))
-    assert np.array_equal(order, records.order(np.random.default_rng(0)))
-    # Every place comes from every part of the table: over many shuffles its mean is the middle.
-    rng = np.random.default_rng(2)
-    means = np.mean([records.order(rng) for _ in range(500)], axis=0)
-    assert np.abs(means - 14.5).max() < 2  # standard deviation 8.7 / sqrt(500) = 0.4
-
-
-def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeypatch):
-    path = write(tmp_path / "x.parquet", noisy(60), row_group_size=6, compression="none")
-    records = parquet(path=path).records("validation")
-    group = max(each.bytes for each in records.table.groups)
-    allowed = 4 * group + 1000
-    monkeypatch.setattr(parquet_files, "KEPT_BYTES", allowed)
-    reads = []
-    whole = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(
-        pq.ParquetFile,
-        "read_row_group",
-        lambda self, number, columns: reads.append(number) or whole(self, number, columns),
-    )
-    order = records.order(np.random.default_rng(0))
-    assert sorted(order) == list(range(60))
-    for index in order:
-        assert records.read(int(index)).startswith(b"\x89PNG")
-        kept = sum(each.nbytes for each in records.table._kept.values())
-        assert kept <= allowed
-    # Each group is read once, though the rows of a window are mixed: two groups in each.
-    assert sorted(reads) == list(range(10))
-    changes = np.diff(order // 6) != 0
-    assert changes.sum() > 20
-    # Over the epochs, other groups come together.
-    partners = {
-        frozenset(records.order(np.random.default_rng(seed))[:12] // 6) for seed in range(20)
-    }
-    assert len(partners) > 10
-
-
-def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeypatch):
-    for number, rows in enumerate((1, 20, 3, 9, 2, 18, 5)):
-        write(tmp_path / f"val-{number}.parquet", noisy(rows))
-    records = parquet(path=tmp_path).records("validation")
-    total = sum(group.bytes for group in records.table.groups)
-    monkeypatch.setattr(parquet_files, "KEPT_BYTES", total // 2)
-    reads = []
-    opened = parquet_files.opened
-    monkeypatch.setattr(
-        parquet_files, "opened", lambda address: reads.append(address) or opened(address)
-    )
-    for seed in range(5):
-        reads.clear()
-        records.table._kept.clear()
-        for index in records.order(np.random.default_rng(seed)):
-            records.read(int(index))
-        assert len(reads) == 7
-
-
-def test_some_of_a_large_table_is_read_in_windows_too(tmp_path, monkeypatch):
-    path = write(tmp_path / "x.parquet", noisy(60), row_group_size=6, compression="none")
-    records = parquet(path=path).records("validation")
-    monkeypatch.setattr(parquet_files, "KEPT_BYTES", 4 * records.table.groups[0].bytes + 2000)
-    subset = some(records, 30, seed=0)
-    order = subset.order(np.random.default_rng(1))
-    assert sorted(order) == list(range(30))
-    names = [int(subset.name(int(at)).rpartition(" ")[2]) // 6 for at in order]
-    # A window holds two groups: at no time are more begun and not yet done.
-    for place in range(30):
-        assert len(set(names[: place + 1]) & set(names[place:])) <= 2

@@ -23,7 +23,8 @@ from sweep.datasets.records import (
 )
 from sweep.loading.images import BadImageError, size_of
 
-# Beginnings of the names of a split's files, in the order in which they are looked for.
+# Beginnings of the names of a split's files, or its folder's name, in the order in which they are
+# looked for.
 SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "test")}
 USUAL_SIDE = 224
 
@@ -33,7 +34,7 @@ class ParquetSettings(Section):
     memory://; a folder stands for the .parquet files in it.
     """
 
-    path: str = ""  # a folder or file whose splits are told by the files' names
+    path: str = ""  # a folder or file whose splits are told by the names of files, or folders
     train: tuple[str, ...] = ()  # or, in its place, the files of each split; * allowed
     validation: tuple[str, ...] = ()
     image_column: str = ""  # empty: the only column that holds structs with `bytes`
@@ -125,7 +126,15 @@ class Parquet:
 
 
 def _starting(addresses: list[str], *starts: str) -> list[str]:
-    return [each for each in addresses if PurePosixPath(each).name.startswith(starts)]
+    return [each for each in addresses if _told_by(each).startswith(starts)]
+
+
+def _told_by(address: str) -> str:
+    """The name that tells a split: the file's or, where that tells none, its folder's."""
+    known = tuple(name for names in SPLIT_NAMES.values() for name in names)
+    path = PurePosixPath(address)
+    silent = not path.name.startswith(known) and path.parent.name in known
+    return path.parent.name if silent else path.name
 
 
 @dataclass(frozen=True)

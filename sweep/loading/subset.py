@@ -33,7 +33,11 @@ class Subset:
 
 
 def some(records: Records, count: int, seed: int) -> Records:
-    """`count` images drawn by `seed`; all of them where count is 0 or there are no more."""
+    """`count` images drawn by `seed`, each as likely as another; all of them where count is 0 or
+    there are no more.
+    """
     if not 0 < count < len(records.labels):
         return records
-    return Subset(records, np.sort(records.order(np.random.default_rng(seed))[:count]))
+    # Not by `order`, whose beginning may lie in a few row groups, perhaps of one class.
+    drawn = np.random.default_rng(seed).permutation(len(records.labels))[:count]
+    return Subset(records, np.sort(drawn))
