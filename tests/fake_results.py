@@ -49,6 +49,7 @@ METRICS = {
     "top1": ("Top-1 accuracy", "1", "higher"),
     "top5": ("Top-5 accuracy", "1", "higher"),
     "test_images": ("Test images", "1", "neither"),
+    "left_out_images": ("Images left out", "1", "neither"),
 }
 Key = tuple[str, float, int]
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.config import Settings, SettingsError, digest_of, load, parse
+from sweep.registry import make_dataset
 from sweep.training.sources import DRAWN_TEST, DRAWN_TRAIN
 
 
@@ -89,3 +90,65 @@ def test_a_digest_depends_on_the_values_and_not_on_their_order(values):
     backwards = dict(reversed(values.items()))
     assert digest_of(values) == digest_of(backwards)
     assert digest_of(values) != digest_of({**values, "one more": 1})
+
+
+def test_changes_take_the_place_of_keys():
+    text = "[grid]\nalpha = [1.0]\n[accuracy]\nepochs = 5\n"
+    changes = ["grid.alpha=[0.5, 0.25]", "accuracy.data.path=/a b/c", "accuracy.epochs = 7"]
+    settings = parse(text, source="x.toml", changes=changes)
+    assert settings.grid.alpha == (0.5, 0.25)
+    assert settings.accuracy.data == {"path": "/a b/c"}
+    assert settings.accuracy.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("accuracy.epochs", "--set accuracy.epochs: must be KEY=VALUE, such as accuracy.epochs=3"),
+        ("=3", "--set =3: must be KEY=VALUE, such as accuracy.epochs=3"),
+        ("name.x=3", "--set name.x=3: name is no section"),
+        (
+            "accuracy.epochs=0",
+            "accuracy.epochs = 0: must be at least 1  (x.toml, accuracy.epochs=0)",
+        ),
+        ("accuracy.epoch=1", "accuracy.epoch: unknown setting  (x.toml, accuracy.epoch=1)"),
+    ],
+)
+def test_a_wrong_change_is_refused_in_words(change, message):
+    with pytest.raises(SettingsError) as caught:
+        parse('name = "n"', source="x.toml", changes=[change])
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ('source = "checkpoints"', 'checkpoints: a path goes together with source = "checkpoints"'),
+        ('checkpoints = "a"', 'checkpoints: a path goes together with source = "checkpoints"'),
+        (
+            'source = "checkpoints"\ncheckpoints = "{alpha.x}"',
+            "checkpoints: {alpha.x} must be {alpha}, {resolution} or {kind}",
+        ),
+        ("crop_area = [0.9, 0.1]", "crop_area = [0.9, 0.1]: the smaller one first"),
+    ],
+)
+def test_settings_that_do_not_go_together(section, message):
+    with pytest.raises(SettingsError) as caught:
+        parse(f"[accuracy]\n{section}\n", source="x.toml")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "data", "message"),
+    [
+        ("imagefolder", {}, "accuracy.data.path: Field required"),
+        ("imagefolder", {"path": "a", "pth": "b"}, "accuracy.data.pth: unknown setting"),
+        ("parquet", {"path": "a", "split_seed": -1}, "accuracy.data.split_seed = -1: must be at"),
+        ("photo-patches", {"path": "a"}, "accuracy.data: "),
+    ],
+)
+def test_what_a_data_set_is_told_is_checked(dataset, data, message):
+    with pytest.raises(SettingsError) as caught:
+        make_dataset(dataset, data)
+    assert message in str(caught.value)
+    assert dataset in str(caught.value)

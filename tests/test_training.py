@@ -175,6 +175,17 @@ def test_the_schedule_warms_up_and_comes_down_to_zero():
     assert float(rate(100)) == pytest.approx(0.0)
 
 
+def test_the_exponential_schedule_goes_down_in_steps():
+    settings = AccuracySettings(
+        learning_rate=0.045, schedule="exponential", decay_rate=0.94, decay_epochs=2.5,
+        warmup_share=0.0, epochs=10,
+    )  # fmt: skip
+    rate = schedule(settings, 4)
+    # 2.5 epochs of four steps: ten steps at 0.045, ten at 0.045 * 0.94, then 0.045 * 0.8836.
+    expected = [0.045, 0.045, 0.0423, 0.0423, 0.039762]
+    assert [float(rate(step)) for step in (0, 9, 10, 19, 20)] == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", ["sgd", "adamw", "rmsprop"])
 def test_weight_decay_reaches_kernels_but_no_depthwise_filter_bias_or_batch_norm(name):
     module = NETWORK.family.build(

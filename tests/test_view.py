@@ -144,28 +144,6 @@ def test_a_figure_says_in_words_what_it_shows(shown):
     assert "0.75-224 by 0.75-192" in summary
 
 
-def test_warnings_name_the_noisy_point_alone(shown):
-    (wide,) = [each for each in shown.warnings if "wider" in each]
-    assert "0.25-128" in wide
-    assert "0.25-160" not in wide
-
-
-def test_warnings_say_what_a_proxy_can_tell(shown):
-    (proxy,) = [each for each in shown.warnings if "proxy for ImageNet" in each]
-    assert "rank" in proxy
-    assert "can't tell" in proxy
-    real = view(fake_results.results(dataset="imagenet"))
-    assert not any("proxy" in each for each in real.warnings)
-
-
-def test_warnings_name_the_eight_accuracies_that_are_not_the_papers(shown):
-    (borrowed,) = [each for each in shown.warnings if "does not print" in each]
-    # 0.5-160 is printed (Table 9), as are all of alpha 1 (Table 7) and all of 224 (Table 6).
-    assert (
-        "0.75-192, 0.75-160, 0.75-128, 0.5-192, 0.5-128, 0.25-192, 0.25-160 and 0.25-128."
-    ) in borrowed
-
-
 def test_missing_readings_carry_their_reason():
     shown = view(fake_results.results(torch=False))
     assert "Mult-adds by fvcore is missing for all 18 points: torch is not installed." in (

@@ -1,5 +1,6 @@
 """Points side by side: what each process is given, and what becomes of calls that go wrong."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +11,7 @@ from toys import Perimeter, point
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.types import Better, Metric, Progress, Reading
-from sweep.workers import WORKER_BYTES, Ended, Progressed, Started, places, side_by_side
+from sweep.workers import WORKER_BYTES, Ended, Progressed, Said, Started, places, side_by_side
 
 CORES = sorted(os.sched_getaffinity(0))
 CORE = Metric("core", "Core", "1", Better.NEITHER)
@@ -24,6 +25,7 @@ class Core(Perimeter):
             os._exit(7)
         if network.point.resolution == 64:
             raise RuntimeError("a stone in the way")
+        logging.getLogger("core").warning("%s px is large", network.point.resolution)
         progress(0.5, "half")
         cores = tuple(float(core) for core in sorted(os.sched_getaffinity(0)))
         yield Reading(CORE, network.point, float(os.getpid()), samples=cores)
@@ -59,6 +61,12 @@ def test_each_process_keeps_to_its_cores_and_serves_call_after_call():
         1,
         2,
     ]
+
+
+def test_what_a_process_warns_of_is_told_by_call():
+    seen = events((128, 160), [(CORES[0],)])
+    said = [event for event in seen if isinstance(event, Said)]
+    assert said == [Said(0, "128 px is large"), Said(1, "160 px is large")]
 
 
 def test_a_call_that_fails_or_dies_is_told_and_the_rest_goes_on():

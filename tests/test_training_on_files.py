@@ -1,0 +1,120 @@
+"""Training on images in files, from the folder to the readings."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import pytest
+from image_files import write_folder
+from toys import point, quiet
+
+from sweep.config import AccuracySettings
+from sweep.contracts import Network
+from sweep.families.mobilenet_v1 import MobileNetV1Family
+from sweep.measures.accuracy import Accuracy
+from sweep.types import CurvePoint
+
+NETWORK = Network(point(0.25, 224, kind="shallow"), MobileNetV1Family())
+CLASSES = ("low", "middle", "high")
+
+
+@pytest.fixture(autouse=True)
+def _as_users_run_it():
+    """Optax raises a float to an integer step: it can't be run under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+def waves(label: int, height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
+    """Stripes whose frequency is the class: learnt in seconds, mirrored or not."""
+    rng = np.random.default_rng(seed)
+    wave = np.sin(2 * np.pi * (label + 1) * 2 * np.arange(width) / width)
+    image = 128 + 90 * np.broadcast_to(wave, (height, width)) + rng.normal(0, 10, (height, width))
+    return np.repeat(image.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def folder(root: Path, height: int = 40, wider_by: int = 0) -> Path:
+    """48 images to train on and 18 to evaluate on; every other one wider by `wider_by`."""
+    return write_folder(
+        root,
+        {
+            f"{split}/{name}/{number:02}.png": waves(
+                label, height, 40 + wider_by * (number % 2), 100 * label + number
+            )
+            for split, count in (("train", 16), ("val", 6))
+            for label, name in enumerate(CLASSES)
+            for number in range(count)
+        },
+    )
+
+
+def settings(path: Path, **changes: Any) -> AccuracySettings:
+    values = {
+        "dataset": "imagefolder",
+        "data": {"path": str(path)},
+        "base_resolution": 32,
+        "epochs": 12,
+        "batch_size": 12,
+        "learning_rate": 0.1,
+        "symmetry": "mirror",
+        "workers": 1,
+    }
+    return AccuracySettings.model_validate(values | changes)
+
+
+def outcome(recipe: AccuracySettings) -> tuple[list[float], dict[str, float], Accuracy]:
+    """(losses over the steps, readings by metric, the measure)."""
+    measure = Accuracy(recipe)
+    items: list[Any] = list(measure(NETWORK, quiet))
+    losses = [item.loss for item in items if isinstance(item, CurvePoint)]
+    readings = {item.metric.name: item.value for item in items if not isinstance(item, CurvePoint)}
+    return losses, readings, measure
+
+
+def test_held_on_the_device_or_streamed_it_is_the_same_training(tmp_path):
+    path = folder(tmp_path)
+    held, of_held, measure = outcome(settings(path))
+    assert not measure.source.streams
+    assert measure.threads == 1
+    streamed, of_streamed, measure = outcome(settings(path, cache_mb=0))
+    assert measure.source.streams
+    assert measure.threads == 0  # one after the other: decoding wants the cores
+    # The same images in the same order under the same symmetries.
+    np.testing.assert_allclose(streamed, held, rtol=1e-4)
+    assert of_streamed == of_held
+    # Chance is 1 in 3.
+    assert of_held["top1"] > 0.6
+    assert of_held["test_images"] == 18
+    assert of_held["left_out_images"] == 0
+
+
+@pytest.mark.parametrize("wider_by", [0, 8])
+def test_random_crops_learn_too_on_the_device_and_streamed(tmp_path, wider_by):
+    recipe = settings(folder(tmp_path, wider_by=wider_by), crop="resized", crop_area=(0.6, 1.0))
+    losses, readings, measure = outcome(recipe)
+    assert measure.source.streams == bool(wider_by)
+    assert losses[-1] < losses[0]
+    assert readings["top1"] > 0.5
+
+
+def test_bad_images_are_left_out_of_training_and_evaluation_and_counted(tmp_path):
+    path = folder(tmp_path)
+    write_folder(
+        path, {"train/low/bad.jpg": b"", "train/high/bad.png": b"x", "val/low/bad.png": b"y"}
+    )
+    for cache_mb in (0, 1024):
+        recipe = settings(path, bad_images="skip", epochs=2, cache_mb=cache_mb)
+        _, readings, _ = outcome(recipe)
+        assert readings["left_out_images"] == 3
+        assert readings["test_images"] == 18
+    with pytest.raises(ValueError, match=r"bad\.(jpg|png): "):
+        outcome(settings(path, epochs=2))
+
+
+def test_it_ends_early_where_it_is_told_to(tmp_path):
+    losses, readings, measure = outcome(settings(folder(tmp_path), max_steps=5))
+    assert len(losses) == 1
+    assert readings["test_images"] == 18
+    assert measure.identity() != Accuracy(settings(tmp_path)).identity()
