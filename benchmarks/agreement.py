@@ -1,6 +1,6 @@
 """The training loop against one in plain PyTorch, written on its own: do they reach the same?
 
-    python -m benchmarks.agreement --data FOLDER             # six trainings of a minute or two
+    python -m benchmarks.agreement --data FOLDER             # six trainings of a minute or two each
     python -m benchmarks.agreement --data FOLDER --seeds 8   # a sharper answer
 
 FOLDER holds CIFAR-10 as Parquet (`python -m sweep data cifar10` makes one). Both train MobileNetV1
@@ -171,7 +171,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", required=True, metavar="FOLDER", help="CIFAR-10 as Parquet")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3, help="trainings by each; at least 2")
-    parser.add_argument("--images", type=int, default=10_000, help="to train on")
+    parser.add_argument("--images", type=int, default=20_000, help="to train on")
     parser.add_argument("--print", action="store_true", help="write no file under results/")
     parser.set_defaults(quick=False)
     arguments = parser.parse_args()

@@ -88,6 +88,18 @@ def test_random_boxes_keep_area_and_aspect_and_reach_everywhere():
     assert 0.45 < (aspect[small] < 1).mean() < 0.55
 
 
+def test_every_place_is_as_likely_and_the_aspect_is_that_of_width_to_height():
+    quarter = ResizedCrop((0.25, 0.25), (4.0, 4.0))  # of 64 pixels: 2 high and 8 wide
+    rng = np.random.default_rng(0)
+    boxes = [quarter(8, 8, rng) for _ in range(1400)]
+    assert {(box.left, box.height, box.width) for box in boxes} == {(0, 2, 8)}
+    counts = np.bincount([box.top for box in boxes])
+    assert len(counts) == 7
+    assert counts.min() > 150  # 200 each, standard deviation 13
+    tall = ResizedCrop((0.25, 0.25), (0.25, 0.25))
+    assert tall(8, 8, rng)[2:] == (8, 2)
+
+
 def test_an_image_in_which_no_draw_fits_gives_its_largest_central_box_of_an_allowed_aspect():
     never = (0.9, 1.0), (0.75, 4 / 3)
     rng = np.random.default_rng(0)

@@ -227,6 +227,7 @@ def test_every_file_is_scored_exactly_once_whatever_the_batch(tmp_path, batch, m
     root = write_folder(tmp_path, images)
     monkeypatch.setattr(feeds, "EVALUATION_PIXELS", batch * SIDE**2)
     test = source(root).evaluation(SIDE)
+    assert {len(labels) for _, labels in test} == {min(batch, 24)}
     score = evaluate(Reader(), test)
     assert (score.images, score.top1) == (24, 8)
     (root / "c0" / "0.png").write_bytes(b"")  # it showed its class

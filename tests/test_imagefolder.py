@@ -285,8 +285,10 @@ def test_identity_changes_with_the_files_and_not_with_the_way_to_them(unsplit, m
     grown = identity(moved)
     (moved / "a" / "new.png").rename(moved / "b" / "new.png")
     changed = identity(moved)
+    (moved / "b" / "new.png").rename(moved / "b" / "old.png")
+    renamed = identity(moved)
     (moved / "c").rename(moved / "d")
-    assert len({first, added, grown, changed, identity(moved)}) == 5
+    assert len({first, added, grown, changed, renamed, identity(moved)}) == 6
 
 
 def test_identity_changes_with_the_order_of_the_classes(unsplit, tmp_path):

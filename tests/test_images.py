@@ -114,6 +114,15 @@ def test_a_jpeg_that_claims_to_be_huge_is_refused_before_any_memory_is_taken():
     assert refusal(bytes(data)).startswith("too many pixels: ")
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_the_limit_is_one_of_pixels_whatever_the_format(form, monkeypatch):
+    data = encoded(smooth(37, 50), form)
+    monkeypatch.setattr(images, "MAX_PIXELS", 37 * 50)
+    assert agreed(data).shape == (37, 50, 3)
+    monkeypatch.setattr(images, "MAX_PIXELS", 37 * 50 - 1)
+    assert refusal(data) == "too many pixels: 50 x 37 pixels, more than 1849 in all"
+
+
 def test_a_file_that_has_vanished_is_a_bad_image():
     records = InMemory([FileNotFoundError(2, "No such file or directory")])
     with pytest.raises(BadImageError, match=r"^image 0: can't be read: .*No such file"):

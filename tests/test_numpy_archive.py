@@ -164,8 +164,9 @@ def test_what_is_no_archive_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_damaged_archive_is_refused_by_name(tmp_path, share):
-    path = save(tmp_path / "x.npz", images=photos(20), labels=np.zeros(20, int))
+@pytest.mark.parametrize("images", [photos(20), photos(2000) // 64], ids=["stored", "deflated"])
+def test_a_damaged_archive_is_refused_by_name(tmp_path, images, share):
+    path = save(tmp_path / "x.npz", images=images, labels=np.zeros(len(images), int))
     whole = path.read_bytes()
     cut = tmp_path / "cut.npz"
     cut.write_bytes(whole[: int(len(whole) * share)])

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from image_files import InMemory, encoded, plain, write_folder
+from image_files import InMemory, encoded, plain, smooth, write_folder
 
 from sweep.contracts import ImageDataset
 from sweep.loading import stream
@@ -91,6 +91,15 @@ def test_starting_at_a_step_gives_what_would_have_come_there(start):
     records = InMemory([encoded(plain(at, 20 + at, 30)) for at in range(22)])
     whole = trained(records, crop=BOX, steps=16)
     assert alike(trained(records, crop=BOX, start=start, steps=16), whole[start:])
+
+
+def test_every_step_draws_boxes_of_its_own():
+    image = smooth(64, 64)  # its rows and columns can be told apart
+    batches = trained(InMemory([image] * 8), crop=BOX, batch_size=8, steps=6)
+    seen = {image.tobytes() for batch in batches for image in batch.images}
+    assert len(seen) == 48
+    other = trained(InMemory([image] * 8), crop=BOX, batch_size=8, steps=6, seed=6)
+    assert not seen & {image.tobytes() for batch in other for image in batch.images}
 
 
 def test_nothing_is_left_to_do_at_the_last_step():

@@ -59,9 +59,12 @@ class Accuracy:
         return 0 if self.source.streams else self.settings.threads
 
     def identity(self) -> dict[str, Any]:
-        """The recipe, and the images that it is applied to."""
+        """The recipe, the images that it is applied to, and whether they are streamed: random boxes
+        are then others.
+        """
         recipe = self.settings.model_dump(mode="json", exclude=ELSEWHERE)
-        return recipe | {"data": self.source.dataset.identity()}
+        streamed = {"streamed": True} if self.source.streams else {}
+        return recipe | {"data": self.source.dataset.identity()} | streamed
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling, then a time per image of two parts, fitted to the reference run. Where images
