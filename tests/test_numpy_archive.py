@@ -163,18 +163,18 @@ def test_what_is_no_archive_is_refused_by_name(tmp_path):
         _ = archive(tmp_path / "empty").class_names
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-@pytest.mark.parametrize("images", [photos(20), photos(2000) // 64], ids=["stored", "deflated"])
-def test_a_damaged_archive_is_refused_by_name(tmp_path, images, share):
-    path = save(tmp_path / "x.npz", images=images, labels=np.zeros(len(images), int))
+def test_a_damaged_archive_is_refused_by_name(tmp_path):
+    """Cut short, or overwritten somewhere: both the checksum and the unpacking may find it out."""
+    path = save(tmp_path / "x.npz", images=photos(500) // 64, labels=np.zeros(500, int))
     whole = path.read_bytes()
-    cut = tmp_path / "cut.npz"
-    cut.write_bytes(whole[: int(len(whole) * share)])
-    assert refusal(cut).startswith(f"{cut}: can't be read as .npz: ")
-    at = int(len(whole) * share / 2)
-    changed = tmp_path / "changed.npz"
-    changed.write_bytes(whole[:at] + bytes(64) + whole[at + 64 :])
-    assert refusal(changed).startswith(f"{changed}: can't be read as .npz: ")
+    places = range(100, len(whole) - 400, len(whole) // 40)
+    cut = [whole[:at] for at in places]
+    changed = [
+        whole[:at] + bytes([fill]) * 64 + whole[at + 64 :] for at in places for fill in (0, 255)
+    ]
+    for content in cut + changed:
+        path.write_bytes(content)
+        assert refusal(path).startswith(f"{path}: can't be read as .npz: ")
 
 
 def test_identity_changes_with_content_classes_and_split(tmp_path):
