@@ -171,7 +171,7 @@ def test_in_evaluation_a_bad_image_counts_as_padding():
 
 
 def test_training_on_nothing_but_bad_images_ends():
-    with pytest.raises(BadImageError, match="no other image can be read either"):
+    with pytest.raises(BadImageError, match="no other image can be either"):
         trained(numbered(3, bad=(0, 1, 2)), batch_size=2)
 
 
@@ -274,5 +274,7 @@ def test_a_process_reads_parquet_as_this_one_does(photos, tmp_path, monkeypatch)
 
 def test_what_ends_a_process_is_told_here(monkeypatch):
     monkeypatch.setattr(stream, "FEW_IMAGES", 0)
-    with pytest.raises(BadImageError, match=r"^image \d: and no other image can be read either"):
+    with pytest.raises(
+        BadImageError, match=r"^image \d: can't be read, and no other image can be either"
+    ):
         trained(numbered(3, bad=(0, 1, 2)), batch_size=2, workers=1)

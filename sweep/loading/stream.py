@@ -151,7 +151,7 @@ def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixel
             return at, pixels_of(records, at)
         except BadImageError:
             bad.append(at)
-    raise BadImageError(records.name(index), "and no other image can be read either")
+    raise BadImageError(records.name(index), "can't be read, and no other image can be either")
 
 
 def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Iterator[Batch]:
