@@ -20,10 +20,11 @@ def score_readings(
     those to train on and of those to evaluate on together.
     """
     variant = f"dataset={dataset}"
-    for metric, value in (
-        (TOP1, score.top1 / score.images),
-        (TOP5, score.top5 / score.images),
-        (TEST_IMAGES, float(score.images)),
-        (LEFT_OUT, float(left_out)),
-    ):
-        yield Reading(metric, point, value, variant=variant, note=note)
+    for metric, right in ((TOP1, score.top1), (TOP5, score.top5)):
+        if score.images:
+            yield Reading(metric, point, right / score.images, variant=variant, note=note)
+        else:
+            reason = "none of the test images could be read"
+            yield Reading(metric, point, None, variant=variant, reason=reason)
+    for metric, count in ((TEST_IMAGES, score.images), (LEFT_OUT, left_out)):
+        yield Reading(metric, point, float(count), variant=variant, note=note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from sweep.config import AccuracySettings, SettingsError, digest_of
 from sweep.contracts import Dataset, ImageDataset, Records
@@ -14,6 +14,9 @@ from sweep.loading.subset import some
 from sweep.registry import make_dataset
 from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 # Images that a source without an end is asked for where the settings name no number.
 DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
@@ -72,7 +75,7 @@ class ImageSource:
         an image can't be read and is not to be left out.
         """
         settings, dataset = self.settings, self.dataset
-        if isinstance(dataset, ImageDataset):
+        if _is_in_files(dataset):
             feed = self._feed(side)
             test = TestImages(self._records("validation"), side, settings)
         else:
@@ -87,7 +90,7 @@ class ImageSource:
         if not feed.steps_per_epoch:
             raise SettingsError(
                 f"accuracy.batch_size = {settings.batch_size}: there are only "
-                f"{self.train_images} images to train on"
+                f"{self.train_images - feed.left_out()} images to train on"
             )
         return feed, test
 
@@ -102,7 +105,7 @@ class ImageSource:
 
     @property
     def _in_files(self) -> bool:
-        return isinstance(self.dataset, ImageDataset)
+        return _is_in_files(self.dataset)
 
     def _records(self, split: Literal["train", "validation"]) -> Records:
         settings, dataset = self.settings, cast("ImageDataset", self.dataset)
@@ -138,7 +141,12 @@ class ImageSource:
             crop, workers = CentralCrop(settings.test_crop), decoding_processes(settings)
             return cropped(records, crop, side, stop=stop, workers=workers)
 
-        form = list(size) if size else [side, settings.test_crop]
+        form = [stop, *size] if size else [stop, side, settings.test_crop]
         key = digest_of([self.dataset.identity(), settings.train_images, settings.seed, form])
         held = _SHELF.get(key, make, 2 * self._most_bytes)
         return ResidentFeed(held.images, side, settings, held.left_out)
+
+
+def _is_in_files(dataset: Dataset | ImageDataset) -> TypeIs[ImageDataset]:
+    """Not `isinstance`: of a protocol it evaluates every property, which reads all labels."""
+    return hasattr(dataset, "records")
