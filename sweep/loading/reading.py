@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.contracts import Records
-from sweep.loading.crops import Box, central_box, random_box
+from sweep.loading.crops import Box, central_box, random_box, resized, resized_quickly
 from sweep.loading.images import BadImageError, Pixels, decode
 
 
@@ -22,9 +22,10 @@ def pixels_of(records: Records, index: int) -> Pixels:
 
 @dataclass(frozen=True)
 class CentralCrop:
-    """The middle `share` (0..1] of each side."""
+    """The middle `share` (0..1] of each side, resized as the device does it."""
 
     share: float
+    resize = staticmethod(resized)
 
     def __call__(self, height: int, width: int, rng: np.random.Generator | None = None) -> Box:
         """The same box each time."""
@@ -34,10 +35,13 @@ class CentralCrop:
 
 @dataclass(frozen=True)
 class ResizedCrop:
-    """A random box: of a share of the image in `area`, of a width / height in `aspect`."""
+    """A random box, resized quickly: of a share of the image in `area`, of a width / height in
+    `aspect`.
+    """
 
     area: tuple[float, float]
     aspect: tuple[float, float]
+    resize = staticmethod(resized_quickly)
 
     def __call__(self, height: int, width: int, rng: np.random.Generator) -> Box:
         """Another box each time."""

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import cv2
 import grain
 import numpy as np
 import numpy.typing as npt
 from absl import flags
 
 from sweep.contracts import Records
-from sweep.loading.crops import resized
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
 from sweep.loading.reading import CentralCrop, Crop, pixels_of
@@ -111,7 +111,7 @@ class _TrainingBatch:
             index, pixels = _next_good(self.records, int(wanted), bad)
             indices[at] = index
             box = self.crop(pixels.shape[0], pixels.shape[1], rng)
-            images[at] = resized(pixels, box, self.side)
+            images[at] = self.crop.resize(pixels, box, self.side)
         return _packed(Batch(images, self.records.labels[indices], np.array(bad, np.int64)))
 
 
@@ -134,7 +134,7 @@ class _EvaluationBatch:
                 bad.append(index)
                 continue
             box = self.crop(pixels.shape[0], pixels.shape[1])
-            images[index - first] = resized(pixels, box, self.side)
+            images[index - first] = self.crop.resize(pixels, box, self.side)
             labels[index - first] = self.records.labels[index]
         return _packed(Batch(images, labels, np.array(bad, np.int64)))
 
@@ -165,7 +165,7 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
             flags.FLAGS.mark_as_parsed()  # Grain's processes read absl's flags
         stream = stream.mp_prefetch(
             grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD),
-            worker_init_fn=_leave_interrupts_to_the_parent,
+            worker_init_fn=_begin_process,
         )
     iterator = iter(stream)
     try:
@@ -175,6 +175,7 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
         iterator.close()
 
 
-def _leave_interrupts_to_the_parent(index: int, count: int) -> None:
+def _begin_process(index: int, count: int) -> None:
     del index, count
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # the processes share the cores out among them
