@@ -58,8 +58,10 @@ def ours(folder: str, processes: int) -> Next:
 
 def torch_loader(folder: str, processes: int, *, way: str) -> Next:
     """A DataLoader with the default collate; way: a key of WAYS."""
+    import cv2
     from torch.utils.data import DataLoader, RandomSampler
 
+    cv2.setNumThreads(1)  # as in our processes
     records = records_in(folder)
     paths = [records.name(index) for index in range(len(records.labels))]
     photographs: Any = Photographs(paths, records.labels.tolist(), way)
@@ -130,10 +132,21 @@ def turbo(path: str, draw: Draw) -> Pixels:
     return np.array(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
+def as_ours(path: str, draw: Draw) -> Pixels:
+    """Our decoding and resizing in their loader: what is left is the loader alone."""
+    from sweep.loading.crops import Box, resized_quickly
+    from sweep.loading.images import decode
+
+    pixels = decode(Path(path).read_bytes(), path)
+    left, top, right, bottom = draw(pixels.shape[1], pixels.shape[0])
+    return resized_quickly(pixels, Box(top, left, bottom - top, right - left), SIDE)
+
+
 WAYS: dict[str, Callable[[str, Draw], Pixels]] = {
     "plain": plain,
     "in_one": in_one,
     "turbo": turbo,
+    "as_ours": as_ours,
 }
 
 
