@@ -54,7 +54,7 @@ def run(
         "results"
     ),
     name: Annotated[
-        str | None, typer.Option(help="Results folder; default: the file's name.")
+        str | None, typer.Option(help="Results folder; default: `name` in the file.")
     ] = None,
     set_: Annotated[
         list[str] | None,

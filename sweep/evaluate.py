@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.config import AccuracySettings, SettingsError
+from sweep.config import AccuracySettings, SettingsError, validated
 from sweep.contracts import LoadsCheckpoints
 from sweep.measures.checkpoint_accuracy import score_of
 from sweep.statistics import Interval, wilson
@@ -40,9 +40,8 @@ def image_source(data: Path, classes: Path | None, **settings: object) -> ImageS
     if not data.exists():
         raise SettingsError(f"--data {data}: there is no such file or folder")
     own = {"path": str(data)} | ({"classes": str(classes)} if classes else {})
-    return ImageSource(
-        AccuracySettings.model_validate({"dataset": _kind_of(data), "data": own, **settings})
-    )
+    values = {"dataset": _kind_of(data), "data": own, **settings}
+    return ImageSource(validated(AccuracySettings, values, source="evaluate"))
 
 
 def evaluate_checkpoint(

@@ -42,7 +42,7 @@ def evaluate(
         int | None, typer.Option(help="Side of the input in pixels; default: the file's own.")
     ] = None,
     crop: Annotated[
-        float, typer.Option(help="Share of each side that is shown, from the middle.")
+        float, typer.Option(help="Share of each side that is shown, from the middle, 0 to 1.")
     ] = 0.875,
     images: Annotated[int, typer.Option(help="Only so many images, drawn at random; 0: all.")] = 0,
     skip_bad_images: Annotated[

@@ -196,7 +196,7 @@ def test_one_output_more_than_classes_is_a_background_before_them(garden, zoo, t
     [
         (["--checkpoint", "none.h5", "--data", "{garden}"], "none.h5: there is no such file"),
         (["--checkpoint", "{zoo}", "--data", "none"], "--data none: there is no such"),
-        (["--checkpoint", "{zoo}", "--data", "{garden}"], "give the list of classes"),
+        (["--checkpoint", "{zoo}", "--data", "{garden}"], "give the list that it was trained on"),
         (["--checkpoint", "{zoo}", "--data", "{garden}", "--classes", "none"], "none"),
         (
             ["--checkpoint", "{zoo}", "--data", "{garden}", "--classes", "{trees}",

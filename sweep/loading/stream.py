@@ -168,7 +168,15 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
             worker_init_fn=_begin_process,
         )
     iterator = iter(stream)
+    # Processes inherit what their parent doesn't listen to: a Ctrl-C while they start is its alone.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        try:
+            first = next(iterator, None)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if first is not None:
+            yield _unpacked(first)
         for packed in iterator:
             yield _unpacked(packed)
     finally:

@@ -35,8 +35,13 @@ ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images"}
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
-    """The measure that the settings' source asks for."""
-    return Accuracy(settings) if settings.source == "train" else CheckpointAccuracy(settings)
+    """The measure that the settings' source asks for.
+
+    Raises SettingsError where the images don't fit the settings: found now, not point by point.
+    """
+    measure = Accuracy(settings) if settings.source == "train" else CheckpointAccuracy(settings)
+    measure.source.check()
+    return measure
 
 
 class Accuracy:
@@ -114,19 +119,18 @@ class Accuracy:
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
         """The curve while training, then the readings."""
         progress(0.0, "compiling")
-        marks = [time.perf_counter()]
         ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
-        marks.append(time.perf_counter())
+        marks = [time.perf_counter()]
         module = yield from train(ready, progress)
         marks.append(time.perf_counter())
         progress(1.0, "evaluating")
         score = evaluate(module, test)
         marks.append(time.perf_counter())
-        preparing, training, evaluating = (late - early for early, late in pairwise(marks))
+        training, evaluating = (late - early for early, late in pairwise(marks))
         note = (
-            f"trained at {self._side(network.point)} px; {preparing:.1f} s to prepare, of which "
-            f"{ready.trace_s:.1f} s to trace and {ready.compile_s:.1f} s to compile, "
-            f"{training:.1f} s to train, {evaluating:.1f} s to evaluate"
+            f"trained at {self._side(network.point)} px; {ready.trace_s:.1f} s to trace, "
+            f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
+            "evaluate"
         )
         left_out = ready.feed.left_out() + test.left_out()
         yield from score_readings(network.point, score, self.source.title, note, left_out)

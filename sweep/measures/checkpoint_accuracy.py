@@ -103,7 +103,7 @@ def score_of(trained: Trained, test: TestImages, classes: int, progress: Progres
     if extra not in (0, 1):
         raise ValueError(
             f"the checkpoint has {trained.num_classes} outputs, the data set {classes} classes: "
-            "give the list of classes that it was trained on"
+            "give the list that it was trained on (--classes FILE, or accuracy.data.classes)"
         )
     total = max(1, len(test))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Images that a source without an end is asked for where the settings name no number.
 DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
 MEBIBYTE = 1 << 20
+IMAGENET_CLASSES = 1000
 
 _SHELF = Shelf()
 
@@ -35,6 +36,20 @@ class ImageSource:
     def dataset(self) -> Dataset | ImageDataset:
         """Raises SettingsError or UnknownPartError where there is no such thing."""
         return make_dataset(self.settings.dataset, self.settings.data)
+
+    def check(self) -> None:
+        """Raises SettingsError where the settings and the images don't fit."""
+        settings, classes = self.settings, len(self.dataset.class_names)
+        if self.title.lower() == "imagenet" and classes != IMAGENET_CLASSES:
+            raise SettingsError(
+                f'accuracy.title = "{self.title}": the data set has {classes} classes, not '
+                f"{IMAGENET_CLASSES}: its accuracies would be set beside the paper's"
+            )
+        if settings.source == "train" and settings.batch_size > self.train_images:
+            raise SettingsError(
+                f"accuracy.batch_size = {settings.batch_size}: there are only "
+                f"{self.train_images} images to train on"
+            )
 
     @property
     def title(self) -> str:
