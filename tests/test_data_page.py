@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import numpy as np
 import pytest
 from image_files import write_folder
 from networks import keras_mobilenet, keras_save
-from test_cli import ROOT, environment
+from test_cli import ROOT
+from test_readme import python
 
 from sweep.config import AccuracySettings, parse
 
@@ -48,14 +47,7 @@ def test_every_command_works(folder):
             arguments.append("--help")  # tests fetch nothing; see test_data_command
         if "configs/cifar10.toml" in arguments:
             continue  # needs the images that the command before it fetches
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = python(arguments, folder)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         assert done.stdout
 

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from sweep.config import Section, Seed
 from sweep.datasets.records import (
     DatasetError,
     Indices,
     Labels,
+    SplitSettings,
     class_list,
     names_of,
     split_by_share,
@@ -27,14 +27,10 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 SPLIT_FOLDERS = {"train": "train", "validation": "val"}
 
 
-class ImageFolderSettings(Section):
+class ImageFolderSettings(SplitSettings):
     """[accuracy.data] of `imagefolder`."""
 
     path: Annotated[str, Field(min_length=1)]
-    classes: str = ""  # a .tsv or .txt list in index order; empty: the sorted folder names
-    # Above 0: `path` holds the class folders themselves, and this share of each is for evaluation.
-    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    split_seed: Seed = 0
 
 
 class ImageFolder:

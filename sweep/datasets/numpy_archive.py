@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from sweep.config import Section, Seed
 from sweep.datasets.records import (
     DatasetError,
     Indices,
     Labels,
+    SplitSettings,
     checked_labels,
     class_list,
     numbered_classes,
@@ -28,16 +28,12 @@ from sweep.datasets.records import (
 SPLIT_FILES = {"train": "train.npz", "validation": "val.npz"}
 
 
-class NumpySettings(Section):
+class NumpySettings(SplitSettings):
     """[accuracy.data] of `numpy`."""
 
     path: Annotated[str, Field(min_length=1)]  # a folder with train.npz and val.npz, or one .npz
     image_key: str = "images"
     label_key: str = "labels"
-    classes: str = ""  # a .tsv or .txt list in index order; empty: the numbers of the labels
-    # Of one .npz: this share of each class is for evaluation.
-    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    split_seed: Seed = 0
 
 
 class NumpyArchive:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
 
-from sweep.config import Section, Seed
 from sweep.datasets.parquet_files import Table, found, read_table
 from sweep.datasets.records import (
     DatasetError,
     Indices,
     Labels,
+    SplitSettings,
     checked_labels,
     class_list,
     numbered_classes,
@@ -29,7 +28,7 @@ SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "test")}
 USUAL_SIDE = 224
 
 
-class ParquetSettings(Section):
+class ParquetSettings(SplitSettings):
     """[accuracy.data] of `parquet`. Addresses are paths, or whatever fsspec knows: s3://, hf://,
     memory://; a folder stands for the .parquet files in it.
     """
@@ -39,9 +38,6 @@ class ParquetSettings(Section):
     validation: tuple[str, ...] = ()
     image_column: str = ""  # empty: the only column that holds structs with `bytes`
     label_column: str = ""  # empty: "label", or the only column of integers
-    classes: str = ""  # a .tsv or .txt list; empty: as the files say, else the labels' numbers
-    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0  # above 0: split by share
-    split_seed: Seed = 0
 
 
 class Parquet:

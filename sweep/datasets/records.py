@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from sweep.config import SettingsError
+from sweep.config import Section, Seed, SettingsError
 
 _WORDNET_ID = re.compile(r"^(n\d{8})\s.*$")
 
@@ -22,6 +24,15 @@ Indices = npt.NDArray[np.int64]
 
 class DatasetError(SettingsError):
     """A data set isn't as its settings say; the message names the place."""
+
+
+class SplitSettings(Section):
+    """What [accuracy.data] has for every data set of files."""
+
+    classes: str = ""  # a .tsv or .txt list in index order; empty: as the images themselves say
+    # Above 0: this share of each class is for evaluation, of images that are not split.
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    split_seed: Seed = 0
 
 
 def checked_labels(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import NamedTuple
 
 import cv2
@@ -172,12 +173,10 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         try:
-            first = next(iterator, None)
+            first = list(islice(iterator, 1))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        if first is not None:
-            yield _unpacked(first)
-        for packed in iterator:
+        for packed in chain(first, iterator):
             yield _unpacked(packed)
     finally:
         iterator.close()

@@ -46,10 +46,13 @@ class ImageSource:
                 f"{IMAGENET_CLASSES}: its accuracies would be set beside the paper's"
             )
         if settings.source == "train" and settings.batch_size > self.train_images:
-            raise SettingsError(
-                f"accuracy.batch_size = {settings.batch_size}: there are only "
-                f"{self.train_images} images to train on"
-            )
+            raise self._too_few(self.train_images)
+
+    def _too_few(self, images: int) -> SettingsError:
+        return SettingsError(
+            f"accuracy.batch_size = {self.settings.batch_size}: there are only {images} images to "
+            "train on"
+        )
 
     @property
     def title(self) -> str:
@@ -103,10 +106,7 @@ class ImageSource:
             feed = ResidentFeed(splits.train, side, settings)
             test = TestImages(splits.test, side, settings)
         if not feed.steps_per_epoch:
-            raise SettingsError(
-                f"accuracy.batch_size = {settings.batch_size}: there are only "
-                f"{self.train_images - feed.left_out()} images to train on"
-            )
+            raise self._too_few(self.train_images - feed.left_out())
         return feed, test
 
     def evaluation(self, side: int) -> TestImages:
