@@ -23,6 +23,7 @@ from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
+from sweep.interrupts import INTERRUPTED, ends_at_once
 from sweep.registry import UnknownPartError, find
 from sweep.types import ResultsError
 
@@ -44,7 +45,6 @@ Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 USAGE_ERROR = 2
-INTERRUPTED = 130
 
 
 @app.command()
@@ -82,17 +82,21 @@ def run(
     if not no_compile_cache:
         enable(compile_cache or default_root())
     settings = load(config, name=name, changes=set_ or ())
-    from sweep.machine import this_machine
-    from sweep.plan import make_plan
-    from sweep.progress import ProgressBar, duration, plan_table
-    from sweep.run import execute
-    from sweep.store import Store
+    with ends_at_once():
+        from sweep.machine import this_machine
+        from sweep.plan import make_plan
+        from sweep.progress import ProgressBar, duration, plan_table
+        from sweep.run import execute
+        from sweep.store import Store
 
-    folder = results / settings.name
-    store = Store(folder)
-    machine = this_machine()
-    plan = make_plan(settings, store, machine)
-    out.print(plan_table(plan))
+        folder = results / settings.name
+        store = Store(folder)
+        machine = this_machine()
+        try:
+            plan = make_plan(settings, store, machine)
+        except (SettingsError, UnknownPartError) as error:
+            raise SettingsError(f"{error}  ({config})") from None
+    out.print(plan_table(plan, folder))
     if dry_run:
         return
     _log_to(folder)
@@ -102,12 +106,16 @@ def run(
         out.print(f"{stage}: {duration(seconds)}", highlight=False)
     out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
     out.print(f"report: {outcome.report}", highlight=False, soft_wrap=True)
-    for failure in outcome.failures:
-        err.print(f"failed: {failure}", markup=False, highlight=False, soft_wrap=True)
     if outcome.interrupted:
         err.print("Interrupted. What was finished is kept; the same command continues.")
         raise typer.Exit(INTERRUPTED)
     if outcome.failures:
+        count = len(outcome.failures)
+        err.print(
+            f"{count} failed, for the reason given above and in the report. The same command tries "
+            "again.",
+            highlight=False,
+        )
         raise typer.Exit(1)
 
 

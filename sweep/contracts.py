@@ -298,6 +298,15 @@ class SideBySide(Protocol):
 
 
 @runtime_checkable
+class Describing(Protocol):
+    """A measure that can say beforehand what it will look at."""
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """Sentences for whoever reads the plan: the data, and what is missing already."""
+        ...
+
+
+@runtime_checkable
 class Estimating(Protocol):
     """A measure that can say beforehand how long it will take."""
 

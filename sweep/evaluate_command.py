@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sweep.allocator import keep_freed_memory
 from sweep.config import SettingsError
+from sweep.interrupts import ends_at_once
 from sweep.registry import find
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def evaluate(
 ) -> None:
     """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
     keep_freed_memory()
-    from sweep.evaluate import evaluate_checkpoint, image_source
+    with ends_at_once():
+        from sweep.evaluate import evaluate_checkpoint, image_source
 
-    family = find("family", "mobilenet_v1")()
+        family = find("family", "mobilenet_v1")()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),

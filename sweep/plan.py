@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
 from sweep.contracts import (
+    Describing,
     Estimating,
     Family,
     JointMeasure,
@@ -63,6 +64,7 @@ class Plan:
     measures: tuple[Measure | JointMeasure, ...]
     hashes: dict[str, Hashes]  # by the measure's name
     done: int  # point-measure pairs stored by earlier runs
+    notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
 
     @property
     def estimate_s(self) -> float:
@@ -81,6 +83,7 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     finished = store.finished()
     tasks: list[Task] = []
     hashes: dict[str, Hashes] = {}
+    notes: list[str] = []
     done = 0
     for name, measure in zip(settings.measures, measures, strict=True):
         wanted = [
@@ -98,7 +101,9 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
         ]
         done += len(networks) - len(missing)
         tasks += _tasks(measure, missing, machine)
-    return Plan(tuple(tasks), points, measures, hashes, done)
+        if isinstance(measure, Describing):
+            notes += [f"{measure.name}: {line}" for line in measure.describe(networks)]
+    return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes))
 
 
 def _hashes(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Hashes:

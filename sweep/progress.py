@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from sweep.plan import Plan, Task
 
+ROOMY = 120  # columns of a terminal that has room for a long bar
 
-def plan_table(plan: Plan) -> Table:
-    """What a run would do: points and estimated time of each measure."""
-    table = Table(title="Plan", title_justify="left", caption_justify="left")
+
+def plan_table(plan: Plan, folder: Path) -> Group:
+    """What a run would do: points and estimated time of each measure, and where it all goes."""
+    table = Table(title=Text(f"Plan for {folder}"), title_justify="left")
     for heading in ("measure", "points to do", "estimate"):
         table.add_column(heading, justify="left" if heading == "measure" else "right")
     for measure in plan.measures:
@@ -21,9 +25,10 @@ def plan_table(plan: Plan) -> Table:
         points = sum(len(task.networks) for task in tasks)
         table.add_row(measure.name, str(points), duration(sum(task.estimate_s for task in tasks)))
     table.add_row("all", "", duration(plan.estimate_s), style="bold")
+    notes = list(plan.notes)
     if plan.done:
-        table.caption = f"{plan.done} readings of a point are stored already and stay as they are."
-    return table
+        notes.append(f"{plan.done} readings of a point are stored already and stay as they are.")
+    return Group(table, *(Text(note) for note in notes))
 
 
 def duration(seconds: float) -> str:
@@ -49,13 +54,19 @@ class ProgressBar:
         self._under_way: dict[str, tuple[float, str]] = {}
         self._bar = Progress(
             TextColumn("{task.fields[left]:>3} to go"),
-            BarColumn(bar_width=28),
+            BarColumn(bar_width=28 if console.width >= ROOMY else 8),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("left:"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}", markup=False),
+            # Cut on the right where the line is full: the figures on the left stay.
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=console,
+            expand=True,
             disable=not console.is_terminal,
             speed_estimate_period=120,
         )

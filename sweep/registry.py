@@ -28,6 +28,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
+# Where a part is named in sweep.toml.
+_KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures"}
+
+
 class UnknownPartError(LookupError):
     """No part of that name; the message says which there are."""
 
@@ -45,7 +49,9 @@ def find(part: str, name: str) -> Any:
     if name in installed:
         return installed[name].load()
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
-    raise UnknownPartError(f'{part} = "{name}": must be one of {known}, or "package.module:Class"')
+    raise UnknownPartError(
+        f'{_KEYS[part]} = "{name}": must be one of {known}, or "package.module:Class"'
+    )
 
 
 def make_dataset(name: str, data: dict[str, Any]) -> Dataset | ImageDataset:
@@ -70,7 +76,11 @@ def _import(part: str, target: str) -> Any:
     except ModuleNotFoundError as error:
         # A module that exists but misses one of its own imports says so itself.
         if error.name and module_name.startswith(error.name):
-            raise UnknownPartError(f'{part} = "{target}": no module named {error.name}') from None
+            raise UnknownPartError(
+                f'{_KEYS[part]} = "{target}": no module named {error.name}'
+            ) from None
         raise
     except AttributeError:
-        raise UnknownPartError(f'{part} = "{target}": {module_name} has no {attribute}') from None
+        raise UnknownPartError(
+            f'{_KEYS[part]} = "{target}": {module_name} has no {attribute}'
+        ) from None

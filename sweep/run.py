@@ -26,7 +26,7 @@ from sweep.report.view import view
 from sweep.schema import Stamp
 from sweep.store import Store, load
 from sweep.types import CurvePoint, Progress, Reading
-from sweep.workers import Ended, Progressed, Said, Started, side_by_side
+from sweep.workers import Ended, Progressed, Said, Started, reason_of, side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ def _do(task: Task, keeper: _Keeper) -> None:
         items = list(_call(task, lambda share, text: keeper.observer.progressed(task, share, text)))
     except Exception as error:
         log.exception("%s failed", task.label)
-        failure = f"{type(error).__name__}: {error}"
+        failure = reason_of(error)
     keeper.ended(task, items, time.perf_counter() - began, failure)
 
 

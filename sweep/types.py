@@ -5,7 +5,7 @@ Importing this costs nothing: no JAX, no pandas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
@@ -50,6 +50,18 @@ def alpha_text(alpha: float) -> str:
     """A width multiplier as the paper writes it: "1.0", "0.75"."""
     text = f"{alpha:g}"
     return text if set(text) & set(".e") else f"{text}.0"
+
+
+LONGEST_LIST = 12  # more names than this in one sentence are cut short
+
+
+def listed(names: Sequence[str], longest: int = LONGEST_LIST) -> str:
+    """ "a, b and c", cut short after `longest`."""
+    if len(names) > longest:
+        return f"{', '.join(names[:longest])} and {len(names) - longest} more"
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 class Better(StrEnum):

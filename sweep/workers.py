@@ -190,8 +190,13 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
         except Exception as error:  # noqa: BLE001 - told to the parent, with its trace
             import traceback
 
-            failure = f"{type(error).__name__}: {error}"
-            connection.send(("ended", (), failure, traceback.format_exc()))
+            connection.send(("ended", (), reason_of(error), traceback.format_exc()))
+
+
+def reason_of(error: Exception) -> str:
+    """Why a point failed. Errors of this project are sentences; any other needs its type's name."""
+    own = type(error).__module__.partition(".")[0] in ("sweep", "mnv1_flax")
+    return str(error) if own else f"{type(error).__name__}: {error}"
 
 
 def _cores() -> list[int]:

@@ -28,7 +28,7 @@ def test_a_part_from_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("speed", 'measure = "speed": must be one of accuracy, cost, latency, or'),
+        ("speed", 'measures = "speed": must be one of accuracy, cost, latency, or'),
         ("nowhere_to_be:Found", "no module named nowhere_to_be"),
         ("sweep.pareto:Nothing", "sweep.pareto has no Nothing"),
     ],

@@ -118,3 +118,17 @@ def test_it_ends_early_where_it_is_told_to(tmp_path):
     assert len(losses) == 1
     assert readings["test_images"] == 18
     assert measure.identity() != Accuracy(settings(tmp_path)).identity()
+
+
+def test_a_plan_tells_the_data_and_what_can_not_be_learned(tmp_path):
+    path = folder(tmp_path)
+    write_folder(path, {"val/strange/1.png": plain(9)})
+    measure = Accuracy(settings(path, max_steps=5))
+    told = measure.describe([NETWORK])
+    # 18 images to evaluate on, and the stranger.
+    assert "4 classes" in told[0]
+    assert "19 to evaluate on" in told[0]
+    assert told[1:] == (
+        "evaluated on, but never trained on: strange",
+        "training ends after 5 steps (accuracy.max_steps): a look, no result",
+    )

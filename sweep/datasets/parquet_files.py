@@ -166,11 +166,15 @@ def found(pattern: str) -> list[str]:
     """
     try:
         system, path = fsspec.core.url_to_fs(pattern)
+        if not any(mark in path for mark in "*?[") and not system.exists(path):
+            raise DatasetError(f"{pattern}: there is no such file or folder")
         if system.isdir(path):
             names = {each: PurePosixPath(each).name for each in system.find(path)}
             paths = [each for each in names if fnmatch(names[each], "[!.]*.parquet")]
         else:
             paths = [path] if system.exists(path) else system.glob(path)
+    except DatasetError:
+        raise
     except (ImportError, OSError, ValueError) as error:
         raise DatasetError(f"{pattern}: {error}") from None
     if not paths:

@@ -84,8 +84,11 @@ def class_list(path: str) -> list[list[str]]:
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DatasetError(f"classes = {path!r}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"classes = {path!r}: can't be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise DatasetError(f"classes = {path!r}: can't be read: {why}") from None
     rows = [
         line.split("\t") if path.endswith(".tsv") else [_WORDNET_ID.sub(r"\1", line.strip())]
         for line in lines

@@ -23,13 +23,14 @@ from sweep.training.feeds import TestImages, decoding_processes
 from sweep.training.loop import Ready, make_ready, train
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
-from sweep.types import CurvePoint, Point, Progress, Reading
+from sweep.types import CurvePoint, Point, Progress, Reading, listed
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # Time of an image's mult-adds over that of as many in a large matrix product, in training (measured
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
+MOST_NAMED = 3  # classes, in the plan
 # Settings that say where images are and how they get in, not what they are: no part of an identity.
 ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images"}
 
@@ -69,7 +70,27 @@ class Accuracy:
         """
         recipe = self.settings.model_dump(mode="json", exclude=ELSEWHERE)
         streamed = {"streamed": True} if self.source.streams else {}
-        return recipe | {"data": self.source.dataset.identity()} | streamed
+        return recipe | {"data": self.source.identity} | streamed
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """The data set, the sides of the images, and where training is cut short."""
+        source, settings = self.source, self.settings
+        sides = sorted({self._side(network.point) for network in networks})
+        lines = [
+            f"{source.title}, {len(source.dataset.class_names)} classes; "
+            f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on; "
+            f"at {', '.join(map(str, sides))} px"
+        ]
+        if source.never_learned:
+            lines.append(
+                f"evaluated on, but never trained on: {listed(source.never_learned, MOST_NAMED)}"
+            )
+        if settings.max_steps:
+            lines.append(
+                f"training ends after {settings.max_steps} steps (accuracy.max_steps): a look, no "
+                "result"
+            )
+        return tuple(lines)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling, then a time per image of two parts, fitted to the reference run. Where images

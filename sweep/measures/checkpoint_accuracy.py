@@ -14,10 +14,11 @@ from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readi
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
-from sweep.types import Point, Progress, Reading, alpha_text
+from sweep.types import Point, Progress, Reading, alpha_text, listed
 
 # Images per second and mult-add, on both cores of the reference run; for estimates alone.
 LOAD_S, MULT_ADD_S = 8.0, 4e-11
+MOST_NAMED = 3  # missing files, in the plan
 
 
 class MissingCheckpointError(FileNotFoundError):
@@ -39,13 +40,27 @@ class CheckpointAccuracy:
         """How images are shown, and which; each point's checkpoint is in `identity_of`."""
         own = {"source", "dataset", "test_images", "test_crop", "seed"}
         shown = self.settings.model_dump(mode="json", include=own)
-        return shown | {"data": self.source.dataset.identity()}
+        return shown | {"data": self.source.identity}
 
     def identity_of(self, network: Network) -> dict[str, Any]:
         """The content of the point's file; of Keras's checkpoints their source alone."""
         if self.settings.source == "keras":
             return {}
         return {"sha256": _sha256(self._path(network.point))}
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """The data set, and how many of the checkpoints are there."""
+        source = self.source
+        classes = len(source.dataset.class_names)
+        data = f"{source.title}, {classes} classes; {source.test_images:,} images to evaluate on"
+        if self.settings.source == "keras":
+            return data, "Keras's ImageNet checkpoints, from its cache or fetched"
+        paths = [self._path(network.point) for network in networks]
+        missing = [str(path) for path in paths if not path.exists()]
+        found = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
+        if missing:
+            found += f"; missing: {listed(missing, MOST_NAMED)}"
+        return data, found
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """By the mult-adds of all images."""

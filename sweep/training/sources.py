@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sweep.config import AccuracySettings, SettingsError, digest_of
 from sweep.contracts import Dataset, ImageDataset, Records
+from sweep.datasets.records import DatasetError
 from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
 from sweep.loading.subset import some
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Images that a source without an end is asked for where the settings name no number.
 DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
 MEBIBYTE = 1 << 20
+SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 
 _SHELF = Shelf()
@@ -37,8 +39,19 @@ class ImageSource:
         """Raises SettingsError or UnknownPartError where there is no such thing."""
         return make_dataset(self.settings.dataset, self.settings.data)
 
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """The data set's, which may take reading all of it: once is enough."""
+        return self.dataset.identity()
+
     def check(self) -> None:
         """Raises SettingsError where the settings and the images don't fit."""
+        try:
+            self._check()
+        except DatasetError as error:
+            raise SettingsError(f"accuracy.data: {error}") from None
+
+    def _check(self) -> None:
         settings, classes = self.settings, len(self.dataset.class_names)
         if self.title.lower() == "imagenet" and classes != IMAGENET_CLASSES:
             raise SettingsError(
@@ -87,6 +100,15 @@ class ImageSource:
     def decode_s(self) -> float:
         """Seconds that a process takes to make a training image, timed on a few."""
         return speed.decode_s(self._records("train"), self.base_resolution)
+
+    @cached_property
+    def never_learned(self) -> tuple[str, ...]:
+        """Classes that there are images of to evaluate on, but none to train on."""
+        if not self._in_files:
+            return ()
+        seen, asked = (set(self._records(split).labels.tolist()) for split in SPLITS)
+        names = self.dataset.class_names
+        return tuple(names[label] for label in sorted(asked - seen))
 
     def training(self, side: int) -> tuple[Feed, TestImages]:
         """Raises SettingsError where there are fewer images than a batch has, BadImageError where
@@ -157,7 +179,7 @@ class ImageSource:
             return cropped(records, crop, side, stop=stop, workers=workers)
 
         form = [stop, *size] if size else [stop, side, settings.test_crop]
-        key = digest_of([self.dataset.identity(), settings.train_images, settings.seed, form])
+        key = digest_of([self.identity, settings.train_images, settings.seed, form])
         held = _SHELF.get(key, make, 2 * self._most_bytes)
         return ResidentFeed(held.images, side, settings, held.left_out)
 

@@ -1,0 +1,45 @@
+"""Ctrl-C before anything has begun, as a shell sees it."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sweep.interrupts import ends_at_once
+
+# What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
+# JAX's, and goes on as if nothing had been raised.
+SWALLOWING = """
+import gc, os, signal
+from sweep.interrupts import ends_at_once
+signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.callbacks.append(lambda *_: os.kill(os.getpid(), signal.SIGINT))
+with {guard}:
+    gc.collect()
+gc.callbacks.clear()
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "status", "printed"),
+    [("open(os.devnull)", 0, "went on\n"), ("ends_at_once()", 130, "")],
+)
+def test_an_interrupt_that_would_be_lost_ends_the_process(guard, status, printed):
+    ended = subprocess.run(
+        [sys.executable, "-c", SWALLOWING.format(guard=guard)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (status, printed)
+    if status:
+        assert ended.stderr == "Interrupted.\n"
+
+
+def test_afterwards_ctrl_c_is_what_it_was():
+    before = signal.getsignal(signal.SIGINT)
+    with ends_at_once():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
