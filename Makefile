@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Changes when what should be installed does; nothing is reinstalled while it stands.
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test lint clean
+.PHONY: setup run test lint browser clean
 
 setup: $(STAMP)
 
@@ -24,7 +24,20 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-test: lint
+# The browser that the tests of the page drive: the one that is there (that of $CHROMIUM, or on
+# PATH), else Debian's for root, else Playwright's own. Where none can be had: one sentence, no tests.
+FIND_BROWSER := $(BIN)/python -m sweep.report.browser
+INSTALL_BROWSER := apt-get install -y -qq --no-install-recommends chromium fonts-liberation
+
+browser: setup
+	@$(FIND_BROWSER) >/dev/null 2>&1 || test -n "$$CHROMIUM" \
+	|| { echo 'no Chromium found: installing one'; \
+	     test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+	     && DEBIAN_FRONTEND=noninteractive $(INSTALL_BROWSER) >/dev/null; } \
+	|| $(BIN)/python -m playwright install chromium || true
+	@$(FIND_BROWSER)
+
+test: lint browser
 	$(BIN)/python -m pytest
 
 clean:

@@ -1,0 +1,197 @@
+"""The page in a real Chromium: quiet, offline, complete, and usable by everyone."""
+
+import pytest
+from browser_fixtures import RUNS, SCRIPT, Faults, markers, watched
+
+WIDTHS = (360, 1000, 1600)  # px: a telephone, a window, a large screen
+# px: 210 mm less two margins of 10 mm at 96 px to the inch. What is wider is shrunk to the sheet by
+# browsers; by so much a table's letters of 14 px (10.6 pt) are still 6.6 pt high.
+A4, SHRINKING = 718, 1.6
+
+
+def test_faults_and_requests_are_noticed(chromium, tmp_path):
+    # The tests below hold nothing if the watch is asleep.
+    path = tmp_path / "bad.html"
+    path.write_text(
+        "<img src='http://127.0.0.1:9/a.png'><script>console.warn('careful'); alert(1);"
+        "setTimeout(() => { throw new Error('late') })</script><iframe src='other.html'></iframe>"
+    )
+    page = chromium.new_page()
+    faults = watched(page, path.as_uri())
+    page.goto(path.as_uri())
+    page.close()
+    said = " ".join(faults.said)
+    assert all(each in said for each in ("careful", "late", "dialog"))
+    assert faults.asked_for == ["http://127.0.0.1:9/a.png", (tmp_path / "other.html").as_uri()]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_console_stays_empty_and_nothing_is_fetched(pages, run):
+    for width, scheme in zip(WIDTHS, ("dark", "light", "dark"), strict=True):
+        page = pages(run, width=width, color_scheme=scheme).page
+        unfold(page)
+        page.mouse.wheel(0, 10_000)
+    for place in page.get_by_role("figure").all():
+        place.hover()
+    page = pages(run, media="print").page
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert pages(run).faults == Faults()
+
+
+def test_names_from_data_are_text(pages):
+    opened = pages("script")
+    assert opened.page.title().startswith(SCRIPT)
+    assert opened.page.get_by_text(SCRIPT).first.is_visible()
+    ours = pages("whole").page.locator("script").count()
+    assert opened.page.locator("script").count() == ours
+
+
+def test_every_figure_has_its_points(pages):
+    opened = pages("whole")
+    drawn = [figure for figure in opened.view.figures if figure.marks]
+    assert drawn
+    for figure in drawn:
+        # Sixteen trained networks, and where the paper has the same cost its sixteen.
+        assert len(figure.marks) == 16
+        place = opened.page.get_by_role("figure", name=figure.title, exact=True)
+        assert markers(place) == len(figure.marks) + len(figure.paper)
+
+
+def test_a_run_without_points_says_so(pages):
+    opened = pages("empty")
+    assert markers(opened.page.locator("body")) == 0
+    for figure in opened.view.figures:
+        place = opened.page.get_by_role("figure", name=figure.title, exact=True)
+        assert place.get_by_text(figure.absent).is_visible()
+
+
+@pytest.mark.parametrize(
+    ("run", "width", "scheme"),
+    [
+        ("whole", 1000, "light"),
+        ("whole", 1000, "dark"),
+        ("whole", 360, "light"),
+        ("empty", 1000, "dark"),
+    ],
+)
+def test_axe_finds_no_serious_fault(pages, run, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = pages(run, width=width, color_scheme=scheme).page
+    unfold(page)
+    answer = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    assert len(answer["passes"]) > 20  # it did look
+    assert [
+        (each["id"], each["help"], [node["target"] for node in each["nodes"]])
+        for each in answer["violations"]
+        if each["impact"] in ("serious", "critical")
+    ] == []
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_body_never_scrolls_sideways(pages, run, width):
+    page = pages(run, width=width).page
+    unfold(page)
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+          .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
+          .map((each) => each.outerHTML.slice(0, 80))"""
+    )
+    across = page.evaluate("document.scrollingElement.scrollWidth")
+    assert across <= width, wide[:5]
+
+
+@pytest.mark.parametrize("run", ["whole", "empty"])
+def test_the_keyboard_reaches_everything(pages, run):
+    page = pages(run).page
+    expected = page.evaluate(NUMBER_EVERYTHING)
+    assert expected
+    reached, hidden = walk(page, len(expected))
+    assert {name for number, name in expected.items() if number not in reached} == set()
+    assert hidden == []
+
+
+def test_what_shows_a_hand_can_be_reached_by_keyboard(pages):
+    page = pages("whole").page
+    beyond = page.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+          .filter((each) => each instanceof HTMLElement && each.checkVisibility()
+            && getComputedStyle(each).cursor === "pointer"
+            && !each.closest("a[href], button, summary, label, select, input, [tabindex]"))
+          .map((each) => each.outerHTML.slice(0, 120))"""
+    )
+    assert beyond == []
+
+
+def test_print_keeps_the_tables(pages):
+    opened = pages("whole", width=A4, media="print")
+    tables = opened.page.locator("table")
+    # Points, counts, and one for each of the paper's tables.
+    assert tables.count() >= 2 + len(opened.view.comparisons)
+    for table in tables.all():
+        assert table.is_visible()
+        rows = table.locator("tbody tr")
+        assert rows.count() > 0
+        assert all(row.is_visible() for row in rows.all())
+        assert table.evaluate(CUT_OFF) == []
+        assert table.bounding_box()["width"] < SHRINKING * A4
+
+
+def unfold(page):
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true })")
+
+
+# What the keyboard should reach: visible and not disabled, of a group of radio buttons the chosen.
+# number -> words for a message; the numbers stay on the elements.
+NUMBER_EVERYTHING = """() => {
+  const all = document.querySelectorAll(
+    "a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex='-1'])");
+  const named = {};
+  [...all]
+    .filter((each) => each.checkVisibility({ visibilityProperty: true }) && !each.disabled)
+    .filter((each) => each.type !== "radio" || each.checked)
+    .forEach((each, index) => {
+      each.dataset.number = index;
+      named[index] = each.outerHTML.slice(0, 120);
+    });
+  return named;
+}"""
+
+FOCUSED = """() => {
+  const here = document.activeElement;
+  const style = getComputedStyle(here), box = here.getBoundingClientRect();
+  return {
+    number: here.dataset.number ?? null,
+    body: here === document.body,
+    name: here.outerHTML.slice(0, 120),
+    ringed: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1)
+      || style.boxShadow !== "none",
+    inSight: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+  };
+}"""
+
+
+def walk(page, stops):
+    """Tab through the page: the numbers of what was reached, and what was focused out of sight."""
+    reached, hidden = set(), []
+    for _ in range(2 * stops + 20):
+        page.keyboard.press("Tab")
+        here = page.evaluate(FOCUSED)
+        if here["body"] or here["number"] in reached:
+            break
+        if not (here["ringed"] and here["inSight"]):
+            hidden.append(here["name"])
+        if here["number"] is not None:
+            reached.add(here["number"])
+    return reached, hidden
+
+
+# Boxes around a table that show less than all of it.
+CUT_OFF = """(table) => {
+  const cutting = [];
+  for (let box = table.parentElement; box; box = box.parentElement)
+    if (box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible")
+      cutting.push(box.className || box.tagName);
+  return cutting;
+}"""
