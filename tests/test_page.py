@@ -161,7 +161,7 @@ def test_colours_stand_out_on_light_and_dark(background):
 
 def test_every_figure_and_table_has_words(parsed):
     assert len(parsed.all("figure")) == len(parsed.all("figcaption")) == 3
-    assert len(parsed.all("table")) == len(parsed.all("caption")) == 2 + 9
+    assert len(parsed.all("table")) == len(parsed.all("caption")) == 2 + 12
     assert all(each["text"].strip() for each in parsed.all("caption"))
     images = [each for each in parsed.elements if each["attrs"].get("role") == "img"]
     assert all(each["attrs"].get("aria-label") for each in images)

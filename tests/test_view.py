@@ -192,14 +192,14 @@ def test_every_empty_cell_has_a_reason(shown):
 
 
 def test_the_papers_tables_stand_beside_the_run(shown):
-    assert [each.table for each in shown.comparisons] == [*"3456789", "10", "TF-slim"]
+    assert [each.table for each in shown.comparisons] == [*"23456789", "10", "12", "14", "TF-slim"]
     for table in shown.comparisons:
         assert isinstance(table, Comparison)
         for model in table.models:
             assert len(model.cells) == len(table.quantities)
             for cell in filter(None, model.cells):
                 said = {table.notes[number - 1] for number in cell.notes}
-                assert said == {text for text in (cell.row.note, cell.row.reason) if text}
+                assert said == {text for text in (*cell.row.notes, cell.row.reason) if text}
 
 
 def test_a_metric_from_outside_gets_its_own_figure():

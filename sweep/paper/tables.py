@@ -52,13 +52,35 @@ class PaperRow:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """A layer in the words of Table 1: "Conv dw / s2", "3 × 3 × 64 dw", "112 × 112 × 64"."""
+
+    type_stride: str
+    filter_shape: str
+    input_size: str
+
+
+@dataclass(frozen=True)
+class PrintedLayer:
+    """One row of Table 1, printed once for `times` layers. `layer` is the first one's name in this
+    project, empty where it has none (softmax).
+    """
+
+    shape: Shape
+    times: int
+    layer: str
+    note: str
+
+
+@dataclass(frozen=True)
 class LayerTypeShare:
     """One row of Table 2; shares 0..1 of the network's mult-adds and weights."""
 
     layer_type: str
     mult_adds: Printed
     params: Printed
-    note: str
+    mult_adds_note: str
+    params_note: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +96,15 @@ class TfSlimRow:
 
 @dataclass(frozen=True)
 class Trap:
-    """Where the published numbers disagree with the network. `text` goes on after `where`."""
+    """Where the published numbers disagree with the network. `text` goes on after `where`.
+
+    tables: where a note tells it beside the number: "1" to "14", "TF-slim", or "counts" for the
+    counts side by side.
+    """
 
     where: str
     text: str
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -141,6 +168,20 @@ def paper_rows() -> tuple[PaperRow, ...]:
 
 
 @cache
+def table_1() -> tuple[PrintedLayer, ...]:
+    """The body of the network in the printed order."""
+    return tuple(
+        PrintedLayer(
+            shape=Shape(row["type_stride"], row["filter_shape"], row["input_size"]),
+            times=int(row["times"]),
+            layer=row["layer"],
+            note=row["note"],
+        )
+        for row in _rows("paper_table1.csv")
+    )
+
+
+@cache
 def table_2() -> tuple[LayerTypeShare, ...]:
     """The paper's Table 2."""
     return tuple(
@@ -148,7 +189,8 @@ def table_2() -> tuple[LayerTypeShare, ...]:
             layer_type=row["layer_type"],
             mult_adds=_required(_percent(row["mult_adds_percent"])),
             params=_required(_percent(row["params_percent"])),
-            note=row["note"],
+            mult_adds_note=row["mult_adds_note"],
+            params_note=row["params_note"],
         )
         for row in _rows("paper_table2.csv")
     )
@@ -172,7 +214,9 @@ def tfslim_rows() -> tuple[TfSlimRow, ...]:
 @cache
 def traps() -> tuple[Trap, ...]:
     """Where the published numbers disagree with the network."""
-    return tuple(Trap(row["where"], row["text"]) for row in _rows("traps.csv"))
+    return tuple(
+        Trap(row["where"], row["text"], tuple(row["tables"].split())) for row in _rows("traps.csv")
+    )
 
 
 def _tfslim_of(alpha: float, resolution: int) -> TfSlimRow | None:

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from sweep.contracts import LayerRow
-from sweep.report.shown import View
+from sweep.report.shown import Saving, Table, View
 
 
 def comparison(view: View) -> dict[str, Any]:
-    """Every number beside the paper's, and the agreement of the two rankings."""
+    """Every number beside the paper's, the layer's saving, and the agreement of the rankings."""
     return {
+        "table_1": _table(view.body),
         "rows": [
             asdict(cell.row)
             for table in view.comparisons
@@ -20,9 +21,36 @@ def comparison(view: View) -> dict[str, Any]:
             for cell in model.cells
             if cell is not None
         ],
+        "saving": _saving(view.saving),
         "tau": asdict(view.tau),
         "outside_tolerance": view.outside,
     }
+
+
+def _saving(saving: Saving) -> dict[str, Any]:
+    return {
+        "title": saving.title,
+        "formulas": {each.name: each.text for each in saving.formulas},
+        "sentences": list(saving.sentences),
+        "blocks": _table(saving.blocks),
+        "absent": saving.absent,
+    }
+
+
+def _table(table: Table) -> list[dict[str, Any]]:
+    """One object per row: a column's title -> its value, null where the cell has a reason; reasons
+    and notes stand in "notes", by column.
+    """
+    rows = []
+    for row in table.rows:
+        cells = list(zip((column.title for column in table.columns), row, strict=True))
+        notes = {
+            title: "; ".join(filter(None, (cell.reason, cell.note)))
+            for title, cell in cells
+            if cell.reason or cell.note
+        }
+        rows.append({title: cell.value for title, cell in cells} | {"notes": notes})
+    return rows
 
 
 def layers(rows: Sequence[LayerRow]) -> dict[str, Any]:

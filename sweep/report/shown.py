@@ -23,12 +23,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Value:
-    """A table's cell: a number with its 95 % interval or a text, or the reason for neither."""
+    """A table's cell: a number with its 95 % interval or a text, or the reason for neither; `note`
+    is what a reader should know of it.
+    """
 
     value: float | str | None
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,15 @@ class Table:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why cells are empty, each reason once: the notes below the table, numbered from 1."""
-        return tuple(dict.fromkeys(cell.reason for row in self.rows for cell in row if cell.reason))
+        """Why cells are empty and what to know of others, each text once: the notes below the
+        table, numbered from 1.
+        """
+        texts = (text for row in self.rows for cell in row for text in (cell.reason, cell.note))
+        return tuple(dict.fromkeys(text for text in texts if text))
+
+    def marks(self, cell: Value) -> tuple[int, ...]:
+        """The numbers of a cell's notes below the table."""
+        return tuple(self.reasons.index(text) + 1 for text in (cell.reason, cell.note) if text)
 
 
 @dataclass(frozen=True)
@@ -125,7 +135,9 @@ class Compared:
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One row of a paper's table: one cell per quantity of the table, None where not printed."""
+    """One row of a paper's table, a network or a layer type: one cell per quantity of the table,
+    None where not printed.
+    """
 
     model: str
     cells: tuple[Compared | None, ...]
@@ -133,13 +145,35 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One of the paper's tables beside the run."""
+    """One of the paper's tables beside the run; `heading` is that of its first column."""
 
     table: str
     title: str
+    heading: str
     quantities: tuple[Quantity, ...]
     models: tuple[ComparedModel, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A cost in the paper's symbols, as plain text: "D_K² · M · D_F²"."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Saving:
+    """What the separable layer saves: formulas, the derivation in sentences with the run's own
+    numbers, and every block. `absent` says why there is neither derivation nor block (else empty).
+    """
+
+    title: str
+    formulas: tuple[Formula, ...]
+    sentences: tuple[str, ...]
+    blocks: Table
+    absent: str
 
 
 @dataclass(frozen=True)
@@ -152,7 +186,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class View:
-    """Everything a report shows of one run."""
+    """Everything a report shows of one run; `body` is the paper's Table 1, `saving` its cost
+    formulas with this run's numbers.
+    """
 
     name: str
     title: str
@@ -163,6 +199,8 @@ class View:
     key: Key
     points: Table
     counts: Table
+    saving: Saving
+    body: Table
     comparisons: tuple[Comparison, ...]
     outside: int
     traps: tuple[Trap, ...]

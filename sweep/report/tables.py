@@ -36,6 +36,7 @@ COUNT_COLUMNS = (
 )
 # The paper's own titles.
 TITLES = {
+    "2": "Table 2. Resource per layer type",
     "3": "Table 3. Resource usage for modifications to standard convolution",
     "4": "Table 4. Depthwise separable against full convolution MobileNet",
     "5": "Table 5. Narrow against shallow MobileNet",
@@ -44,8 +45,12 @@ TITLES = {
     "8": "Table 8. MobileNet comparison to popular models",
     "9": "Table 9. Smaller MobileNet comparison to popular models",
     "10": "Table 10. MobileNet for Stanford Dogs",
+    "12": "Table 12. Face attribute classification using the MobileNet architecture",
+    "14": "Table 14. MobileNet distilled from FaceNet",
     "TF-slim": "TF-slim. The sixteen checkpoints published in June 2017",
 }
+# What the rows of a table are, where they aren't networks.
+HEADINGS = {"2": "Type", "3": "Layer"}
 
 
 def points(results: Results) -> Table:
@@ -108,7 +113,8 @@ def counts(results: Results) -> Table:
             for each in (
                 "One multiply with its add counts once; bias, batch norm, ReLU and pooling are "
                 "left out. The closed form, the walk over the traced program and fvcore are "
-                "independent and must agree.",
+                "independent and must agree. Mult-adds are not FLOPs: zoos that quote 1.15 GFLOPs "
+                "for 1.0-224 count two per multiply-add.",
                 note,
             )
             if each
@@ -140,15 +146,18 @@ def _comparison(table: str, rows: tuple[Row, ...]) -> Comparison:
     models = []
     for model, group in groupby(rows, lambda row: row.model):
         cells = {
-            row.quantity: Compared(row, tuple(notes.index(note) + 1 for note in _notes(row)))
+            row.quantity: Compared(
+                row, tuple(sorted(notes.index(note) + 1 for note in _notes(row)))
+            )
             for row in group
         }
         models.append(ComparedModel(model, tuple(cells.get(each) for each in quantities)))
-    return Comparison(table, TITLES[table], quantities, tuple(models), tuple(notes))
+    heading = HEADINGS.get(table, "Model")
+    return Comparison(table, TITLES[table], heading, quantities, tuple(models), tuple(notes))
 
 
 def _notes(row: Row) -> tuple[str, ...]:
-    return tuple(note for note in (row.note, row.reason) if note)
+    return (*row.notes, row.reason) if row.reason else row.notes
 
 
 Reasons = dict[tuple[Any, ...], str]

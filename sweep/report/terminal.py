@@ -20,6 +20,7 @@ from sweep.report.units import Form
 # What fits beside each other in a terminal of a hundred columns; the page shows all.
 POINT_COLUMNS = ("Point", "Top-1", "Mult-adds", "Parameters", "Latency", "Compile", "Frontier")
 COUNT_COLUMNS = ("Point", "Closed form", "Traced program", "fvcore", "XLA, half its flops")
+Parts = list[Group | Text]
 
 
 def points_table(view: shown.View) -> Group:
@@ -33,8 +34,12 @@ def counts_table(view: shown.View) -> Group:
 
 
 def compare_tables(view: shown.View) -> Group:
-    """The paper's tables beside the run, the agreement of the rankings, and a verdict."""
-    parts: list[Group | Text] = [_comparison(each) for each in view.comparisons]
+    """The paper's tables beside the run, what the separable layer saves, the agreement of the
+    rankings, and a verdict.
+    """
+    parts: Parts = [_whole_table(view.body)]
+    parts += [_comparison(each) for each in view.comparisons]
+    parts += _saving(view.saving)
     if view.tau.value is None:
         tau = f"Kendall's tau with the published ranking: none: {view.tau.reason}"
     else:
@@ -97,7 +102,13 @@ def _types_table(rows: Sequence[LayerRow], paper: tuple[LayerTypeShare, ...]) ->
             cells.insert(1, f"{printed[name].mult_adds.text} %")
             cells.append(f"{printed[name].params.text} %")
         table.add_row(*_texts(name, *cells))
-    notes = [Text(f"{each.layer_type}: {each.note}", style="dim") for each in paper if each.note]
+    notes = [
+        Text(text, style="dim")
+        for text in dict.fromkeys(
+            [f"{each.layer_type}: {each.mult_adds_note}" for each in paper if each.mult_adds_note]
+            + [f"Parameters: {each.params_note}" for each in paper if each.params_note]
+        )
+    ]
     return Group(table, *notes)
 
 
@@ -118,30 +129,51 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.2f}" if whole else "0.00"
 
 
-def _table(table: shown.Table, wanted: tuple[str, ...]) -> Group:
+def _table(table: shown.Table, wanted: tuple[str, ...], caption: str = "") -> Group:
     drawn = _blank(table.title)
     chosen = [(i, column) for i, column in enumerate(table.columns) if column.title in wanted]
     for _, column in chosen:
         _column(drawn, column.title, right=column.form is not Form.TEXT)
+    seen = set()
     for row in table.rows:
-        drawn.add_row(*(_cell(row[index], column, table.reasons) for index, column in chosen))
-    seen = {row[index].reason for row in table.rows for index, _ in chosen}
-    return Group(drawn, *_notes(table.reasons, seen), Text())
+        cells = [(row[index], column) for index, column in chosen]
+        drawn.add_row(*(_cell(cell, column, table.marks(cell)) for cell, column in cells))
+        seen |= {text for cell, _ in cells for text in (cell.reason, cell.note)}
+    below = [Text(caption)] if caption else []
+    return Group(drawn, *below, *_notes(table.reasons, seen), Text())
 
 
-def _cell(cell: shown.Value, column: shown.Column, reasons: tuple[str, ...]) -> Text:
+def _whole_table(table: shown.Table) -> Group:
+    """Every column, and the caption below."""
+    return _table(table, tuple(column.title for column in table.columns), table.caption)
+
+
+def _saving(saving: shown.Saving) -> Parts:
+    """The formulas, the derivation, and every block."""
+    parts: Parts = [Text(saving.title, style="bold")]
+    parts += [Text(f"{each.name}: {each.text}") for each in saving.formulas]
+    parts.append(Text())
+    if saving.absent:
+        return [*parts, Text(saving.absent), Text()]
+    parts += [Text(sentence) for sentence in saving.sentences]
+    return [*parts, Text(), _whole_table(saving.blocks)]
+
+
+def _cell(cell: shown.Value, column: shown.Column, marks: tuple[int, ...]) -> Text:
+    noted = "".join(f" [{number}]" for number in marks)
     if cell.value is None:
-        return Text(f"{units.DASH} [{reasons.index(cell.reason) + 1}]", style="dim")
+        return Text(f"{units.DASH}{noted}", style="dim")
     text = Text(units.shown(cell.value, column.form))
     if cell.low is not None and cell.high is not None:
         interval = units.bracket(cell.value, cell.low, cell.high, column.form)
         text.append(f" ({interval})", style="dim")
+    text.append(noted, style="dim")
     return text
 
 
 def _comparison(comparison: shown.Comparison) -> Group:
     table = _blank(comparison.title)
-    for heading in ("Model", "Quantity"):
+    for heading in (comparison.heading, "Quantity"):
         _column(table, heading)
     for heading in ("Published", "Computed", "Difference"):
         _column(table, heading, right=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from sweep.paper import Quantity, Row
+from sweep.paper import Row
 
 SPACE = "\u00a0"
 MINUS = "\u2212"
@@ -105,7 +105,7 @@ def difference(row: Row) -> str:
     text = f"{row.difference * _per_unit(row):+.{_digits(row)}f}"
     if float(text) == 0:
         text = text[1:]
-    return _signed(f"{text}{SPACE}{'pt' if row.quantity is Quantity.TOP1 else _unit(row)}")
+    return _signed(f"{text}{SPACE}{_unit(row) if row.quantity.is_count else 'pt'}")
 
 
 def plain(value: float) -> str:
@@ -134,15 +134,15 @@ def _signed(text: str) -> str:
 
 def _digits(row: Row) -> int:
     decimals = len(row.printed.partition(".")[2])
-    return max(decimals, 1) if row.quantity is Quantity.TOP1 else decimals + 2
+    return decimals + 2 if row.quantity.is_count else max(decimals, 1)
 
 
 def _unit(row: Row) -> str:
-    return "%" if row.quantity is Quantity.TOP1 else "M"
+    return "M" if row.quantity.is_count else "%"
 
 
 def _per_unit(row: Row) -> float:
-    return 100.0 if row.quantity is Quantity.TOP1 else 1e-6
+    return 1e-6 if row.quantity.is_count else 100.0
 
 
 _WRITERS: dict[Form, Callable[[float], str]] = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import paper
 from sweep.paper.tables import traps
-from sweep.report import cautions, figures, findings, tables, units
+from sweep.report import cautions, figures, findings, mirror, tables, units
+from sweep.report.saving import saving
 from sweep.report.shown import Fact, View
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def view(results: Results) -> View:
         key=figures.key(drawn),
         points=tables.points(results),
         counts=tables.counts(results),
+        saving=saving(results),
+        body=mirror.body(results),
         comparisons=tables.comparisons(compared),
         outside=len(paper.outside(compared)),
         traps=traps(),
