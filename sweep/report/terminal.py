@@ -25,7 +25,9 @@ Parts = list[Group | Text]
 
 def points_table(view: shown.View) -> Group:
     """The points with their intervals, and below what is missing and why."""
-    return _table(view.points, POINT_COLUMNS)
+    titles = [column.title for column in view.points.columns]
+    batches = tuple(title for title in titles if title.startswith("Latency, batch"))
+    return _table(view.points, (*POINT_COLUMNS, *batches))
 
 
 def counts_table(view: shown.View) -> Group:
