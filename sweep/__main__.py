@@ -6,29 +6,25 @@ do before a library has started threads (see `sweep.allocator`).
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from sweep import report_commands
 from sweep.allocator import keep_freed_memory
 from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
+from sweep.console import err, out, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.interrupts import INTERRUPTED, ends_at_once
 from sweep.registry import UnknownPartError, find
-from sweep.types import ResultsError
-
-if TYPE_CHECKING:
-    from sweep.store import Results
+from sweep.report_commands import AsJson
+from sweep.types import ResultsError, listed
 
 app = typer.Typer(
     add_completion=False,
@@ -36,14 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
 )
-app.add_typer(data_app, name="data")
-app.command(name="evaluate")(evaluate)
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
-err = Console(stderr=True)
-
-Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
 USAGE_ERROR = 2
 
 
@@ -75,9 +63,16 @@ def run(
     no_compile_cache: Annotated[
         bool, typer.Option("--no-compile-cache", help="Compile everything anew, keep nothing.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run: print the plan as one JSON object.")
+    ] = False,
 ) -> None:
     """Measure what is missing, then draw the report. Run it again to continue."""
     began = time.perf_counter()
+    if as_json and not dry_run:
+        raise SettingsError(
+            "--json: goes together with --dry-run; a run's figures: show DIR --json"
+        )
     keep_freed_memory()
     if not no_compile_cache:
         enable(compile_cache or default_root())
@@ -86,6 +81,7 @@ def run(
         from sweep.machine import this_machine
         from sweep.plan import make_plan
         from sweep.progress import ProgressBar, duration, plan_table
+        from sweep.report import plain_results
         from sweep.run import execute
         from sweep.store import Store
 
@@ -96,6 +92,9 @@ def run(
             plan = make_plan(settings, store, machine)
         except (SettingsError, UnknownPartError) as error:
             raise SettingsError(f"{error}  ({config})") from None
+    if as_json:
+        write_json(plain_results.plan(plan, folder))
+        return
     out.print(plan_table(plan, folder))
     if dry_run:
         return
@@ -103,47 +102,16 @@ def run(
     with ProgressBar(plan, out) as bar:
         outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():
-        out.print(f"{stage}: {duration(seconds)}", highlight=False)
+        out.print(f"{stage}: {duration(seconds)}", markup=False, highlight=False)
     out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
-    out.print(f"report: {outcome.report}", highlight=False, soft_wrap=True)
+    out.print(f"report: {outcome.report}", markup=False, highlight=False, soft_wrap=True)
     if outcome.interrupted:
         err.print("Interrupted. What was finished is kept; the same command continues.")
         raise typer.Exit(INTERRUPTED)
     if outcome.failures:
-        count = len(outcome.failures)
-        err.print(
-            f"{count} failed, for the reason given above and in the report. The same command tries "
-            "again.",
-            highlight=False,
-        )
-        raise typer.Exit(1)
-
-
-@app.command()
-def report(folder: Folder) -> None:
-    """Draw report.html again, from what is stored alone."""
-    from sweep.report.page import write
-    from sweep.report.view import view
-
-    results = _results(folder)
-    page = folder / "report.html"
-    write(view(results), page)
-    out.print(f"report: {page}", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def compare(folder: Folder, as_json: AsJson = False) -> None:
-    """The paper's Tables 3 to 10 beside this run; exits 1 where a cost is out of tolerance."""
-    from sweep.report import plain
-    from sweep.report.terminal import compare_tables
-    from sweep.report.view import view
-
-    shown = view(_results(folder))
-    if as_json:
-        sys.stdout.write(json.dumps(plain.comparison(shown), indent=2) + "\n")
-    else:
-        out.print(compare_tables(shown))
-    if shown.outside:
+        for line in _gathered(outcome.failures):
+            err.print(f"failed: {line}", markup=False, highlight=False, soft_wrap=True)
+        err.print("The same command tries again.", highlight=False)
         raise typer.Exit(1)
 
 
@@ -169,10 +137,16 @@ def layers(
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
     if as_json:
-        sys.stdout.write(json.dumps(plain.layers(rows), indent=2) + "\n")
+        write_json(plain.layers(rows))
     else:
         printed = (kind, alpha, resolution, classes) == ("separable", 1.0, 224, 1000)
         out.print(layers_table(rows, title=f"MobileNetV1 {point.label}", paper_shares=printed))
+
+
+for _name in ("report", "show", "compare", "pick", "diff"):
+    app.command(name=_name)(getattr(report_commands, _name))
+app.command(name="evaluate")(evaluate)
+app.add_typer(data_app, name="data")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -180,23 +154,30 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="python -m sweep")
     except (SettingsError, ResultsError, UnknownPartError) as error:
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        _say(str(error))
         raise SystemExit(USAGE_ERROR) from None
     except KeyboardInterrupt:
         err.print("Interrupted.")
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        err.print(f"{error}", markup=False, highlight=False, soft_wrap=True)
+        _say(str(error))
         raise SystemExit(1) from None
 
 
-def _results(folder: Path) -> Results:
-    """A results folder with its points derived anew: the readings are the truth."""
-    from sweep.points import derive
-    from sweep.store import load as load_results
+def _say(message: str) -> None:
+    """A message on standard error; it may quote names from files, so nothing in it is obeyed."""
+    from sweep.report.printable import visible
 
-    results = load_results(folder)
-    return replace(results, points=derive(results.readings))
+    err.print(visible(message, keep="\n"), markup=False, highlight=False, soft_wrap=True)
+
+
+def _gathered(failures: Sequence[str]) -> list[str]:
+    """ "accuracy 0.5-160: why" of every failure; those of one reason in one line."""
+    labels: dict[str, list[str]] = {}
+    for failure in failures:
+        label, _, reason = failure.partition(": ")
+        labels.setdefault(reason, []).append(label)
+    return [f"{listed(each)}: {reason}" for reason, each in labels.items()]
 
 
 def _log_to(folder: Path) -> None:
