@@ -1,4 +1,4 @@
-"""Ctrl-C while nothing has been begun."""
+"""Ctrl-C where a KeyboardInterrupt would do harm."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def ends_at_once() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C within it comes after it. Processes that are started meanwhile never see one: they
+    inherit what their parent's thread doesn't listen to.
+    """
+    came: list[object] = []
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    # Libraries have threads that do listen, and hand what they hear to Python's main one.
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(None)) if main else None
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        if main:
+            signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)

@@ -19,6 +19,7 @@ from typing import Any
 
 from sweep.allocator import keep_freed_memory
 from sweep.contracts import Measure, Network
+from sweep.interrupts import held_back
 from sweep.types import CurvePoint, Reading
 
 # What the largest training of the default sweep keeps resident, twice over.
@@ -129,7 +130,8 @@ class _Worker:
             context = multiprocessing.get_context("spawn")
             self.connection, other = context.Pipe()
             self._process = context.Process(target=_serve, args=(other, self._cores), daemon=True)
-            self._process.start()
+            with held_back():  # half a process can be neither used nor ended
+                self._process.start()
             other.close()
         self._index, self._began = index, time.perf_counter()
         self.connection.send(call)

@@ -156,7 +156,7 @@ def test_layers_show_the_papers_tables_1_and_2():
     [
         (["run", "none.toml"], "none.toml: there is no such file"),
         (["run", "bad.toml"], "grid.alpha[0] = 9.0: must be at most 4  (bad.toml)"),
-        (["run", "part.toml"], 'measure = "speed": must be one of accuracy, cost, latency'),
+        (["run", "part.toml"], 'measures = "speed": must be one of accuracy, cost, latency'),
         (["run", "kind.toml"], 'grid.kind = "deep": must be one of separable, standard, shallow'),
         (["report", "."], ".: not a results folder (it has no run.json)"),
         (["compare", "nowhere"], "nowhere: not a results folder"),

@@ -1,12 +1,13 @@
 """Ctrl-C before anything has begun, as a shell sees it."""
 
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from sweep.interrupts import ends_at_once
+from sweep.interrupts import ends_at_once, held_back
 
 # What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
 # JAX's, and goes on as if nothing had been raised.
@@ -43,3 +44,12 @@ def test_afterwards_ctrl_c_is_what_it_was():
     with ends_at_once():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_held_back_it_comes_afterwards():
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - where it is raised is the point
+        with held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            inside = "went on"
+        raise AssertionError(f"{inside} outside, too")
+    assert inside == "went on"

@@ -231,7 +231,7 @@ def test_labels_that_number_no_classes_are_refused(tmp_path, label):
     [
         (b"", "can't be read as Parquet"),
         (b"PAR1 and then nothing of the kind PAR1", "can't be read as Parquet"),
-        (None, "there are no Parquet files"),
+        (None, "there is no such file or folder"),
     ],
 )
 def test_what_is_no_parquet_file_is_refused_by_name(tmp_path, content, words):

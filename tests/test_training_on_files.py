@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import numpy.typing as npt
 import pytest
-from image_files import write_folder
+from image_files import plain, write_folder
 from toys import point, quiet
 
 from sweep.config import AccuracySettings

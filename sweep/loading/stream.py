@@ -19,6 +19,7 @@ import numpy.typing as npt
 from absl import flags
 
 from sweep.contracts import Records
+from sweep.interrupts import held_back
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
 from sweep.loading.reading import CentralCrop, Crop, pixels_of
@@ -169,13 +170,9 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
             worker_init_fn=_begin_process,
         )
     iterator = iter(stream)
-    # Processes inherit what their parent doesn't listen to: a Ctrl-C while they start is its alone.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        try:
+        with held_back():  # the processes start with the first batch
             first = list(islice(iterator, 1))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         for packed in chain(first, iterator):
             yield _unpacked(packed)
     finally:
