@@ -34,25 +34,19 @@ def picked_text(picked: Picked, called: str) -> Group:
 
 
 def _side_by_side(points: list[tuple[str, Candidate]], picked: Picked) -> Table:
-    headings = [_heading(name, picked.budget.batch) for name in FORMS]
-    table = blank("", "", "Point", "Top-1", *headings, right=("Top-1", *headings))
-    for role, candidate in points:
-        found = accuracy(candidate, picked.source)
-        read = ((picked.budget.read(candidate, name), form) for name, form in FORMS.items())
-        table.add_row(
-            *texts(
-                role,
-                candidate.label,
-                written(found, Form.SHARE) if found else DASH,
-                *(DASH if value is None else shown(value, form) for value, form in read),
-            )
-        )
+    """A column for each point and one for the limits: it fits in a narrow terminal."""
     limits = dict(picked.budget.limits)
-    if limits:
-        written_limits = [
-            shown(limits[name], form) if name in limits else "" for name, form in FORMS.items()
-        ]
-        table.add_row(*texts("limit", "", "", *written_limits), style="dim")
+    headings = [role for role, _ in points] + (["limit"] if limits else [])
+    table = blank("", "", *headings, right=tuple(headings))
+    found = [accuracy(each, picked.source) for _, each in points]
+    table.add_row(*texts("Point", *(each.label for _, each in points)))
+    table.add_row(*texts("Top-1", *(written(each, Form.SHARE) if each else DASH for each in found)))
+    for name, form in FORMS.items():
+        read = [picked.budget.read(each, name) for _, each in points]
+        cells = [DASH if value is None else shown(value, form) for value in read]
+        if name in limits:
+            cells.append(shown(limits[name], form))
+        table.add_row(*texts(_heading(name, picked.budget.batch), *cells))
     return table
 
 
