@@ -1,4 +1,6 @@
-"""Intervals and rank correlation. Samples are kept raw in the store; these are read off them."""
+"""Intervals, rank correlation, a fitted line. Samples are kept raw in the store; these are read off
+them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from math import isnan, sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau, norm
+from scipy.stats import kendalltau, norm, t
 
 CONFIDENCE = 0.95
 BOOTSTRAP_RESAMPLES = 2_000
@@ -20,6 +22,23 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope * x by least squares. slope_interval: 95 %, by Student's t, as if the
+    points' deviations were independent; None with two points. r_squared: the share of y's variance
+    that the line explains, 0..1; 1 where all y are equal, for then it meets every point.
+    """
+
+    intercept: float
+    slope: float
+    slope_interval: Interval | None
+    r_squared: float
+
+    def at(self, x: float) -> float:
+        """The line's y at `x`."""
+        return self.intercept + self.slope * x
 
 
 def wilson(successes: float, trials: int) -> Interval:
@@ -66,3 +85,33 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     if isnan(tau):
         raise ValueError("one of the rankings is all ties")
     return tau
+
+
+def least_squares(xs: Sequence[float], ys: Sequence[float]) -> Line:
+    """The line with the smallest sum of squared deviations in y.
+
+    Raises ValueError with fewer than two points, or where all x are equal.
+    """
+    x, y = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
+    if x.size != y.size or x.size < 2:
+        raise ValueError(f"needs two or more points, got {x.size} x and {y.size} y")
+    # Equal numbers may differ from their own mean by a rounding error: told apart before.
+    if np.ptp(x) == 0:
+        raise ValueError("all x are equal: no line is the best")
+    dx, dy = x - x.mean(), y - y.mean()
+    width = float(dx @ dx)
+    slope = float(dx @ dy) / width
+    left = dy - slope * dx
+    unexplained, total = float(left @ left), float(dy @ dy)
+    interval = None
+    if x.size > 2:
+        half = float(t.ppf((1 + CONFIDENCE) / 2, x.size - 2)) * sqrt(
+            unexplained / (x.size - 2) / width
+        )
+        interval = Interval(slope - half, slope + half)
+    return Line(
+        intercept=float(y.mean() - slope * x.mean()),
+        slope=slope,
+        slope_interval=interval,
+        r_squared=1.0 if np.ptp(y) == 0 else max(0.0, 1 - unexplained / total),
+    )

@@ -1,11 +1,14 @@
-"""Intervals against published values, statsmodels' worked numbers and properties."""
+"""Intervals and lines against published values, other implementations and properties."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import linregress, t
 
-from sweep.statistics import kendall_tau, median_interval, wilson
+from sweep.statistics import kendall_tau, least_squares, median_interval, wilson
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,49 @@ def test_kendalls_tau_by_hand():
     assert kendall_tau([1, 2, 3], [3, 2, 1]) == -1
     with pytest.raises(ValueError, match="all ties"):
         kendall_tau([1, 1, 1], [1, 2, 3])
+
+
+def test_a_line_by_hand():
+    # Anscombe 1973, The American Statistician 27: y = 3.00 + 0.500 x, R² 0.667, standard error of
+    # the slope 0.118; with 9 degrees of freedom t is 2.262.
+    x = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]
+    y = [8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68]
+    line = least_squares(x, y)
+    assert line.intercept == pytest.approx(3.00, abs=0.005)
+    assert line.slope == pytest.approx(0.500, abs=5e-4)
+    assert line.r_squared == pytest.approx(0.667, abs=5e-4)
+    assert line.slope_interval is not None
+    assert line.slope_interval.low == pytest.approx(0.500 - 2.262 * 0.118, abs=1e-3)
+    assert line.slope_interval.high == pytest.approx(0.500 + 2.262 * 0.118, abs=1e-3)
+    assert line.at(20) == pytest.approx(13.0, abs=0.01)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-1000, 1000), st.integers(-1000, 1000)), min_size=3, max_size=30
+    ).filter(lambda points: len({x for x, _ in points}) > 1)
+)
+def test_a_line_is_numpys_and_scipys(points):
+    x, y = (np.array(each, np.float64) for each in zip(*points, strict=True))
+    line = least_squares(x.tolist(), y.tolist())
+    slope, intercept = np.polyfit(x, y, 1)
+    assert line.slope == pytest.approx(slope, rel=1e-6, abs=1e-6)
+    assert line.intercept == pytest.approx(intercept, rel=1e-6, abs=1e-6)
+    if np.ptp(y) == 0:  # scipy knows no correlation then
+        assert (line.r_squared, line.slope) == (1.0, 0.0)
+        return
+    other: Any = linregress(x, y)
+    half = t.ppf(0.975, len(points) - 2) * other.stderr
+    assert line.slope_interval is not None
+    assert line.slope_interval.high - line.slope == pytest.approx(half, rel=1e-6, abs=1e-6)
+    assert line.r_squared == pytest.approx(other.rvalue**2, rel=1e-6, abs=1e-6)
+
+
+def test_a_line_through_two_points_has_no_interval():
+    line = least_squares([1, 3], [5, 9])
+    assert (line.slope, line.intercept, line.r_squared) == (2, 3, 1)
+    assert line.slope_interval is None
+    with pytest.raises(ValueError, match="two or more"):
+        least_squares([1], [1])
+    with pytest.raises(ValueError, match="all x are equal"):
+        least_squares([0.1, 0.1, 0.1], [1, 2, 3])

@@ -13,7 +13,10 @@ from sweep.paper import Row
 SPACE = "\u00a0"
 MINUS = "\u2212"
 DASH = "\u2013"
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"))
+_PREFIXES = (
+    (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""),
+    (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"),
+)  # fmt: skip
 
 
 class Form(StrEnum):
@@ -25,6 +28,7 @@ class Form(StrEnum):
     SECONDS = "seconds"  # 3.10 ms
     BYTES = "bytes"  # 16.8 MB
     SHARE = "share"  # 61.4 %
+    POINTS = "points"  # +1.2 pt: a difference of shares
     NUMBER = "number"  # anything else: 3 digits and the unit
 
 
@@ -36,11 +40,14 @@ def shown(value: float | str, form: Form) -> str:
 
 
 def span(low: float, high: float, form: Form) -> str:
-    """An interval with a dash between; the unit is written once where both ends have the same."""
+    """An interval with a dash between, or "to" beside signs; the unit is written once where both
+    ends have the same.
+    """
     first, last = shown(low, form), shown(high, form)
     number, _, unit = first.rpartition(SPACE)
     same = number and last.endswith(SPACE + unit)
-    return f"{number if same else first}{DASH}{last}"
+    between = " to " if last.startswith((MINUS, "+")) else DASH
+    return f"{number if same else first}{between}{last}"
 
 
 def bracket(value: float | str, low: float, high: float, form: Form) -> str:
@@ -48,6 +55,12 @@ def bracket(value: float | str, low: float, high: float, form: Form) -> str:
     unit = shown(value, form).rpartition(SPACE)[2]
     text = span(low, high, form)
     return text.removesuffix(SPACE + unit) if text.count(SPACE) == 1 else text
+
+
+def joined(first: str, last: str) -> str:
+    """Two written numbers as a range in a sentence; a unit that both have is written once."""
+    unit = last.rpartition(SPACE)[2]
+    return last if first == last else f"{first.removesuffix(SPACE + unit)} to {last}"
 
 
 def form_of(unit: str) -> Form:
@@ -67,7 +80,7 @@ def count(value: float) -> str:
 
 def seconds(value: float) -> str:
     """0.0031 -> "3.10 ms": three digits."""
-    return _prefixed(value, "s", digits=3, smallest=1e-6, largest=1.0)
+    return _prefixed(value, "s", digits=3, smallest=1e-12, largest=1.0)
 
 
 def size(value: float) -> str:
@@ -78,6 +91,23 @@ def size(value: float) -> str:
 def share(value: float) -> str:
     """0.614 -> "61.4 %"."""
     return _signed(f"{100 * value:.1f}{SPACE}%")
+
+
+def points(value: float) -> str:
+    """0.0123 -> "+1.2 pt": a difference of two shares."""
+    text = f"{100 * value:+.1f}"
+    return _signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
+
+
+def in_points(value: float) -> str:
+    """0.0123 -> "1.2 points": the size of a difference of two shares, as sentences want it."""
+    return f"{abs(100 * value):.1f}{SPACE}points"
+
+
+def times(value: float) -> str:
+    """4.02 -> "4.0 times": a ratio of two numbers, two digits."""
+    digits = 0 if value >= 9.95 else 1 if value >= 0.995 else 2
+    return f"{value:.{digits}f}{SPACE}times"
 
 
 def percent(value: float) -> str:
@@ -119,9 +149,10 @@ def _prefixed(
     # Rounding comes first: 999,960 with four digits is 1.000 M, not 1000 k.
     rounded = float(f"{value:.{digits}g}")
     fitting = [each for each in _PREFIXES if smallest <= each[0] <= largest]
-    factor, prefix = next((each for each in fitting if abs(rounded) >= each[0]), fitting[-1])
+    least = fitting[-1] if rounded else (1.0, "")
+    factor, prefix = next((each for each in fitting if abs(rounded) >= each[0]), least)
     scaled = rounded / factor
-    whole = len(f"{abs(scaled):.0f}")
+    whole = len(str(int(abs(scaled))))
     decimals = max(digits - whole, 0)
     if factor == 1.0 and not unit and scaled == round(scaled):
         decimals = 0  # a count of single things
@@ -152,5 +183,6 @@ _WRITERS: dict[Form, Callable[[float], str]] = {
     Form.SECONDS: seconds,
     Form.BYTES: size,
     Form.SHARE: share,
+    Form.POINTS: points,
     Form.NUMBER: plain,
 }

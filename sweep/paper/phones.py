@@ -1,0 +1,68 @@
+"""Published latencies of the sixteen networks on phones: tflite_hosted.csv.
+
+Source: tensorflow/tensorflow, tensorflow/lite/g3doc/guide/hosted_models.md; TensorFlow Lite, one
+image, float32. The file's pixel2_tf_ms is left out: it is of TensorFlow Mobile, another program,
+and its 164.2 ms for 0.5-224 can't be right, 0.75-224 being printed with 143.4.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+
+# Column without its "_ms", the phone, and what of it was used.
+PHONES = (
+    ("pixel2_cpu1", "Pixel 2", "CPU, 1 thread"),
+    ("pixel3_cpu4", "Pixel 3", "CPU, 4 threads"),
+    ("pixel3_gpu", "Pixel 3", "GPU"),
+)
+
+
+@dataclass(frozen=True)
+class PhoneLatency:
+    """One network of the paper's separable kind on one phone."""
+
+    alpha: float
+    resolution: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone, what of it was used, and its latencies of the sixteen networks."""
+
+    name: str
+    model: str
+    used: str
+    latencies: tuple[PhoneLatency, ...]
+
+    @property
+    def title(self) -> str:
+        """ "Pixel 2, CPU, 1 thread"."""
+        return f"{self.model}, {self.used}"
+
+
+@cache
+def phones() -> tuple[Phone, ...]:
+    """The phones in the order of PHONES."""
+    text = files("sweep.paper").joinpath("tflite_hosted.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return tuple(
+        Phone(
+            name,
+            model,
+            used,
+            tuple(
+                PhoneLatency(
+                    float(row["alpha"]),
+                    int(row["resolution"]),
+                    float(Decimal(row[f"{name}_ms"]) / 1000),
+                )
+                for row in rows
+            ),
+        )
+        for name, model, used in PHONES
+    )
