@@ -2,7 +2,7 @@
 
 Source: tensorflow/tensorflow, tensorflow/lite/g3doc/guide/hosted_models.md; TensorFlow Lite, one
 image, float32. The file's pixel2_tf_ms is left out: it is of TensorFlow Mobile, another program,
-and its 164.2 ms for 0.5-224 can't be right, 0.75-224 being printed with 143.4.
+and its 164.2 ms for 0.5-224 looks wrong: the wider 0.75-224 is printed with 143.4.
 """
 
 from __future__ import annotations
