@@ -27,13 +27,14 @@ def test_faults_and_requests_are_noticed(chromium, tmp_path):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_the_console_stays_empty_and_nothing_is_fetched(pages, run):
+    page = pages(run).page
+    unfold(page)
     for width, scheme in zip(WIDTHS, ("dark", "light", "dark"), strict=True):
-        page = pages(run, width=width, color_scheme=scheme).page
-        unfold(page)
+        pages(run, width=width, color_scheme=scheme)
         page.mouse.wheel(0, 10_000)
     for place in page.get_by_role("figure").all():
         place.hover()
-    page = pages(run, media="print").page
+    pages(run, media="print")
     page.evaluate("new Promise(requestAnimationFrame)")
     assert pages(run).faults == Faults()
 
