@@ -64,3 +64,10 @@ def test_warnings_name_the_eight_accuracies_that_are_not_the_papers(shown):
     assert (
         "0.75-192, 0.75-160, 0.75-128, 0.5-192, 0.5-128, 0.25-192, 0.25-160 and 0.25-128."
     ) in borrowed
+
+
+def test_warnings_tell_that_training_was_cut_short():
+    results = fake_results.results()
+    assert not any("was ended after" in each for each in view(results).warnings)
+    results.settings["accuracy"]["max_steps"] = 4
+    assert any("was ended after 4 steps" in each for each in view(results).warnings)

@@ -102,7 +102,10 @@ def test_each_cell_is_the_point_of_its_alpha_and_resolution():
 def test_the_cost_behind_is_exact_at_the_sixteen_points():
     contours = behind(fake_results.results(), "accuracy")
     # 25 steps from 128 to 224 lie 4 px apart, from 0.25 to 1 a 32nd: the sixteen are among them.
-    assert len(contours.alphas) == len(contours.resolutions) == 25
+    # Half a step of the grid beyond are 4 of these on either side.
+    assert len(contours.alphas) == len(contours.resolutions) == 25 + 2 * 4
+    assert (contours.resolutions[0], contours.resolutions[-1]) == (112, 240)
+    assert (contours.alphas[0], contours.alphas[-1]) == (0.125, 1.125)
     for kind, alpha, resolution in SIXTEEN:
         i, j = contours.alphas.index(alpha), contours.resolutions.index(resolution)
         exact = EXACT[kind, alpha, resolution]
@@ -152,7 +155,8 @@ def test_a_widest_point_whose_counting_failed_leaves_it_to_the_next():
     drawn = maps(with_readings(results, pd.concat([readings[~gone], pd.DataFrame([failed])])))
     contours = drawn["mult_adds"].contours
     assert contours is not None
-    assert contours.values[-1][-1] == pytest.approx(568_740_352, rel=1e-12)
+    i, j = contours.alphas.index(1.0), contours.resolutions.index(224)
+    assert contours.values[i][j] == pytest.approx(568_740_352, rel=1e-12)
     assert drawn["mult_adds"].cells[3][3].value is None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sweep.report.figures import batches, label, number
+from sweep.report.costs import batches, number
+from sweep.report.figures import label
 from sweep.report.shown import Candidate, Estimate
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from sweep.paper.networks import FAMILY
 from sweep.report import figures
-from sweep.report.figures import KNOWN, MEASURED, batches, label, number
+from sweep.report.costs import KNOWN, batches, number
+from sweep.report.figures import MEASURED, label
 from sweep.report.findings import COSTS, main
 from sweep.report.intervals import overlap
 from sweep.report.layers import layers_of, layers_table

@@ -11,9 +11,10 @@ from sweep.config import GridSettings
 from sweep.grid import measures_of
 from sweep.paper import Row, outside
 from sweep.paper.tables import IMAGENET
-from sweep.report.figures import label, listed, number
+from sweep.report.costs import number
+from sweep.report.figures import label
 from sweep.report.units import percent
-from sweep.types import Point
+from sweep.types import Point, listed
 
 if TYPE_CHECKING:
     from sweep.store import Results
@@ -31,6 +32,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
+        *_cut_short(results),
         *_what_accuracies_are_of(rows, results),
         *_left_out(results.readings),
         *_missing(results.readings),
@@ -79,6 +81,18 @@ def _wide(rows: Rows) -> list[str]:
         f"The latency's 95 % interval is wider than {percent(WIDE)} of the median at "
         f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
         "machine narrow them."
+    ]
+
+
+def _cut_short(results: Results) -> list[str]:
+    """Where training ended before its recipe did."""
+    accuracy = results.settings.get("accuracy", {})
+    steps = accuracy.get("max_steps", 0)
+    if not steps or accuracy.get("source", "train") != "train":
+        return []
+    return [
+        f"Every training was ended after {steps} steps (accuracy.max_steps): its accuracies are "
+        "a look at whether it runs, no result."
     ]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweep.report.figures import KNOWN, batches, number
+from sweep.report.costs import KNOWN, batches, number
 from sweep.report.intervals import overlap
 from sweep.report.shown import Estimate
 from sweep.report.units import Form, form_of

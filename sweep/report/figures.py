@@ -1,11 +1,10 @@
 """Accuracy against each cost: which points are drawn, which are on the frontier, what beats the
-rest, and the paper's points behind.
+rest, and the paper's points behind. Accuracies are the run's own, or one of those published.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,62 +14,86 @@ from sweep import pareto
 from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.tables import tfslim_rows
-from sweep.report.shown import Axis, Estimate, Figure, Key, Mark, PaperMark
-from sweep.report.units import Form, bracket, form_of, shown
-from sweep.types import Better, Point
+from sweep.report.costs import Cost, costs, number
+from sweep.report.shown import (
+    Axis,
+    Dot,
+    Estimate,
+    Figure,
+    Key,
+    Mark,
+    PaperMark,
+    Scatter,
+)
+from sweep.report.units import Form, bracket, shown
+from sweep.types import Better, Point, listed
 
-# Metrics that a figure or table of this package shows already. Any other, of a measure from
-# outside, gets a figure of its own.
-KNOWN = {
-    "mult_adds", "weights", "params", "params_with_statistics", "weight_bytes",
-    "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
-    "layer_mult_adds", "layer_weights", "latency_s", "reference_s", "compile_s",
-    "peak_memory_bytes", "top1", "top5", "test_images", "left_out_images",
-}  # fmt: skip
-LONGEST_LIST = 12  # more names than this in one sentence are cut short
 PRINTED = "the paper"
 UNPRINTED = "TF-slim, June 2017 (the paper does not print it)"
 
 
 @dataclass(frozen=True)
-class _Cost:
-    """What an accuracy is drawn against. The interval's columns are empty where it has none."""
+class Source:
+    """Where accuracies come from: the column of points.parquet that holds them, its title on an
+    axis, and as a choice.
+    """
 
     name: str
     column: str
     title: str
-    axis: Axis
-    low: str = ""
-    high: str = ""
-    better: str = Better.LOWER
-    published: str = ""  # field of sweep.paper.Published with the same cost
+    choice: str
+    interval: bool = False  # whether the columns of its ends stand beside
+
+
+MEASURED = "measured"
+_PUBLISHED = (
+    Source(
+        "tfslim",
+        "published_top1",
+        "Top-1 on ImageNet, published by TF-slim (June 2017)",
+        "Published by TF-slim",
+    ),
+    Source(
+        "paper", "paper_top1", "Top-1 on ImageNet, as the paper prints it", "Printed in the paper"
+    ),
+)
 
 
 def figures(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Figure, ...]:
-    """Accuracy against mult-adds, parameters, latency at each batch size, and against every
-    metric that a measure from outside brought.
+    """Accuracy against mult-adds, parameters, latency and peak memory at each batch size, and
+    against every metric that a measure from outside brought; by the run's own accuracies, then by
+    those published of its points, where there are any.
     """
     rows = points.to_dict(orient="records")
+    drawn_against = costs(points, readings)
+    return tuple(_figure(cost, rows, source) for source in sources(rows) for cost in drawn_against)
+
+
+def choices(points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """(name, title) of every source that there are figures of."""
+    rows = points.to_dict(orient="records")
+    return tuple((source.name, source.choice) for source in sources(rows))
+
+
+def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
+    """The run's own accuracies, and every published series that has one of its points."""
     dataset = next((str(row["dataset"]) for row in rows if number(row["top1"]) is not None), "")
-    y = Axis(f"Top-1 accuracy on {dataset}" if dataset else "Top-1 accuracy", "1", Form.SHARE)
-    return tuple(_figure(cost, rows, y) for cost in _costs(points, readings))
+    title = f"Top-1 accuracy on {dataset}, measured" if dataset else "Top-1 accuracy"
+    known = [
+        source
+        for source in _PUBLISHED
+        if any(number(row[source.column]) is not None for row in rows)
+    ]
+    choice = f"Measured on {dataset}" if dataset else "Measured"
+    return (Source(MEASURED, "top1", title, choice, interval=True), *known)
 
 
-def batches(points: pd.DataFrame) -> dict[int, str]:
-    """Batch size -> what its latency columns begin with; batch 1 too where nothing was timed."""
-    stems = {
-        int(found[1]): f"latency_batch{found[1]}"
-        for column in points.columns
-        if (found := re.fullmatch(r"latency_batch(\d+)_s", column))
-    }
-    if not stems or any(number(value) is not None for value in points["latency_s"]):
-        stems[1] = "latency"
-    return dict(sorted(stems.items()))
-
-
-def key(drawn: Iterable[Figure]) -> Key:
-    """The resolutions and alphas that appear in any figure, largest first."""
-    marks = [mark for figure in drawn for mark in (*figure.marks, *figure.paper)]
+def key(drawn: Iterable[Figure], scatters: Iterable[Scatter]) -> Key:
+    """The resolutions and alphas that appear in any of them, largest first."""
+    marks: list[Mark | PaperMark | Dot] = [
+        mark for figure in drawn for mark in (*figure.marks, *figure.paper)
+    ]
+    marks += [dot for scatter in scatters for dot in scatter.dots]
     return Key(
         resolutions=tuple(sorted({mark.resolution for mark in marks}, reverse=True)),
         alphas=tuple(sorted({mark.alpha for mark in marks}, reverse=True)),
@@ -82,93 +105,17 @@ def label(row: dict[str, Any]) -> str:
     return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"]).label
 
 
-def number(value: Any) -> float | None:
-    """A value of a data frame, None where it is null."""
-    return None if pd.isna(value) else float(value)
-
-
-def listed(names: Sequence[str], longest: int = LONGEST_LIST) -> str:
-    """ "a, b and c", cut short after `longest`."""
-    if len(names) > longest:
-        return f"{', '.join(names[:longest])} and {len(names) - longest} more"
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _costs(points: pd.DataFrame, readings: pd.DataFrame) -> list[_Cost]:
-    titles = dict(zip(readings["metric"], readings["title"], strict=True))
-    costs = [
-        _Cost(
-            "mult_adds",
-            "mult_adds",
-            "Accuracy against mult-adds",
-            Axis(titles.get("mult_adds", "Mult-adds"), "1", Form.COUNT, log=True),
-            published="mult_adds",
-        ),
-        _Cost(
-            "params",
-            "params",
-            "Accuracy against parameters",
-            Axis(titles.get("params", "Trainable parameters"), "1", Form.COUNT),
-            published="params",
-        ),
-    ]
-    return costs + _latencies(points, titles) + _from_outside(points, readings)
-
-
-def _latencies(points: pd.DataFrame, titles: dict[str, str]) -> list[_Cost]:
-    """One for each batch size."""
-    title = titles.get("latency_s", "Latency")
-    return [
-        _Cost(
-            stem,
-            f"{stem}_s",
-            f"Accuracy against measured latency, batch {batch}",
-            Axis(f"{title}, batch {batch}", "s", Form.SECONDS),
-            low=f"{stem}_low_s",
-            high=f"{stem}_high_s",
-        )
-        for batch, stem in batches(points).items()
-    ]
-
-
-def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[_Cost]:
-    """Metrics of measures that this package doesn't know: axis and direction are the metric's."""
-    others = {
-        row["metric"]: row
-        for row in readings.to_dict(orient="records")
-        if row["metric"] not in KNOWN and not row["variant"] and row["better"] != Better.NEITHER
-    }
-    return [
-        _Cost(
-            row["metric"],
-            row["metric"],
-            f"Accuracy against {row['title'][:1].lower()}{row['title'][1:]}",
-            Axis(_with_unit(row["title"], row["unit"]), row["unit"], form_of(row["unit"])),
-            better=row["better"],
-        )
-        for row in others.values()
-        if row["metric"] in points
-    ]
-
-
-def _with_unit(title: str, unit: str) -> str:
-    """Units that are not written with every value stand in the title."""
-    return f"{title} ({unit})" if form_of(unit) is Form.NUMBER else title
-
-
-def _figure(cost: _Cost, rows: list[dict[str, Any]], y: Axis) -> Figure:
+def _figure(cost: Cost, rows: list[dict[str, Any]], source: Source) -> Figure:
     drawn = [
         row
         for row in rows
-        if number(row.get(cost.column)) is not None and number(row["top1"]) is not None
+        if number(row.get(cost.column)) is not None and number(row[source.column]) is not None
     ]
     sign = -1 if cost.better == Better.HIGHER else 1
     costs = [sign * float(row[cost.column]) for row in drawn]
-    beaten_by = pareto.dominators(costs, [row["top1"] for row in drawn])
+    beaten_by = pareto.dominators(costs, [row[source.column] for row in drawn])
     marks = tuple(
-        _mark(cost, row, "" if beater is None else label(drawn[beater]))
+        _mark(cost, row, source, "" if beater is None else label(drawn[beater]))
         for row, beater in zip(drawn, beaten_by, strict=True)
     )
     ahead = sorted(
@@ -177,20 +124,23 @@ def _figure(cost: _Cost, rows: list[dict[str, Any]], y: Axis) -> Figure:
     )
     return Figure(
         name=cost.name,
+        source=source.name,
         title=cost.title,
         x=cost.axis,
-        y=y,
+        y=Axis(source.title, "1", Form.SHARE),
         marks=marks,
         front=tuple(dict.fromkeys((mark.x.value, mark.y.value) for mark in ahead)),
-        paper=_paper(cost, rows) if cost.published else (),
+        paper=_paper(cost, rows) if cost.published and source.name == MEASURED else (),
         summary=_summary(cost, ahead, marks),
-        absent="" if marks else _why_empty(cost, rows),
+        absent="" if marks else _why_empty(cost, rows, source),
     )
 
 
-def _mark(cost: _Cost, row: dict[str, Any], beaten_by: str) -> Mark:
+def _mark(cost: Cost, row: dict[str, Any], source: Source, beaten_by: str) -> Mark:
     x = Estimate(float(row[cost.column]), number(row.get(cost.low)), number(row.get(cost.high)))
-    y = Estimate(row["top1"], number(row["top1_low"]), number(row["top1_high"]))
+    y = Estimate(float(row[source.column]))
+    if source.interval:
+        y = Estimate(y.value, number(row["top1_low"]), number(row["top1_high"]))
     place = f"beaten by {beaten_by}" if beaten_by else "on the frontier"
     return Mark(
         label=label(row),
@@ -217,7 +167,7 @@ def written(estimate: Estimate, form: Form) -> str:
     return f"{text} ({bracket(estimate.value, estimate.low, estimate.high, form)})"
 
 
-def _paper(cost: _Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
+def _paper(cost: Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
     """The sixteen published points: accuracy as printed, cost as this run counts it, else as
     printed. A network that neither this run nor the paper gives a cost for is left out.
     """
@@ -239,7 +189,7 @@ def _paper(cost: _Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
     return tuple(marks)
 
 
-def _summary(cost: _Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
+def _summary(cost: Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
     if not marks:
         return ""
     cheapest = "cheapest" if cost.better == Better.LOWER else "lowest"
@@ -254,7 +204,7 @@ def _summary(cost: _Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
     return f"{first} Beaten: {listed(beaten, longest=20)}."
 
 
-def _why_empty(cost: _Cost, rows: list[dict[str, Any]]) -> str:
-    if all(number(row["top1"]) is None for row in rows):
+def _why_empty(cost: Cost, rows: list[dict[str, Any]], source: Source) -> str:
+    if all(number(row[source.column]) is None for row in rows):
         return "No point of this run has a measured accuracy yet."
     return f"No point of this run has both an accuracy and a reading of {cost.axis.title.lower()}."

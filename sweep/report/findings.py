@@ -6,30 +6,45 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sweep.paper import Tau
-from sweep.report.figures import label, listed, number, written
+from sweep.report.costs import number
+from sweep.report.figures import MEASURED, label, written
 from sweep.report.shown import Estimate, Figure, Mark
 from sweep.report.units import Form, percent, shown
+from sweep.types import listed
 
 if TYPE_CHECKING:
     from sweep.store import Results
 
 ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for
-COSTS = {"mult_adds": "mult-adds", "params": "parameters", "latency": "latency"}
+COSTS = {
+    "mult_adds": "mult-adds",
+    "params": "parameters",
+    "latency": "latency",
+    "peak_memory": "peak memory",
+}
+COMPARED = (
+    ("mult_adds", Form.COUNT, " mult-adds"),
+    ("params", Form.COUNT, " parameters"),
+    ("latency_s", Form.SECONDS, ""),
+)
 Rows = list[dict[str, Any]]
 
 
 def title(n: int, drawn: tuple[Figure, ...]) -> str:
     """What a reader should take home from a run of `n` points, in one sentence."""
-    figure = _main(drawn)
+    figure = main(drawn)
     if figure is None:
-        return f"{_networks(n)}, none with a measured accuracy"
+        return f"{_networks(n)}, none with an accuracy, measured or published"
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
+    published = "" if figure.source == MEASURED else "published "
     if enough == best:
         if len(figure.marks) == 1:
-            return f"{best.label} reaches {written(best.y, Form.SHARE)} top-1"
-        return f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its accuracy"
+            return f"{best.label} reaches {written(best.y, Form.SHARE)} {published}top-1"
+        return (
+            f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its {published}accuracy"
+        )
     return (
-        f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best accuracy "
+        f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best {published}accuracy "
         f"at {percent(_ratio(enough.x, best.x))} of its {_called(figure)}"
     )
 
@@ -37,11 +52,11 @@ def title(n: int, drawn: tuple[Figure, ...]) -> str:
 def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str, ...]:
     """The answer in a few sentences, each with its figures."""
     sentences = [_swept(results)]
-    figure = _main(drawn)
+    figure = main(drawn)
     if figure is not None:
         sentences += [
             *_best_and_enough(results.points.to_dict(orient="records"), figure),
-            _on_frontiers(drawn),
+            _on_frontiers(tuple(each for each in drawn if each.source == figure.source)),
             _dominated(figure),
         ]
     if tau.value is None:
@@ -81,20 +96,20 @@ def _networks(n: int) -> str:
 def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
     by_label = {label(row): row for row in rows}
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
-    dataset = by_label[best.label]["dataset"]
-    first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} top-1 on {dataset}."
+    of = f"top-1 on {by_label[best.label]['dataset']}"
+    if figure.source != MEASURED:
+        of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
+    first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."
     if enough == best:
         return [first]
     this, that = by_label[enough.label], by_label[best.label]
     parts = [
-        f"{shown(this[column], form)} against {shown(that[column], form)}{noun}"
-        for column, form, noun in (
-            ("top1", Form.SHARE, " top-1"),
-            ("mult_adds", Form.COUNT, " mult-adds"),
-            ("params", Form.COUNT, " parameters"),
-            ("latency_s", Form.SECONDS, ""),
-        )
-        if number(this[column]) is not None and number(that[column]) is not None
+        f"{shown(enough.y.value, Form.SHARE)} against {shown(best.y.value, Form.SHARE)} top-1",
+        *(
+            f"{shown(this[column], form)} against {shown(that[column], form)}{noun}"
+            for column, form, noun in COMPARED
+            if number(this[column]) is not None and number(that[column]) is not None
+        ),
     ]
     return [
         first,
@@ -112,7 +127,8 @@ def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
         for figure in figures
     ]
     points = "1 point" if n == 1 else f"{n} points"
-    return f"On the frontier, of {points} with a measured accuracy: {listed(parts)}."
+    accuracy = "a measured" if figures[0].source == MEASURED else "a published"
+    return f"On the frontier, of {points} with {accuracy} accuracy: {listed(parts)}."
 
 
 def _dominated(figure: Figure) -> str:
@@ -138,8 +154,8 @@ def _overlap(one: Mark, other: Mark) -> bool:
     return low <= other_high and other_low <= high
 
 
-def _main(drawn: tuple[Figure, ...]) -> Figure | None:
-    """The first figure that has points: mult-adds, where they were counted."""
+def main(drawn: tuple[Figure, ...]) -> Figure | None:
+    """The first figure that has points: measured accuracies over mult-adds, where there are any."""
     return next((figure for figure in drawn if figure.marks), None)
 
 

@@ -10,10 +10,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sweep.report.costmap import cost_map
-from sweep.report.figures import batches, label, written
+from sweep.report.costs import batches
+from sweep.report.figures import label, written
 from sweep.report.intervals import overlap
 from sweep.report.rows import Reasons, Row, accuracy_title, place, swept_kind, titles
 from sweep.report.shown import Contours, Estimate, HeatMap, Value
@@ -128,20 +130,27 @@ def _why_empty(quantity: _Quantity, grid: _Grid) -> str:
 
 
 def _contours(grid: _Grid, readings: pd.DataFrame) -> Contours | None:
-    """Mult-adds over the grid's whole range; None where it is no area, or the formulas don't hold
-    for the network.
+    """Mult-adds over the grid's whole range and half a step beyond, as far as its squares reach;
+    None where it is no area, or the formulas don't hold for the network.
     """
     if len(grid.alphas) < 2 or len(grid.resolutions) < 2:
         return None
     cost = cost_map(readings, {place(row) for row in grid.at.values()})
     if cost is None:
         return None
-    alphas = np.linspace(grid.alphas[0], grid.alphas[-1], FINE)
-    resolutions = np.linspace(grid.resolutions[0], grid.resolutions[-1], FINE)
+    alphas, resolutions = _fine(grid.alphas), _fine(grid.resolutions)
     values = cost.mult_adds(alphas[:, None], resolutions[None, :])
     return Contours(
         tuple(alphas.tolist()), tuple(resolutions.tolist()), tuple(map(tuple, values.tolist()))
     )
+
+
+def _fine(values: Sequence[float]) -> npt.NDArray[np.float64]:
+    """FINE steps from the first to the last, and as fine ones for half a step beyond either."""
+    inside = np.linspace(values[0], values[-1], FINE)
+    steps = np.arange(1, (FINE - 1) // (2 * (len(values) - 1)) + 1) * (inside[1] - inside[0])
+    below = (values[0] - steps)[::-1]
+    return np.concatenate([below[below > 0], inside, values[-1] + steps])
 
 
 def _summary(quantity: _Quantity, grid: _Grid, cells: Cells) -> str:

@@ -1,4 +1,4 @@
-"""A figure of the view -> plotly's data and layout. Colour means resolution, symbol means alpha."""
+"""A frontier of the view -> plotly's data and layout."""
 
 from __future__ import annotations
 
@@ -7,48 +7,13 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
-
+from sweep.report import style
 from sweep.report.shown import Estimate, Figure, Key, Mark
+from sweep.report.style import GREY, colours, lines, symbols
 from sweep.report.units import SPACE, Form, shown
 
-# Okabe and Ito's colours for the colour-blind, those that stand out on white and on black alike.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-# plotly's name of each symbol, and its outline for the key, drawn in [-8, 8] x [-8, 8].
-SYMBOLS = {
-    "circle": "M0-6A6 6 0 1 1 0 6A6 6 0 1 1 0-6Z",
-    "square": "M-5.3-5.3H5.3V5.3H-5.3Z",
-    "diamond": "M0-7L6 0L0 7L-6 0Z",
-    "triangle-up": "M0-6.5L6.5 5H-6.5Z",
-    "cross": "M-2.2-6.5H2.2V-2.2H6.5V2.2H2.2V6.5H-2.2V2.2H-6.5V-2.2H-2.2Z",
-    "triangle-down": "M0 6.5L6.5-5H-6.5Z",
-    "star-diamond": "M0-7.5L2.2-2.2L7.5 0L2.2 2.2L0 7.5L-2.2 2.2L-7.5 0L-2.2-2.2Z",
-    "bowtie": "M-6.5-5.5L6.5 5.5V-5.5L-6.5 5.5Z",
-}
-GREY = "#8A8F98"  # readable on white and on black
 DIMMED = 0.42
 MOST_LABELS = 14
-
-
-def colours(key: Key) -> dict[int, str]:
-    """Resolution -> colour. Beyond four a scale: its order is then the better guide."""
-    n = len(key.resolutions)
-    if n <= len(COLOURS):
-        return dict(zip(key.resolutions, COLOURS, strict=False))
-    shares = [0.2 + 0.55 * index / (n - 1) for index in range(n)]
-    return {
-        resolution: str(colour)
-        for resolution, colour in zip(
-            key.resolutions, sample_colorscale("Viridis", shares), strict=True
-        )
-    }
-
-
-def symbols(key: Key) -> dict[float, str]:
-    """Alpha -> plotly's symbol; they repeat beyond eight, and the hover text tells which."""
-    names = list(SYMBOLS)
-    return {alpha: names[index % len(names)] for index, alpha in enumerate(key.alphas)}
 
 
 def plot(figure: Figure, key: Key) -> dict[str, Any]:
@@ -59,15 +24,40 @@ def plot(figure: Figure, key: Key) -> dict[str, Any]:
         *_points(figure, key),
         *_labels(figure),
     ]
-    return go.Figure(data=traces, layout=_layout(figure)).to_plotly_json()
+    return {"data": traces, "layout": _layout(figure)}
 
 
-def _paper(figure: Figure, key: Key) -> list[go.Scatter]:
+def errors(estimates: Sequence[Estimate]) -> dict[str, Any] | None:
+    """Bars of the intervals; None where no estimate has one."""
+    if all(each.low is None or each.high is None for each in estimates):
+        return None
+    return {
+        "type": "data",
+        "array": [0 if each.high is None else each.high - each.value for each in estimates],
+        "arrayminus": [0 if each.low is None else each.value - each.low for each in estimates],
+        "thickness": 1,
+        "width": 0,
+    }
+
+
+def log_range(xs: Sequence[float]) -> list[float]:
+    """Powers of ten at both ends, with room on the left for the first point's name."""
+    return [math.log10(min(xs)) - 0.16, math.log10(max(xs)) + 0.06]
+
+
+def _scatter(**trace: Any) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        **{name: value for name, value in trace.items() if value is not None},
+    }
+
+
+def _paper(figure: Figure, key: Key) -> list[dict[str, Any]]:
     if not figure.paper:
         return []
     symbol = symbols(key)
     return [
-        go.Scatter(
+        _scatter(
             name="published, ImageNet",
             mode="markers",
             x=[mark.x for mark in figure.paper],
@@ -79,7 +69,7 @@ def _paper(figure: Figure, key: Key) -> list[go.Scatter]:
                 "line": {"width": 1.2},
             },
             hovertext=[
-                _lines(
+                lines(
                     [
                         f"{mark.label}, published",
                         f"top-1 {shown(mark.y, Form.SHARE)} on ImageNet",
@@ -94,12 +84,12 @@ def _paper(figure: Figure, key: Key) -> list[go.Scatter]:
     ]
 
 
-def _frontier(figure: Figure) -> list[go.Scatter]:
+def _frontier(figure: Figure) -> list[dict[str, Any]]:
     """A step line: between two of its points the cheaper one is the best that can be had."""
     if len(figure.front) < 2:
         return []
     return [
-        go.Scatter(
+        _scatter(
             name="frontier",
             mode="lines",
             x=[x for x, _ in figure.front],
@@ -110,7 +100,7 @@ def _frontier(figure: Figure) -> list[go.Scatter]:
     ]
 
 
-def _points(figure: Figure, key: Key) -> list[go.Scatter]:
+def _points(figure: Figure, key: Key) -> list[dict[str, Any]]:
     """For each resolution the points on the frontier and, dimmed, those that others beat."""
     traces = []
     for resolution in key.resolutions:
@@ -125,45 +115,34 @@ def _points(figure: Figure, key: Key) -> list[go.Scatter]:
     return traces
 
 
-def _trace(marks: Sequence[Mark], key: Key, resolution: int, on_front: bool) -> go.Scatter:
+def _trace(marks: Sequence[Mark], key: Key, resolution: int, on_front: bool) -> dict[str, Any]:
     colour, symbol = colours(key)[resolution], symbols(key)
-    return go.Scatter(
+    return _scatter(
         name=f"{resolution} px, {'on the frontier' if on_front else 'dominated'}",
         mode="markers",
         x=[mark.x.value for mark in marks],
         y=[mark.y.value for mark in marks],
-        error_x=_errors([mark.x for mark in marks]),
-        error_y=_errors([mark.y for mark in marks]),
+        error_x=errors([mark.x for mark in marks]),
+        error_y=errors([mark.y for mark in marks]),
         marker={
             "symbol": [symbol[mark.alpha] for mark in marks],
             "color": colour,
             "size": 11 if on_front else 9,
         },
         opacity=1.0 if on_front else DIMMED,
-        hovertext=[_lines(mark.hover) for mark in marks],
+        customdata=[mark.label for mark in marks],  # what a click opens
+        hovertext=[lines(mark.hover) for mark in marks],
         hoverinfo="text",
     )
 
 
-def _errors(estimates: Sequence[Estimate]) -> dict[str, Any] | None:
-    if all(each.low is None or each.high is None for each in estimates):
-        return None
-    return {
-        "type": "data",
-        "array": [0 if each.high is None else each.high - each.value for each in estimates],
-        "arrayminus": [0 if each.low is None else each.value - each.low for each in estimates],
-        "thickness": 1,
-        "width": 0,
-    }
-
-
-def _labels(figure: Figure) -> list[go.Scatter]:
+def _labels(figure: Figure) -> list[dict[str, Any]]:
     """Names beside the frontier's points, where there is room for them."""
     ahead = [mark for mark in figure.marks if mark.on_front]
     if not ahead or len(ahead) > MOST_LABELS:
         return []
     return [
-        go.Scatter(
+        _scatter(
             name="labels",
             mode="text",
             x=[mark.x.value for mark in ahead],
@@ -172,49 +151,17 @@ def _labels(figure: Figure) -> list[go.Scatter]:
             text=[f"{escape(mark.label)}{2 * SPACE}" for mark in ahead],
             textposition="top left",
             textfont={"size": 11},
+            customdata=[mark.label for mark in ahead],
             hoverinfo="skip",
         )
     ]
 
 
 def _layout(figure: Figure) -> dict[str, Any]:
-    """Colours of text and lines are left to the page's script, which knows light from dark."""
-    suffix = {Form.SECONDS: "s", Form.BYTES: "B"}.get(figure.x.form, "")
-    return {
-        "template": go.layout.Template(),
-        "showlegend": False,
-        "dragmode": False,
-        "hovermode": "closest",
-        "margin": {"l": 48, "r": 16, "t": 12, "b": 48},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": {
-            "title": {"text": escape(figure.x.title) + (", log scale" if figure.x.log else "")},
-            "type": "log" if figure.x.log else "linear",
-            "dtick": "D2" if figure.x.log else None,
-            # SI prefixes: "200M", "5ms".
-            "tickformat": "~s",
-            "ticksuffix": suffix,
-            "zeroline": False,
-            "range": _log_range(figure) if figure.x.log else None,
-            "rangemode": "normal" if figure.x.log else "tozero",
-            "fixedrange": True,
-        },
-        "yaxis": {
-            "tickformat": ".0%",
-            "zeroline": False,
-            "automargin": True,
-            "fixedrange": True,
-        },
-    }
-
-
-def _log_range(figure: Figure) -> list[float]:
-    """Powers of ten at both ends, with room on the left for the first point's name."""
-    xs = [each.x.value for each in figure.marks] + [each.x for each in figure.paper]
-    return [math.log10(min(xs)) - 0.14, math.log10(max(xs)) + 0.06]
-
-
-def _lines(lines: Sequence[str]) -> str:
-    """Plotly reads a small HTML in its texts: names from data are escaped, lines broken."""
-    return "<br>".join(escape(line) for line in lines)
+    x = {"title": style.title(figure.x), **style.ticks(figure.x)}
+    if figure.x.log:
+        xs = [each.x.value for each in figure.marks] + [each.x for each in figure.paper]
+        x["range"] = log_range(xs)
+    else:
+        x["rangemode"] = "tozero"
+    return style.layout(x, style.ticks(figure.y))

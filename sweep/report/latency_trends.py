@@ -11,7 +11,8 @@ import numpy as np
 
 from sweep.paper.networks import FAMILY
 from sweep.paper.phones import Phone, phones
-from sweep.report.figures import batches, label, number, written
+from sweep.report.costs import batches, number
+from sweep.report.figures import label, written
 from sweep.report.rows import Row, titles
 from sweep.report.shown import Axis, Dot, Estimate, Scatter
 from sweep.report.units import Form, shown, times

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.report.figures import number
+from sweep.report.costs import number
 from sweep.report.rows import Place, place
 from sweep.report.shown import Column, Table, Value
 from sweep.report.units import Form

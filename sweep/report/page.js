@@ -1,7 +1,6 @@
 // Draws the figures that the page carries as JSON, in the colours of the page's theme.
-(() => {
+const drawing = (() => {
   "use strict";
-  const plots = JSON.parse(document.getElementById("plots").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const config = {
     responsive: true,
@@ -9,7 +8,8 @@
     modeBarButtons: [["toImage"]],
     toImageButtonOptions: { format: "svg" },
   };
-  const NARROW = 560; // px: below it, labels would cover each other
+  const NARROW = 560; // px: below it, names of points would cover each other
+  const shown = new Map(); // id of the place -> what is drawn there
 
   function themed(layout) {
     const style = getComputedStyle(document.documentElement);
@@ -18,6 +18,7 @@
       ...given,
       gridcolor: colour("--line"),
       linecolor: colour("--muted"),
+      zerolinecolor: colour("--muted"),
       tickfont: { color: colour("--muted"), size: 12 },
     });
     return {
@@ -39,15 +40,37 @@
     return traces.filter((trace) => trace.mode !== "text" || width >= NARROW);
   }
 
-  function draw() {
-    for (const [name, plot] of Object.entries(plots)) {
-      const place = document.getElementById(`plot-${name}`);
-      Plotly.react(place, fitted(plot.data, place.clientWidth), themed(plot.layout), config);
+  function draw(id) {
+    const place = document.getElementById(id);
+    const plot = shown.get(id);
+    // Plotly writes into what it is given: the page's own data stay as they are.
+    const { data, layout } = structuredClone(plot);
+    Plotly.react(place, fitted(data, place.clientWidth), themed(layout), config);
+  }
+
+  function drawAll() {
+    for (const id of shown.keys()) draw(id);
+  }
+
+  // Puts a plot ({data, layout}) into the element of that id, and keeps it in the page's colours.
+  function show(id, plot) {
+    const isNew = !shown.has(id);
+    shown.set(id, plot);
+    draw(id);
+    if (isNew) {
+      document.getElementById(id).on("plotly_click", (event) => {
+        const label = event.points[0]?.customdata;
+        if (label) document.dispatchEvent(new CustomEvent("point", { detail: label }));
+      });
     }
   }
 
-  draw();
-  dark.addEventListener("change", draw);
-  window.addEventListener("resize", draw);
-  window.addEventListener("beforeprint", draw);
+  dark.addEventListener("change", drawAll);
+  window.addEventListener("resize", drawAll);
+  window.addEventListener("beforeprint", drawAll);
+  return { show };
 })();
+
+for (const [name, plot] of Object.entries(JSON.parse(document.getElementById("plots").textContent))) {
+  drawing.show(`plot-${name}`, plot);
+}

@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from sweep.report import units
-from sweep.report.ink import SYMBOLS, colours, plot, symbols
-from sweep.report.shown import Key, View
-from sweep.types import alpha_text
+from sweep.report import curves, ink_heat, ink_scatter, units
+from sweep.report.explorer import chosen, explored
+from sweep.report.shown import View
 
 
 def write(view: View, path: Path) -> None:
@@ -32,23 +31,27 @@ def render(view: View) -> str:
         .get_template("page.html.jinja")
         .render(
             view=view,
-            plots={figure.name: plot(figure, view.key) for figure in view.figures if figure.marks},
-            key=_key(view.key),
+            plots=_plots(view),
+            chosen=chosen(view),
+            explored=explored(view),
             # Our own files, and plotly's: the only texts that go in unescaped.
-            plotly_js=Markup(get_plotlyjs()),  # noqa: S704
+            plotly_js=_plotly_js(),
             page_js=_own("page.js"),
+            explorer_js=_own("explorer.js"),
             page_css=_own("page.css"),
         )
     )
 
 
-def _key(key: Key) -> dict[str, list[tuple[str, str]]]:
-    """The legend: (resolution, colour) and (alpha, outline of its symbol)."""
-    outline = symbols(key)
-    return {
-        "resolutions": [(f"{size} px", colour) for size, colour in colours(key).items()],
-        "alphas": [(alpha_text(alpha), SYMBOLS[outline[alpha]]) for alpha in key.alphas],
+def _plots(view: View) -> dict[str, dict[str, Any]]:
+    """The figures beside the explorer, by the name of their place."""
+    heats = {f"heat-{each.name}": ink_heat.plot(each) for each in view.heat_maps if not each.absent}
+    trends = {
+        f"trend-{each.name}": ink_scatter.plot(each, view.key)
+        for each in view.trends
+        if not each.absent
     }
+    return heats | trends
 
 
 @cache
@@ -61,7 +64,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["units"] = units
+    environment.globals["curves"] = curves
     return environment
+
+
+def _plotly_js() -> Markup:
+    # As plotly.offline.get_plotlyjs reads it, without the seconds that its imports take.
+    return Markup(files("plotly.package_data").joinpath("plotly.min.js").read_text("utf-8"))  # noqa: S704
 
 
 def _own(name: str) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sweep.paper.networks import FAMILY
-from sweep.report.figures import number
+from sweep.report.costs import number
 from sweep.report.shown import Value
 from sweep.report.tables import NOT_READ
 

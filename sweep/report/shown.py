@@ -102,11 +102,13 @@ class PaperMark:
 
 @dataclass(frozen=True)
 class Figure:
-    """Accuracy against one cost. `front` is the frontier from the cheapest point on, as (x, y);
-    `summary` says in words what the figure shows, `absent` why it shows nothing (else empty).
+    """Accuracy against one cost, `name`; of one source, measured or published. `front` is the
+    frontier from the cheapest point on, as (x, y); `summary` says in words what the figure shows,
+    `absent` why it shows nothing (else empty).
     """
 
     name: str
+    source: str
     title: str
     x: Axis
     y: Axis
@@ -115,6 +117,108 @@ class Figure:
     paper: tuple[PaperMark, ...]
     summary: str
     absent: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One point of a scatter, in the axes' SI units."""
+
+    label: str
+    alpha: float
+    resolution: int
+    x: Estimate
+    y: Estimate
+    hover: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points against two quantities. `line` is a fitted line's ends as (x, y), empty where there is
+    none; `finding` says what it shows with its figures, `summary` lists the points in words,
+    `absent` why there are none (else empty).
+    """
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    dots: tuple[Dot, ...]
+    line: tuple[tuple[float, float], ...]
+    finding: str
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Contours:
+    """A cost between the grid's points: `values[i][j]` is of alphas[i] and resolutions[j]."""
+
+    alphas: tuple[float, ...]
+    resolutions: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A quantity over alpha and resolution: `cells[i][j]` is of alphas[i] and resolutions[j], both
+    rising. `contours`, where there are any, are of the mult-adds behind.
+    """
+
+    name: str
+    title: str
+    form: Form
+    alphas: tuple[float, ...]
+    resolutions: tuple[int, ...]
+    cells: tuple[tuple[Value, ...], ...]
+    contours: Contours | None
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """A figure of one point under its title."""
+
+    title: str
+    value: Value
+    form: Form
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a training stood: loss and accuracy of the batches (0..1) since the one before."""
+
+    epoch: float
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """All that is known of one point. `layers` is the paper's Table 1 for it; `standing` says over
+    which costs it is on the frontier and what beats it elsewhere.
+    """
+
+    label: str
+    figures: tuple[Quoted, ...]
+    standing: tuple[str, ...]
+    layers: Table
+    curve: tuple[Trained, ...]
+    curve_summary: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a budget is held against, in SI units; None where it was not read. `accuracies` by the
+    name of their source.
+    """
+
+    label: str
+    accuracies: tuple[tuple[str, Estimate], ...]
+    mult_adds: float | None
+    params: float | None
+    latencies: tuple[tuple[int, float], ...]  # (batch size, seconds)
+    peak_memory_bytes: float | None
 
 
 @dataclass(frozen=True)
@@ -186,8 +290,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class View:
-    """Everything a report shows of one run; `body` is the paper's Table 1, `saving` its cost
-    formulas with this run's numbers.
+    """Everything a report shows of one run. `figures` has one for each cost and each of `sources`,
+    (name, title) of the accuracies; `body` is the paper's Table 1, `saving` its cost formulas with
+    this run's numbers; `command` draws the report, `pick_command` asks for the best in a budget.
     """
 
     name: str
@@ -196,7 +301,12 @@ class View:
     warnings: tuple[str, ...]
     tau: Tau
     figures: tuple[Figure, ...]
+    sources: tuple[tuple[str, str], ...]
     key: Key
+    candidates: tuple[Candidate, ...]
+    cards: tuple[Card, ...]
+    heat_maps: tuple[HeatMap, ...]
+    trends: tuple[Scatter, ...]
     points: Table
     counts: Table
     saving: Saving
@@ -208,3 +318,4 @@ class View:
     settings: tuple[Fact, ...]
     run: tuple[Fact, ...]
     command: str
+    pick_command: str

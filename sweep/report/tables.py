@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sweep.paper import Quantity, Row
-from sweep.report.figures import batches, label, number
+from sweep.report.costs import batches, number
+from sweep.report.figures import label
 from sweep.report.shown import Column, Compared, ComparedModel, Comparison, Table, Value
 from sweep.report.units import Form
 

@@ -8,7 +8,8 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from sweep.paper.networks import FAMILY
-from sweep.report.figures import label, number, written
+from sweep.report.costs import number
+from sweep.report.figures import label, written
 from sweep.report.latency_trends import latency_trends
 from sweep.report.rows import Row, accuracy_title, swept_kind, titles
 from sweep.report.shown import Axis, Dot, Estimate, Scatter

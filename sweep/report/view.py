@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 from sweep import paper
 from sweep.paper.tables import traps
 from sweep.report import cautions, figures, findings, mirror, tables, units
+from sweep.report.candidates import candidates
+from sweep.report.cards import cards
+from sweep.report.heatmaps import heat_maps
 from sweep.report.saving import saving
 from sweep.report.shown import Fact, View
+from sweep.report.trends import trends
 
 if TYPE_CHECKING:
     from sweep.store import Results
@@ -24,6 +28,7 @@ def view(results: Results) -> View:
     compared = paper.compare(results.points, results.readings)
     tau = paper.tau(results.points)
     drawn = figures.figures(results.points, results.readings)
+    scatters = trends(results)
     return View(
         name=str(results.settings.get("name", results.path.name)),
         title=findings.title(len(results.points), drawn),
@@ -31,7 +36,12 @@ def view(results: Results) -> View:
         warnings=cautions.warnings(results, compared),
         tau=tau,
         figures=drawn,
-        key=figures.key(drawn),
+        sources=figures.choices(results.points),
+        key=figures.key(drawn, scatters),
+        candidates=candidates(results.points),
+        cards=cards(results, drawn),
+        heat_maps=heat_maps(results),
+        trends=scatters,
         points=tables.points(results),
         counts=tables.counts(results),
         saving=saving(results),
@@ -43,6 +53,7 @@ def view(results: Results) -> View:
         settings=_settings(results.settings),
         run=_run(results),
         command=f"python -m sweep report {shlex.quote(str(results.path))}",
+        pick_command=f"python -m sweep pick {shlex.quote(str(results.path))}",
     )
 
 

@@ -1,0 +1,127 @@
+"""A heat map of the view -> plotly's data and layout.
+
+The measured points are squares that carry their value; behind them lie lines of equal cost, which
+the paper's formulas give between the points too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from plotly.colors import sample_colorscale
+
+from sweep.report import style
+from sweep.report.shown import Contours, HeatMap
+from sweep.report.style import GREY, lines
+from sweep.report.units import SPACE, Form, bracket, shown
+from sweep.types import alpha_text
+
+SCALE = "Cividis"  # the same to people who see all colours and to those who don't
+LIGHT = 0.55  # of the scale: from here on dark letters are easier to read on it
+LARGEST, ROOM, READABLE = 46, 250, 34  # px: of a square, of all squares of a row, to hold a value
+
+
+def plot(heat: HeatMap) -> dict[str, Any]:
+    """Plotly's figure as plain data: JSON once escaped for its place."""
+    behind = _contours(heat.contours) if heat.contours else []
+    x = {
+        "title": {"text": "Resolution, pixels"},
+        "tickvals": list(heat.resolutions),
+        "range": _range(heat.resolutions),
+        "showgrid": False,
+    }
+    y = {
+        "tickvals": list(heat.alphas),
+        "ticktext": [alpha_text(alpha) for alpha in heat.alphas],
+        "range": _range(heat.alphas),
+        "showgrid": False,
+    }
+    return {"data": [*behind, _squares(heat)], "layout": style.layout(x, y)}
+
+
+def _squares(heat: HeatMap) -> dict[str, Any]:
+    cells = [
+        (alpha, resolution, cell)
+        for alpha, row in zip(heat.alphas, heat.cells, strict=True)
+        for resolution, cell in zip(heat.resolutions, row, strict=True)
+        if isinstance(cell.value, float | int)
+    ]
+    values = [float(cell.value or 0) for _, _, cell in cells]
+    low, high = min(values), max(values)
+    shares = [(value - low) / (high - low) if high > low else 0.5 for value in values]
+    size = min(LARGEST, ROOM / len(heat.resolutions), ROOM / len(heat.alphas))
+    return {
+        "type": "scatter",
+        "name": "squares",
+        "mode": "markers+text" if size >= READABLE else "markers",
+        "x": [resolution for _, resolution, _ in cells],
+        "y": [alpha for alpha, _, _ in cells],
+        "marker": {
+            "symbol": "square",
+            "size": size,
+            "color": [str(colour) for colour in sample_colorscale(SCALE, shares)],
+        },
+        "text": [shown(value, heat.form).replace(SPACE, "<br>") for value in values],
+        "textfont": {
+            "size": 11,
+            "color": ["#15171a" if share >= LIGHT else "#ffffff" for share in shares],
+        },
+        "customdata": [f"{alpha_text(alpha)}-{resolution}" for alpha, resolution, _ in cells],
+        "hovertext": [
+            lines(
+                [
+                    f"{alpha_text(alpha)}-{resolution}",
+                    shown(value, heat.form)
+                    + (
+                        f" ({bracket(value, cell.low, cell.high, heat.form)})"
+                        if cell.low is not None and cell.high is not None
+                        else ""
+                    ),
+                ]
+            )
+            for (alpha, resolution, cell), value in zip(cells, values, strict=True)
+        ],
+        "hoverinfo": "text",
+    }
+
+
+def _contours(contours: Contours) -> list[dict[str, Any]]:
+    """Lines of equal mult-adds at 1, 2, 5, 10, .. million. One trace each: plotly spaces the lines
+    of one evenly.
+    """
+    z = [[float(f"{value:.4g}") for value in row] for row in contours.values]
+    least, most = min(map(min, z)), max(map(max, z))
+    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+    levels = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    return [
+        {
+            "type": "contour",
+            "name": f"{shown(level, Form.COUNT)} mult-adds",
+            "x": list(contours.resolutions),
+            "y": list(contours.alphas),
+            "z": z,
+            "autocontour": False,
+            "contours": {
+                "coloring": "none",
+                "start": level,
+                "end": level,
+                "size": level,
+                "showlabels": True,
+                "labelformat": "~s",
+                "labelfont": {"size": 10, "color": GREY},
+            },
+            "line": {"color": GREY, "width": 1},
+            "showscale": False,
+            "hoverinfo": "skip",
+        }
+        for level in levels
+        if least < level < most
+    ]
+
+
+def _range(values: tuple[float, ...] | tuple[int, ...]) -> list[float]:
+    """Half a step beyond the outermost on either side."""
+    low, high = min(values), max(values)
+    step = (high - low) / (len(values) - 1) if len(values) > 1 else max(abs(high), 1.0)
+    return [low - 0.6 * step, high + 0.6 * step]
