@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sweep.points import derive
 from sweep.report import figures
 from sweep.report.cards import MOST_STEPS, cards
+from sweep.report.figures import label
 from sweep.report.units import Form
 
 WIDEST = ("separable", 1.0, 224)
@@ -300,3 +301,15 @@ def test_another_familys_card_shows_no_published_accuracy(results):
         if "ImageNet" in figure.title:
             assert figure.value.reason == "not published for this network"
     assert card(other, "1.0-224").curve == card(results, "1.0-224").curve
+
+
+def test_of_many_points_those_on_a_frontier_have_a_card(monkeypatch):
+    monkeypatch.setattr("sweep.report.cards.MOST_CARDS", 12)
+    made = cards(fake_results.results())
+    labels = [each.label for each in made]
+    assert len(labels) == 12
+    points = fake_results.results().points
+    ahead = points[points[[name for name in points if name.startswith("on_front")]].any(axis=1)]
+    assert {label(row) for row in ahead.to_dict(orient="records")} <= set(labels)
+    every = [label(row) for row in points.to_dict(orient="records")]
+    assert labels == sorted(labels, key=every.index)

@@ -26,6 +26,7 @@ from sweep.types import listed
 if TYPE_CHECKING:
     from sweep.store import Results
 
+MOST_CARDS = 60
 MOST_STEPS = 60  # of a training that a card draws
 UNPUBLISHED = "not published for this network"
 # Column of points.parquet, its title where no reading gives one, and how it is written.
@@ -44,8 +45,8 @@ ByVariant = dict[tuple[str, str], dict[str, Any]]  # (metric, variant) -> readin
 
 
 def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Card, ...]:
-    """One card per point, in the points' order. drawn: the figures of accuracy against each cost,
-    where they are made already.
+    """One card per point, in the points' order; of many points MOST_CARDS, those on a frontier
+    first. drawn: the figures of accuracy against each cost, where they are made already.
     """
     points, readings = results.points, results.readings
     rows = points.to_dict(orient="records")
@@ -56,7 +57,7 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
     layers, curves = layers_of(readings), _curves(results.training)
     reasons = Reasons(readings)
     found = []
-    for row in rows:
+    for row in _carded(rows, drawn):
         curve = curves.get(place(row), ())
         found.append(
             Card(
@@ -69,6 +70,21 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
             )
         )
     return tuple(found)
+
+
+def _carded(rows: list[Row], drawn: tuple[Figure, ...]) -> list[Row]:
+    """Which points have a card: a page with thousands could not be opened."""
+    if len(rows) <= MOST_CARDS:
+        return rows
+    first = main(drawn)
+    ahead = {
+        mark.label
+        for figure in drawn
+        for mark in figure.marks
+        if mark.on_front and first is not None and figure.source == first.source
+    }
+    order = sorted(range(len(rows)), key=lambda at: label(rows[at]) not in ahead)
+    return [rows[at] for at in sorted(order[:MOST_CARDS])]
 
 
 class _Quotes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from plotly.colors import sample_colorscale
 
 from sweep.report import style
@@ -24,7 +25,7 @@ LARGEST, ROOM, READABLE = 46, 250, 34  # px: of a square, of all squares of a ro
 
 def plot(heat: HeatMap) -> dict[str, Any]:
     """Plotly's figure as plain data: JSON once escaped for its place."""
-    behind = _contours(heat.contours) if heat.contours else []
+    behind = _lines(heat.contours) if heat.contours else []
     x = {
         "title": {"text": "Resolution, pixels"},
         "tickvals": list(heat.resolutions),
@@ -86,38 +87,43 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
     }
 
 
-def _contours(contours: Contours) -> list[dict[str, Any]]:
-    """Lines of equal mult-adds at 1, 2, 5, 10, .. million. One trace each: plotly spaces the lines
-    of one evenly.
-    """
-    z = [[float(f"{value:.4g}") for value in row] for row in contours.values]
-    least, most = min(map(min, z)), max(map(max, z))
+def _lines(contours: Contours) -> list[dict[str, Any]]:
+    """Lines of equal mult-adds at 1, 2, 5, 10, .. million, each named at its lower right end."""
+    least, most = min(map(min, contours.values)), max(map(max, contours.values))
     decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
     levels = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
-    return [
-        {
-            "type": "contour",
-            "name": f"{shown(level, Form.COUNT)} mult-adds",
-            "x": list(contours.resolutions),
-            "y": list(contours.alphas),
-            "z": z,
-            "autocontour": False,
-            "contours": {
-                "coloring": "none",
-                "start": level,
-                "end": level,
-                "size": level,
-                "showlabels": True,
-                "labelformat": "~s",
-                "labelfont": {"size": 10, "color": GREY},
-            },
-            "line": {"color": GREY, "width": 1},
-            "showscale": False,
-            "hoverinfo": "skip",
-        }
-        for level in levels
-        if least < level < most
-    ]
+    traces = []
+    for level in levels:
+        line = _line(contours, level)
+        if len(line) > 1:
+            traces.append(
+                {
+                    "type": "scatter",
+                    "name": f"{shown(level, Form.COUNT)} mult-adds",
+                    "mode": "lines+text",
+                    "x": [resolution for resolution, _ in line],
+                    "y": [alpha for _, alpha in line],
+                    "text": ["" for _ in line[1:]] + [style.si(level)],
+                    "textposition": "top left",
+                    "textfont": {"size": 10, "color": GREY},
+                    "line": {"color": GREY, "width": 1},
+                    "hoverinfo": "skip",
+                }
+            )
+    return traces
+
+
+def _line(contours: Contours, level: float) -> list[tuple[float, float]]:
+    """(resolution, alpha) along which the cost is `level`: between two alphas it is nearly linear,
+    and it rises with alpha.
+    """
+    found = []
+    for resolution, column in zip(
+        contours.resolutions, zip(*contours.values, strict=True), strict=True
+    ):
+        if column[0] <= level <= column[-1]:
+            found.append((resolution, round(float(np.interp(level, column, contours.alphas)), 4)))
+    return found
 
 
 def _range(values: tuple[float, ...] | tuple[int, ...]) -> list[float]:
