@@ -21,6 +21,7 @@ from sweep.config import GridSettings, SettingsError, load
 from sweep.console import err, out, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
+from sweep.export_command import export
 from sweep.interrupts import INTERRUPTED, ends_at_once
 from sweep.registry import UnknownPartError, find
 from sweep.report_commands import AsJson
@@ -145,6 +146,7 @@ def layers(
 
 for _name in ("report", "show", "compare", "pick", "diff"):
     app.command(name=_name)(getattr(report_commands, _name))
+app.command(name="export")(export)
 app.command(name="evaluate")(evaluate)
 app.add_typer(data_app, name="data")
 
