@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import Any
@@ -114,9 +115,10 @@ def _paper(page: dict[str, Any], width: int, height: int) -> dict[str, Any]:
 
 
 def _axis(title: str) -> dict[str, Any]:
+    lines = math.ceil(len(title) / _LONGEST_LINE)  # of about the same length
     return {
         "title": {
-            "text": style.lines(wrap(title, _LONGEST_LINE)),
+            "text": style.lines(wrap(title, len(title) // max(lines, 1) + 6)),
             "standoff": 10,
             "font": {"size": SIZE},
         },
