@@ -37,6 +37,9 @@ def test_every_command_works_in_the_order_of_the_page(folder):
     assert {shlex.split(command)[2] for command in COMMANDS} == {
         "run",
         "report",
+        "show",
+        "pick",
+        "diff",
         "compare",
         "layers",
     }
