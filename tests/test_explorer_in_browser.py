@@ -6,6 +6,7 @@ import re
 import fake_results
 import pytest
 from browser_fixtures import Faults, markers
+from playwright.sync_api import expect
 
 from sweep.report.budget import Budget, pick
 
@@ -135,7 +136,7 @@ def test_what_does_not_fit_is_faded_and_a_line_stands_at_the_limit(opened):
     choose(opened, "measured", "params")
     assert opened.page.evaluate("document.getElementById('plot-explorer').layout.shapes") == []
     opened.page.get_by_role("button", name="No limits").click()
-    opened.page.wait_for_function("!document.getElementById('picked').innerText.includes('fit')")
+    expect(opened.page.locator("#picked")).not_to_contain_text("fit")
 
 
 def test_the_panel_says_how_to_ask_in_a_terminal(opened):

@@ -176,7 +176,7 @@ def test_every_figure_and_table_has_words(parsed):
     assert len(parsed.all("figure")) == len(parsed.all("figcaption"))
     assert len(parsed.all("table")) == len(parsed.all("caption"))
     assert all(each["text"].strip() for each in parsed.all("caption"))
-    images = [each for each in parsed.elements if each["attrs"].get("role") == "img"]
+    images = [each for each in parsed.elements if each["attrs"].get("role") in ("img", "group")]
     assert all(each["attrs"].get("aria-label") for each in images)
 
 

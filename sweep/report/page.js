@@ -46,6 +46,8 @@ const drawing = (() => {
     // Plotly writes into what it is given: the page's own data stay as they are.
     const { data, layout } = structuredClone(plot);
     Plotly.react(place, fitted(data, place.clientWidth), themed(layout), config);
+    // The words beside a figure say what it shows: loose ticks read aloud would not.
+    for (const svg of place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
   }
 
   function drawAll() {
