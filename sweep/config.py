@@ -152,6 +152,9 @@ class AccuracySettings(Section):
     # Cores of one training, as many side by side as the machine has; 0: one after the other on all.
     # Only where JAX runs on the CPU, and the images stay on the device.
     threads: Annotated[int, Field(ge=0)] = 1
+    # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
+    # never.
+    checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
     seed: Seed = 0
 
     @model_validator(mode="after")
@@ -182,6 +185,9 @@ class Settings(Section):
     family: str = "mobilenet_v1"
     num_classes: Count = 1000
     measures: Names = ("cost", "latency", "accuracy")
+    # Of the machine's memory, or the device's: a point that would take more is not begun. 0: no
+    # point is refused.
+    max_memory_share: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.9
     grid: GridSettings = GridSettings()
     cost: CostSettings = CostSettings()
     latency: LatencySettings = LatencySettings()

@@ -298,6 +298,21 @@ class SideBySide(Protocol):
 
 
 @runtime_checkable
+class Resumable(Protocol):
+    """A measure that can go on with a point where an earlier process was cut off."""
+
+    def keep_in(self, folder: Path) -> None:
+        """Where it may leave what that takes; the folder may not be there yet. Called before the
+        first point, and never by a plan that is only looked at.
+        """
+        ...
+
+    def forget(self, point: Point) -> None:
+        """Removes what it has left of the point, whose readings are stored."""
+        ...
+
+
+@runtime_checkable
 class Describing(Protocol):
     """A measure that can say beforehand what it will look at."""
 

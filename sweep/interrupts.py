@@ -1,4 +1,4 @@
-"""Ctrl-C where a KeyboardInterrupt would do harm."""
+"""Ctrl-C and SIGTERM: where they would do harm, and how they end a run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-INTERRUPTED = 130  # what a shell makes of SIGINT
+INTERRUPTED, TERMINATED = 130, 143  # what a shell makes of SIGINT and of SIGTERM
 
 
 @contextlib.contextmanager
@@ -32,21 +33,46 @@ def ends_at_once() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends whatever Ctrl-C ends, in the same way."""
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """SIGTERM within it raises Terminated, where it would have ended the process there and then."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Ctrl-C within it comes after it. Processes that are started meanwhile never see one: they
-    inherit what their parent's thread doesn't listen to.
+    """Ctrl-C and SIGTERM within it come after it. Processes that are started meanwhile never see a
+    Ctrl-C: they inherit what their parent's thread doesn't listen to.
     """
-    came: list[object] = []
+    came: list[int] = []
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Libraries have threads that do listen, and hand what they hear to Python's main one.
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, lambda *_: came.append(None)) if main else None
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(signal.getsignal(number)):  # not where it is ignored, or ends the process
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        if main:
-            signal.signal(signal.SIGINT, before)
-    if came:
-        signal.raise_signal(signal.SIGINT)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])

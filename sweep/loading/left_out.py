@@ -23,6 +23,11 @@ class LeftOut:
     def __len__(self) -> int:
         return len(self._seen)
 
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Of those that it knows of."""
+        return tuple(sorted(self._seen))
+
     def see(self, bad: Iterable[int]) -> None:
         """Indices of images that could not be read. Raises BadImageError where it is to stop."""
         for index in map(int, bad):

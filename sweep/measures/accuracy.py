@@ -6,18 +6,21 @@ alpha as the deployed network, on images as large as the data set has.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jax
 
-from sweep.config import AccuracySettings
+from sweep.config import AccuracySettings, digest_of
 from sweep.contracts import Measure, Network
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.training.checkpointing import Kept, partial_of
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import TestImages, decoding_processes
 from sweep.training.loop import Ready, make_ready, train
@@ -31,8 +34,9 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
-# Settings that say where images are and how they get in, not what they are: no part of an identity.
-ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images"}
+# Settings that say where images are and how they get in, not what they are, and how often training
+# is written down: no part of an identity.
+ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s"}
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
@@ -56,6 +60,17 @@ class Accuracy:
         self.settings = settings
         self.source = ImageSource(settings)
         self._ready: dict[Point, tuple[Ready, TestImages]] = {}
+        self._folder: Path | None = None
+
+    def keep_in(self, folder: Path) -> None:
+        """Trainings leave their checkpoints there."""
+        self._folder = folder
+
+    def forget(self, point: Point) -> None:
+        """Removes the point's checkpoint."""
+        if self._folder is not None:
+            for path in (file := self._file(self._folder, point), partial_of(file)):
+                path.unlink(missing_ok=True)
 
     @property
     def threads(self) -> int:
@@ -142,7 +157,8 @@ class Accuracy:
         progress(0.0, "compiling")
         ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
         marks = [time.perf_counter()]
-        module = yield from train(ready, progress)
+        kept = self._kept(network)
+        module = yield from train(ready, progress, kept)
         marks.append(time.perf_counter())
         progress(1.0, "evaluating")
         score = evaluate(module, test)
@@ -153,5 +169,20 @@ class Accuracy:
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
             "evaluate"
         )
+        if kept is not None and kept.went_on_at:
+            note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         yield from score_readings(network.point, score, self.source.title, note, left_out)
+
+    def _kept(self, network: Network) -> Kept | None:
+        """Where the point's training is written down; None where it isn't."""
+        if self._folder is None or not self.settings.checkpoint_s:
+            return None
+        training = {"identity": self.identity(), "point": network.point.key}
+        path = self._file(self._folder, network.point)
+        return Kept(path, training, self.settings.checkpoint_s)
+
+    def _file(self, folder: Path, point: Point) -> Path:
+        """A name of its own for each point and recipe: another recipe's training is left alone."""
+        digest = digest_of([self.identity(), point.key])
+        return folder / f"{self.name}-{re.sub('[^0-9A-Za-z.]+', '-', point.label)}-{digest}.ckpt"

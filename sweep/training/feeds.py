@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -79,6 +79,14 @@ class Feed(Protocol):
         """How many images could not be read so far."""
         ...
 
+    def bad(self) -> tuple[int, ...]:
+        """Which images could not be read in the calls so far."""
+        ...
+
+    def take_over(self, bad: Sequence[int]) -> None:
+        """Those that an earlier process found bad, before the calls that are left to do."""
+        ...
+
 
 @dataclass(frozen=True)
 class ResidentFeed:
@@ -133,6 +141,13 @@ class ResidentFeed:
     def left_out(self) -> int:
         """Told when they were decoded."""
         return self.unreadable
+
+    def bad(self) -> tuple[int, ...]:
+        """None: all are decoded before the first call."""
+        return ()
+
+    def take_over(self, bad: Sequence[int]) -> None:
+        """Nothing to do."""
 
 
 class StreamFeed:
@@ -189,6 +204,14 @@ class StreamFeed:
     def left_out(self) -> int:
         """Different images, over all epochs."""
         return len(self._left_out)
+
+    def bad(self) -> tuple[int, ...]:
+        """Their indices."""
+        return self._left_out.indices
+
+    def take_over(self, bad: Sequence[int]) -> None:
+        """Raises BadImageError where a run is not to go on without them."""
+        self._left_out.see(bad)
 
 
 class TestImages:

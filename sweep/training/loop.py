@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -21,14 +22,20 @@ from flax import nnx
 
 from sweep.config import AccuracySettings
 from sweep.contracts import Network
+from sweep.interrupts import heard, held_back
 from sweep.training.augment import three_channels
+from sweep.training.checkpointing import Course, Kept
 from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
-from sweep.types import CurvePoint, Progress
+from sweep.types import CurvePoint, Point, Progress
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = STEPS_OF_A_SCAN
+# Calls that wait for the device at most. More would gain nothing, and Ctrl-C would have to wait for
+# them all: a step of a large network takes seconds.
+STEPS_AHEAD = 2
+LONGEST_PAUSE_S = 0.02
 
 
 class TrainingError(RuntimeError):
@@ -134,42 +141,103 @@ def _learner(
     return learner, state
 
 
-def train(ready: Ready, progress: Progress) -> Generator[CurvePoint, None, nnx.Module]:
+def train(
+    ready: Ready, progress: Progress, kept: Kept | None = None
+) -> Generator[CurvePoint, None, nnx.Module]:
     """Yields the curve as it grows; returns the trained module, in evaluation mode.
 
-    Raises TrainingError where the loss is no longer finite.
+    kept: where the training is written now and then, and when Ctrl-C or SIGTERM breaks it off. It
+    goes on from there, and yields the curve from its beginning. Raises TrainingError where the loss
+    or the weights are no longer finite; the next training then starts over.
     """
-    settings, feed, state = ready.settings, ready.feed, ready.state
-    steps = settings.epochs * feed.steps_per_epoch
-    last = min(steps, settings.max_steps or steps)
-    rate = schedule(settings, feed.steps_per_epoch)
-    key = jax.random.key(settings.seed)
-    began, done = time.perf_counter(), 0
-    outcomes: list[Any] = []
-    for call in feed.calls(0, last):
-        state, outcome = ready.run_steps(state, *call, key, done)
-        outcomes.append(outcome)
-        done += len(call.indices)
-        if done % STEPS_PER_REPORT and done < last:
-            continue
-        losses, rights = (jnp.concatenate(each) for each in zip(*outcomes, strict=True))
-        outcomes = []
-        loss = float(jnp.mean(losses))
-        if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} after {done} of {last} steps")
-        yield CurvePoint(
-            ready.network.point,
-            step=done,
-            epoch=done / feed.steps_per_epoch,
-            loss=loss,
-            accuracy=float(jnp.mean(rights)),
-            learning_rate=float(rate(done - 1)),
-            seconds=time.perf_counter() - began,
-        )
-        progress(done / last, f"step {done} of {last}, loss {loss:.2f}")
-    trained = ready.learner.module(state)
+    steps = ready.settings.epochs * ready.feed.steps_per_epoch
+    last = min(steps, ready.settings.max_steps or steps)
+    course = _start(ready, kept)
+    yield from list(course.curve)
+    if course.step:
+        progress(course.step / last, f"continued at step {course.step} of {last}")
+    try:
+        with heard() if kept is not None else nullcontext():
+            yield from _run(ready, course, last, kept, progress)
+    except TrainingError:
+        if kept is not None:
+            kept.remove()
+        raise
+    except (KeyboardInterrupt, GeneratorExit):
+        if kept is not None:
+            with held_back():
+                kept.write(course)
+        raise
+    trained = ready.learner.module(course.state)
     trained.eval()
     return trained
+
+
+def _start(ready: Ready, kept: Kept | None) -> Course:
+    course = Course(ready.state)
+    if kept is not None:
+        course = kept.read(course, ready.network.point)
+    ready.feed.take_over(course.bad)
+    return course
+
+
+def _run(
+    ready: Ready, course: Course, last: int, kept: Kept | None, progress: Progress
+) -> Generator[CurvePoint, None, None]:
+    """Moves `course` on to step `last`. However it ends, `course` is then between two steps."""
+    feed = ready.feed
+    rate = schedule(ready.settings, feed.steps_per_epoch)
+    key = jax.random.key(ready.settings.seed)
+    began, before = time.perf_counter(), course.seconds
+    for call in feed.calls(course.step, last):
+        with held_back():  # a step spends the state that it is given
+            course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
+            course.losses.append(losses)
+            course.rights.append(rights)
+            course.step += len(call.indices)
+            course.bad = feed.bad()
+            course.seconds = before + time.perf_counter() - began
+        _wait_for(course.losses[-STEPS_AHEAD:][0])
+        if course.step % STEPS_PER_REPORT == 0 or course.step == last:
+            _wait_for(losses)
+            course.seconds = before + time.perf_counter() - began
+            point = _reached(ready.network.point, course, feed, rate)
+            if not np.isfinite(point.loss):
+                raise TrainingError(f"the loss is {point.loss} after {course.step} of {last} steps")
+            with held_back():
+                course.curve.append(point)
+                course.losses, course.rights = [], []
+            yield point
+            progress(course.step / last, f"step {course.step} of {last}, loss {point.loss:.2f}")
+        if kept is not None and (kept.due or course.step == last and kept.path.exists()):
+            with held_back():
+                kept.write(course)
+    if not _all_finite(course.state):
+        raise TrainingError(f"the weights are not finite after {last} steps")
+
+
+def _reached(point: Point, course: Course, feed: Feed, rate: Any) -> CurvePoint:
+    return CurvePoint(
+        point,
+        step=course.step,
+        epoch=course.step / feed.steps_per_epoch,
+        loss=float(jnp.mean(jnp.concatenate(course.losses))),
+        accuracy=float(jnp.mean(jnp.concatenate(course.rights))),
+        learning_rate=float(rate(course.step - 1)),
+        seconds=course.seconds,
+    )
+
+
+def _wait_for(array: jax.Array) -> None:
+    """Until it is computed. Awake now and then: a wait inside XLA would not hear Ctrl-C."""
+    pause = 1e-4
+    while not array.is_ready():
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _all_finite(state: State) -> bool:
+    return all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(state.params))
 
 
 def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
