@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -23,18 +22,24 @@ from pydantic import (
     model_validator,
 )
 
+from sweep import toml_data
+from sweep.toml_data import SettingsError, joined, short
+
+__all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
+
 Alpha = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 SMALLEST = 8  # CIFAR-10 at rho = 0.75 is 24 pixels; below 8 the first two strides leave nothing
 Resolution = Annotated[int, Field(ge=SMALLEST, le=2048)]
-Count = Annotated[int, Field(ge=1)]
+MOST_POINTS = 100_000  # of a grid; what a plan of them takes is seconds
+LONGEST_NAME = 255  # bytes of a folder's name
+MOST_LINES = 20  # of one message about many mistakes
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Images = Annotated[int, Field(ge=0, lt=2**31)]
+Processes = Annotated[int, Field(ge=0, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Aspect = Annotated[float, Field(gt=0, le=100)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class SettingsError(ValueError):
-    """A setting is wrong; the message says which, and what is allowed."""
 
 
 class Section(BaseModel):
@@ -76,6 +81,9 @@ class GridSettings(Section):
         for rho in self.rho:
             if round(rho * self.base_resolution) < SMALLEST:
                 raise ValueError(f"rho = {rho}: makes inputs smaller than {SMALLEST} pixels")
+        product = len(self.kind) * len(self.alpha) * len(self.resolutions())
+        if (points := product + len(self.extra)) > MOST_POINTS:
+            raise ValueError(f"makes {points} points, must be at most {MOST_POINTS}")
         return self
 
     def resolutions(self) -> tuple[int, ...]:
@@ -97,10 +105,10 @@ class LatencySettings(Section):
 
     batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    threads: Annotated[int, Field(ge=0, description="0 means every core")] = 0
+    threads: Processes = 0  # 0: every core
     lowering: str = ""  # empty: the family's choice for the platform
-    processes: Count = 2
-    rounds: Annotated[int, Field(ge=3)] = 25
+    processes: Annotated[int, Field(ge=1, le=1000)] = 2
+    rounds: Annotated[int, Field(ge=3, le=100_000)] = 25
     min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
     warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
     seed: Seed = 0
@@ -118,13 +126,13 @@ class AccuracySettings(Section):
 
     dataset: str = "photo-patches"
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
-    train_images: Annotated[int, Field(ge=0)] = 0  # 0: all that there are
-    test_images: Annotated[int, Field(ge=0)] = 0
+    train_images: Images = 0  # 0: all that there are
+    test_images: Images = 0
     title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
     base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
     bad_images: Literal["stop", "skip"] = "stop"
-    workers: Annotated[int, Field(ge=0)] = 0  # decoding processes; 0: one a core
-    cache_mb: Annotated[int, Field(ge=0)] = 1024  # images of one size up to this stay on the device
+    workers: Processes = 0  # decoding processes; 0: one a core
+    cache_mb: Annotated[int, Field(ge=0, lt=2**31)] = 1024  # images of one size up to this stay on the device
 
     # Part of an image that training sees: a random box, resized, or the same as in evaluation.
     crop: Literal["central", "resized"] = "central"
@@ -134,13 +142,13 @@ class AccuracySettings(Section):
     test_crop: Share = 0.875  # of each side, from the middle; of images in files alone
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 2
-    max_steps: Annotated[int, Field(ge=0)] = 0  # ends training early, for a look; 0: no limit
+    max_steps: Annotated[int, Field(ge=0, lt=2**31)] = 0  # ends training early, for a look; 0: no limit
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05
     schedule: Literal["cosine", "exponential"] = "cosine"
     decay_rate: Annotated[float, Field(gt=0, le=1)] = 0.94  # exponential: times this each ..
-    decay_epochs: Annotated[float, Field(gt=0)] = 2.5  # .. so many epochs
+    decay_epochs: Annotated[float, Field(gt=0, le=1e6)] = 2.5  # .. so many epochs
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 1e-4
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -151,7 +159,7 @@ class AccuracySettings(Section):
     lowering: str = ""  # empty: the family's choice for the platform
     # Cores of one training, as many side by side as the machine has; 0: one after the other on all.
     # Only where JAX runs on the CPU, and the images stay on the device.
-    threads: Annotated[int, Field(ge=0)] = 1
+    threads: Processes = 1
     # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
     # never.
     checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
@@ -200,7 +208,16 @@ class Settings(Section):
     def _one_folder(cls, name: str) -> str:
         if name in (".", "..") or any(c in "/\\\0" or not c.isprintable() for c in name):
             raise ValueError("must be a plain folder name")
+        if len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"must have at most {LONGEST_NAME} bytes")
         return name
+
+    @field_validator("measures")
+    @classmethod
+    def _each_once(cls, measures: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [each for each in measures if measures.count(each) > 1]:
+            raise ValueError(f"{twice[0]!r} is there twice")
+        return measures
 
     @model_validator(mode="after")
     def _extra_points_ask_for_known_measures(self) -> Settings:
@@ -220,45 +237,21 @@ def load(path: Path, *, name: str | None = None, changes: Sequence[str] = ()) ->
 
     Raises SettingsError naming the place where they are wrong.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise SettingsError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: can't be read: {error}") from None
-    return parse(text, source=str(path), name=name, changes=changes)
+    return parse(toml_data.read(path), source=str(path), name=name, changes=changes)
 
 
 def parse(
     text: str, *, source: str, name: str | None = None, changes: Sequence[str] = ()
 ) -> Settings:
     """Settings from TOML text; `source` names it in errors. Raises SettingsError."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{source}: not valid TOML: {error}") from None
+    data = toml_data.parsed(text, source=source)
     if name is not None:
         data["name"] = name
     for change in changes:
-        _set(data, change)
-        source = f"{source}, {change}"
+        toml_data.put(data, change)
+        source = f"{source}, {short(change)}"
+    toml_data.check(data, source=source)
     return validated(Settings, data, source=source)
-
-
-def _set(data: dict[str, Any], change: str) -> None:
-    """Puts "a.b=value" into nested dicts: a TOML value, or else the text itself."""
-    key, equals, value = change.partition("=")
-    *sections, last = key.strip().split(".")
-    if not equals or not all([*sections, last]):
-        raise SettingsError(f"--set {change}: must be KEY=VALUE, such as accuracy.epochs=3")
-    for section in sections:
-        data = data.setdefault(section, {})
-        if not isinstance(data, dict):
-            raise SettingsError(f"--set {change}: {section} is no section")
-    try:
-        data[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        data[last] = value
 
 
 S = TypeVar("S", bound=Section)
@@ -280,7 +273,8 @@ def validated(section: type[S], data: dict[str, Any], *, source: str, place: str
             if detail["type"] != "too_short"
             or not any(other["loc"][:-1] == detail["loc"] for other in details)
         ]
-        raise SettingsError("\n".join(lines)) from None
+        more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+        raise SettingsError("\n".join([*lines[:MOST_LINES], *more])) from None
 
 
 def digest_of(data: object) -> str:
@@ -292,7 +286,7 @@ def digest_of(data: object) -> str:
 def _explain(detail: Any, source: str, place: str) -> str:
     """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
     for part in detail["loc"]:
-        place += f"[{part}]" if isinstance(part, int) else f".{part}" if place else str(part)
+        place = joined(place, part)
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         return f"{place}: unknown setting  ({source})"
@@ -307,4 +301,5 @@ def _explain(detail: Any, source: str, place: str) -> str:
         message = message.replace(words, ours)
     if isinstance(detail["input"], dict) or not place:
         return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
-    return f"{place} = {json.dumps(detail['input'], default=str)}: {message}  ({source})"
+    given = short(json.dumps(detail["input"], default=str))
+    return f"{place} = {given}: {message}  ({source})"

@@ -18,9 +18,10 @@ from sweep.contracts import (
     SideBySide,
 )
 from sweep.machine import Machine
-from sweep.registry import find
+from sweep.registry import UnknownPartError, find
 from sweep.store import Store
-from sweep.types import Point
+from sweep.toml_data import short
+from sweep.types import Point, listed
 from sweep.workers import places
 
 # What a task of a measure that offers no estimate is taken to last.
@@ -80,6 +81,9 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     points = grid.points(settings.grid, family=family.name)
     _check(settings, family, points)
     measures = tuple(_measure(settings, name) for name in settings.measures)
+    names = [measure.name for measure in measures]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SettingsError(f"measures: several are called {listed(sorted(twice))}")
     finished = store.finished()
     tasks: list[Task] = []
     hashes: dict[str, Hashes] = {}
@@ -137,9 +141,17 @@ def _measure(settings: Settings, name: str) -> Measure | JointMeasure:
     """A measure with its section: one of this package's own, or [custom.<name>]."""
     part = find("measure", name)
     section = getattr(settings, name, None) if name in type(settings).model_fields else None
-    if section is not None:
-        return part(section)
-    return part(**settings.custom.get(name, {}))
+    try:
+        found = part(**settings.custom.get(name, {})) if section is None else part(section)
+    except UnknownPartError:
+        raise
+    except (TypeError, ValueError) as error:
+        if section is not None:
+            raise
+        raise SettingsError(f"custom.{short(name)}: {error}") from None
+    if not isinstance(found, (Measure, JointMeasure)):
+        raise UnknownPartError(f'measures = "{short(name)}": is no measure (docs/adding.md)')
+    return found
 
 
 def machine_id(measure: Measure | JointMeasure, machine: Machine) -> str:

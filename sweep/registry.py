@@ -11,6 +11,7 @@ from typing import Any
 
 from sweep.config import SettingsError, validated
 from sweep.contracts import Dataset, ImageDataset
+from sweep.toml_data import short
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "family": {"mobilenet_v1": "sweep.families.mobilenet_v1:MobileNetV1Family"},
@@ -28,6 +29,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
+# What a part from anywhere has to have before it is called: a name in a settings file must not be
+# able to start what is no part at all, such as subprocess:Popen.
+_METHODS = {"family": ("layers", "build"), "dataset": ("identity",), "measure": ("identity",)}
 # Where a part is named in sweep.toml.
 _KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures"}
 
@@ -50,7 +54,7 @@ def find(part: str, name: str) -> Any:
         return installed[name].load()
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
     raise UnknownPartError(
-        f'{_KEYS[part]} = "{name}": must be one of {known}, or "package.module:Class"'
+        f'{_KEYS[part]} = "{short(name)}": must be one of {known}, or "package.module:Class"'
     )
 
 
@@ -65,22 +69,30 @@ def make_dataset(name: str, data: dict[str, Any]) -> Dataset | ImageDataset:
         return part(validated(settings, data, source=f"dataset {name}", place="accuracy.data"))
     try:
         return part(**data)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(f"accuracy.data: {error}  (dataset {name})") from None
 
 
 def _import(part: str, target: str) -> Any:
     module_name, _, attribute = target.partition(":")
+    named = f'{_KEYS[part]} = "{short(target)}"'
     try:
-        return getattr(import_module(module_name), attribute)
+        found = getattr(import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        # A module that exists but misses one of its own imports says so itself.
-        if error.name and module_name.startswith(error.name):
-            raise UnknownPartError(
-                f'{_KEYS[part]} = "{target}": no module named {error.name}'
-            ) from None
-        raise
+        raise UnknownPartError(f"{named}: no module named {short(str(error.name))}") from None
     except AttributeError:
-        raise UnknownPartError(
-            f'{_KEYS[part]} = "{target}": {module_name} has no {attribute}'
-        ) from None
+        raise UnknownPartError(f"{named}: {module_name} has no {attribute}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a module does that is somebody else's
+        why = f"{type(error).__name__}: {error}"
+        raise UnknownPartError(f"{named}: can't be imported: {short(why)}") from error
+    if target not in BUILT_IN[part].values():
+        _check(part, found, named)
+    return found
+
+
+def _check(part: str, found: Any, named: str) -> None:
+    """Raises UnknownPartError for anything but a class with the methods of that part."""
+    if not isinstance(found, type):
+        raise UnknownPartError(f"{named}: is no class")
+    if lacking := [name for name in _METHODS[part] if not callable(getattr(found, name, None))]:
+        raise UnknownPartError(f"{named}: is no {part}, it has no {' and no '.join(lacking)}")

@@ -19,7 +19,9 @@ def test_every_built_in_part_bears_the_name_it_is_found_under(part, name):
 
 
 def test_a_part_from_anywhere(tmp_path, monkeypatch):
-    (tmp_path / "my_parts.py").write_text("class Energy:\n    name = 'energy'\n")
+    (tmp_path / "my_parts.py").write_text(
+        "class Energy:\n    name = 'energy'\n    def identity(self): ...\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert find("measure", "my_parts:Energy").name == "energy"
     del sys.modules["my_parts"]
@@ -31,6 +33,9 @@ def test_a_part_from_anywhere(tmp_path, monkeypatch):
         ("speed", 'measures = "speed": must be one of accuracy, cost, latency, or'),
         ("nowhere_to_be:Found", "no module named nowhere_to_be"),
         ("sweep.pareto:Nothing", "sweep.pareto has no Nothing"),
+        (":", "can't be imported: ValueError"),
+        ("subprocess:Popen", "is no measure, it has no identity"),
+        ("builtins:print", "is no class"),
     ],
 )
 def test_an_unknown_part_says_which_there_are(name, message):

@@ -1,0 +1,117 @@
+"""TOML text -> plain data that every later room can hold: bounded in size and depth, numbers finite
+and of 64 bits, texts without characters that no file system takes.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 1 << 20  # of a settings file; those of this project have two thousand
+DEEPEST = 24  # tables and lists within each other
+LONGEST = 4096  # characters of a text: the longest path that Linux takes
+MOST_SHOWN = 200  # characters of a value, or a key, in a message
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message says which, and what is allowed."""
+
+
+def read(path: Path) -> str:
+    """The text of a settings file. Raises SettingsError naming it."""
+    try:
+        if not path.exists():
+            raise SettingsError(f"{path}: there is no such file")
+        if not path.is_file():
+            # A pipe would be waited on for ever, and a device may have no end.
+            raise SettingsError(f"{path}: is no ordinary file")
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise SettingsError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
+        return path.read_text(encoding="utf-8")
+    except SettingsError:
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SettingsError(f"{short(str(path))}: can't be read: {why}") from None
+
+
+def parsed(text: str, *, source: str) -> dict[str, Any]:
+    """The tables of TOML text; `source` names it in errors. Raises SettingsError."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SettingsError(f"{source}: not valid TOML: nested too deeply") from None
+    except ValueError as error:  # also of a number of thousands of digits
+        raise SettingsError(f"{source}: not valid TOML: {short(str(error))}") from None
+
+
+def put(data: dict[str, Any], change: str) -> None:
+    """Puts "a.b=value" into nested dicts: a TOML value, or else the text itself.
+
+    Raises SettingsError.
+    """
+    key, equals, value = change.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not all([*sections, last]) or len(sections) > DEEPEST:
+        raise SettingsError(f"--set {short(change)}: must be KEY=VALUE, such as accuracy.epochs=3")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise SettingsError(f"--set {short(change)}: {short(section)} is no section")
+    try:
+        found = tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):
+        found = {}
+    # With a line end in it, it would be more than one setting.
+    data[last] = found["value"] if list(found) == ["value"] else value
+
+
+def check(data: dict[str, Any], *, source: str) -> None:
+    """Raises SettingsError naming the first value that no setting can have, wherever it stands."""
+    waiting: list[tuple[str, Any, int]] = [("", data, 0)]
+    while waiting:
+        place, value, depth = waiting.pop()
+        if why := _unfit(value, depth):
+            shown = "" if isinstance(value, (dict, list)) else f" = {short(repr(value))}"
+            raise SettingsError(f"{place}{shown}: {why}  ({source})")
+        if isinstance(value, dict):
+            for key, each in value.items():
+                if why := _unfit(key, 0):
+                    raise SettingsError(f"{short(repr(key))}: a key {why}  ({source})")
+                waiting.append((joined(place, key), each, depth + 1))
+        elif isinstance(value, list):
+            waiting += [(joined(place, at), each, depth + 1) for at, each in enumerate(value)]
+
+
+def joined(place: str, key: str | int) -> str:
+    """`grid.alpha[2]` out of "grid.alpha" and 2."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{short(key)}" if place else short(key)
+
+
+def short(text: str) -> str:
+    """The text, cut in the middle where it is long."""
+    half = MOST_SHOWN // 2
+    return text if len(text) <= MOST_SHOWN else f"{text[:half]} .. {text[-half:]}"
+
+
+def _unfit(value: Any, depth: int) -> str:
+    """Why nothing can be done with a value; empty where something can."""
+    if isinstance(value, (dict, list)):
+        return f"must be at most {DEEPEST} levels deep" if depth > DEEPEST else ""
+    if isinstance(value, (date, time)):
+        return "must be no date or time; write it as a text"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "must be a finite number"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "must be a number of at most 64 bits"
+    if isinstance(value, str):
+        if len(value) > LONGEST:
+            return f"must have at most {LONGEST} characters"
+        if "\0" in value or not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            return "must hold no zero character and no half of a character"
+    return ""
