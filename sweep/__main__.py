@@ -18,7 +18,7 @@ from sweep import report_commands
 from sweep.allocator import keep_freed_memory
 from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
-from sweep.console import err, out, write_json
+from sweep.console import err, out, say, tell, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
@@ -103,15 +103,15 @@ def run(
     with ProgressBar(plan, out) as bar:
         outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():
-        out.print(f"{stage}: {duration(seconds)}", markup=False, highlight=False)
+        tell(f"{stage}: {duration(seconds)}")
     out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
-    out.print(f"report: {outcome.report}", markup=False, highlight=False, soft_wrap=True)
+    tell(f"report: {outcome.report}")
     if outcome.interrupted:
         err.print("Interrupted. What was finished is kept; the same command continues.")
         raise typer.Exit(INTERRUPTED)
     if outcome.failures:
         for line in _gathered(outcome.failures):
-            err.print(f"failed: {line}", markup=False, highlight=False, soft_wrap=True)
+            say(f"failed: {line}")
         err.print("The same command tries again.", highlight=False)
         raise typer.Exit(1)
 
@@ -156,21 +156,14 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="python -m sweep")
     except (SettingsError, ResultsError, UnknownPartError) as error:
-        _say(str(error))
+        say(str(error))
         raise SystemExit(USAGE_ERROR) from None
     except KeyboardInterrupt:
         err.print("Interrupted.")
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        _say(str(error))
+        say(str(error))
         raise SystemExit(1) from None
-
-
-def _say(message: str) -> None:
-    """A message on standard error; it may quote names from files, so nothing in it is obeyed."""
-    from sweep.report.printable import visible
-
-    err.print(visible(message, keep="\n"), markup=False, highlight=False, soft_wrap=True)
 
 
 def _gathered(failures: Sequence[str]) -> list[str]:

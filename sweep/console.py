@@ -8,10 +8,30 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from sweep.report.printable import visible
 
 # Without a terminal rich would fold tables at 80 columns, also in a file.
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
+
+
+def printed(text: str) -> Text:
+    """Text from data for a table or a line: nothing in it is obeyed, neither markup nor control
+    characters.
+    """
+    return Text(visible(text))
+
+
+def say(message: str) -> None:
+    """A message on standard error; it may quote names from files, so nothing in it is obeyed."""
+    err.print(visible(message, keep="\n"), markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(text: str) -> None:
+    """The same on standard output."""
+    out.print(visible(text, keep="\n"), markup=False, highlight=False, soft_wrap=True)
 
 
 def write_json(data: dict[str, Any]) -> None:

@@ -6,15 +6,14 @@ can't be written; 2 a wrong option; 130 interrupted, and the same command contin
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sweep.console import out, say, tell
 
 if TYPE_CHECKING:
     from sweep.datasets.fetch import Source
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 data_app = typer.Typer(
     no_args_is_help=True, help="Fetch a data set; run it again to continue a cut transfer."
 )
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
-err = Console(stderr=True)
-
 FAILED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -50,15 +46,15 @@ def cifar10(
     try:
         source = Source(url or OFFICIAL.url, (sha256 or OFFICIAL.sha256).lower())
     except FetchError as error:
-        _say(f"--{error}")
+        say(f"--{error}")
         raise typer.Exit(USAGE_ERROR) from None
     try:
         _bring_cifar10(source, to, keep_archive=keep_archive)
     except FetchError as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
-        _say("Interrupted. What has come is kept; the same command continues.")
+        say("Interrupted. What has come is kept; the same command continues.")
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -69,7 +65,7 @@ def _bring_cifar10(source: Source, folder: Path, *, keep_archive: bool) -> None:
 
     counts = stored(folder, source.sha256)
     if counts:
-        _tell("already there and whole; nothing to do")
+        tell("already there and whole; nothing to do")
     else:
         archive = folder / ARCHIVE
         with _bar(DownloadColumn()) as bar:
@@ -88,9 +84,9 @@ def _bring_cifar10(source: Source, folder: Path, *, keep_archive: bool) -> None:
         if not keep_archive:
             archive.unlink()
     for split, images in counts.items():
-        _tell(f"{split}: {images:,} images in {parquet_path(folder, split)}")
+        tell(f"{split}: {images:,} images in {parquet_path(folder, split)}")
     place = shlex.quote(str(folder))
-    _tell(f"next: python -m sweep run configs/cifar10.toml --set accuracy.data.path={place}")
+    tell(f"next: python -m sweep run configs/cifar10.toml --set accuracy.data.path={place}")
 
 
 def _bar(amount: DownloadColumn | TextColumn) -> Progress:
@@ -103,11 +99,3 @@ def _bar(amount: DownloadColumn | TextColumn) -> Progress:
         console=out,
         disable=not out.is_terminal,
     )
-
-
-def _tell(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(message: str) -> None:
-    err.print(message, markup=False, highlight=False, soft_wrap=True)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sweep.allocator import keep_freed_memory
 from sweep.config import SettingsError
+from sweep.console import err, say, tell, write_json
 from sweep.interrupts import ends_at_once
 from sweep.registry import find
 
 if TYPE_CHECKING:
     from sweep.evaluate import Evaluation
-
-err = Console(stderr=True)
 
 
 def evaluate(
@@ -66,7 +62,7 @@ def evaluate(
         disable=not err.is_terminal,
         transient=True,
     )
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
+    _log_to_standard_error()
     with bar:
         task = bar.add_task("loading", total=1.0)
         try:
@@ -89,9 +85,19 @@ def evaluate(
         except ValueError as error:
             raise SettingsError(str(error)) from None
     if as_json:
-        sys.stdout.write(json.dumps(_plain(found, checkpoint, data), indent=2) + "\n")
+        write_json(_plain(found, checkpoint, data))
     else:
-        sys.stdout.write(_words(found, checkpoint, data))
+        tell(_words(found, checkpoint, data))
+
+
+def _log_to_standard_error() -> None:
+    """Names of files stand in what is logged, such as those of images that can't be read."""
+
+    class Visible(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    logging.basicConfig(handlers=[Visible()], level=logging.WARNING, force=True)
 
 
 def _plain(found: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
@@ -126,4 +132,4 @@ def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
         line("top5", "top-5"),
         *(f"note: {note}" for note in found.notes),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

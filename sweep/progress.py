@@ -8,27 +8,29 @@ from types import TracebackType
 from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Column, Table
-from rich.text import Text
 
+from sweep.console import printed
 from sweep.plan import Plan, Task
+from sweep.report.printable import visible
 
 ROOMY = 120  # columns of a terminal that has room for a long bar
 
 
 def plan_table(plan: Plan, folder: Path) -> Group:
     """What a run would do: points and estimated time of each measure, and where it all goes."""
-    table = Table(title=Text(f"Plan for {folder}"), title_justify="left")
+    table = Table(title=printed(f"Plan for {folder}"), title_justify="left")
     for heading in ("measure", "points to do", "estimate"):
         table.add_column(heading, justify="left" if heading == "measure" else "right")
     for measure in plan.measures:
         tasks = [task for task in plan.tasks if task.measure is measure]
         points = sum(len(task.networks) for task in tasks)
-        table.add_row(measure.name, str(points), duration(sum(task.estimate_s for task in tasks)))
+        estimate = duration(sum(task.estimate_s for task in tasks))
+        table.add_row(printed(measure.name), str(points), estimate)
     table.add_row("all", "", duration(plan.estimate_s), style="bold")
     notes = list(plan.notes)
     if plan.done:
         notes.append(f"{plan.done} readings of a point are stored already and stay as they are.")
-    return Group(table, *(Text(note) for note in notes))
+    return Group(table, *map(printed, notes))
 
 
 def duration(seconds: float) -> str:
@@ -103,15 +105,13 @@ class ProgressBar:
         self._draw()
         mark = "failed" if failure else "stored"
         self._console.print(
-            f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip(),
-            markup=False,
-            soft_wrap=True,
+            printed(f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip()), soft_wrap=True
         )
 
     def _draw(self) -> None:
         self._bar.update(
             self._task,
-            description="; ".join(text for _, text in self._under_way.values()),
+            description=visible("; ".join(text for _, text in self._under_way.values())),
             completed=self._done_s + sum(done_s for done_s, _ in self._under_way.values()),
             left=self._left,
         )

@@ -82,7 +82,7 @@ def _import(part: str, target: str) -> Any:
         raise UnknownPartError(f"{named}: no module named {short(str(error.name))}") from None
     except AttributeError:
         raise UnknownPartError(f"{named}: {module_name} has no {attribute}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a module does that is somebody else's
+    except Exception as error:  # whatever a module of somebody else's does when it is imported
         why = f"{type(error).__name__}: {error}"
         raise UnknownPartError(f"{named}: can't be imported: {short(why)}") from error
     if target not in BUILT_IN[part].values():

@@ -101,17 +101,18 @@ def short(text: str) -> str:
 
 def _unfit(value: Any, depth: int) -> str:
     """Why nothing can be done with a value; empty where something can."""
-    if isinstance(value, (dict, list)):
-        return f"must be at most {DEEPEST} levels deep" if depth > DEEPEST else ""
-    if isinstance(value, (date, time)):
-        return "must be no date or time; write it as a text"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "must be a finite number"
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return "must be a number of at most 64 bits"
-    if isinstance(value, str):
-        if len(value) > LONGEST:
+    match value:
+        case dict() | list() if depth > DEEPEST:
+            return f"must be at most {DEEPEST} levels deep"
+        case date() | time():
+            return "must be no date or time; write it as a text"
+        case float() if not math.isfinite(value):
+            return "must be a finite number"
+        case int() if not -(2**63) <= value < 2**63:
+            return "must be a number of at most 64 bits"
+        case str() if len(value) > LONGEST:
             return f"must have at most {LONGEST} characters"
-        if "\0" in value or not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        case str() if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in value):
             return "must hold no zero character and no half of a character"
-    return ""
+        case _:
+            return ""

@@ -45,7 +45,11 @@ class NumpyArchive:
     def __init__(self, settings: NumpySettings) -> None:
         self.settings = settings
         self.path = Path(settings.path)
-        if not self.path.exists():
+        try:
+            there = self.path.is_file() or self.path.is_dir()  # no pipe: it would be waited on
+        except OSError as error:
+            raise DatasetError(f"path = {settings.path!r}: {error.strerror}") from None
+        if not there:
             raise DatasetError(f"path = {settings.path!r}: there is no such file or folder")
 
     @cached_property

@@ -16,6 +16,7 @@ from sweep.config import Section, Seed, SettingsError
 _WORDNET_ID = re.compile(r"^(n\d{8})\s.*$")
 
 _HEADINGS = {"index", "id", "wnid", "synset", "class", "name", "label"}
+MOST_LIST_BYTES = 1 << 26  # of a list of classes; that of ImageNet-21k has one million
 MOST_CLASSES = 1_000_000  # a label above is no index of a class
 
 Labels = npt.NDArray[np.int32]
@@ -82,11 +83,18 @@ def class_list(path: str) -> list[list[str]]:
     .. and is left away. Anything else: one class a line, of which only the WordNet id is taken
     where it starts with one ("n01440764 tench"). Raises DatasetError.
     """
+    file = Path(path)
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        if file.exists() and not (file.is_file() and file.stat().st_size <= MOST_LIST_BYTES):
+            raise DatasetError(
+                f"classes = {path!r}: must be an ordinary file of at most {MOST_LIST_BYTES} bytes"
+            )
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise DatasetError(f"classes = {path!r}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except DatasetError:
+        raise
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DatasetError(f"classes = {path!r}: can't be read: {why}") from None
     rows = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sweep.types import Point, Progress, Reading, alpha_text, listed
 
 # Images per second and mult-add, on both cores of the reference run; for estimates alone.
 LOAD_S, MULT_ADD_S = 8.0, 4e-11
+MOST_FILES = 10_000  # in a folder that may be a checkpoint
 MOST_NAMED = 3  # missing files, in the plan
 
 
@@ -56,7 +58,7 @@ class CheckpointAccuracy:
         if self.settings.source == "keras":
             return data, "Keras's ImageNet checkpoints, from its cache or fetched"
         paths = [self._path(network.point) for network in networks]
-        missing = [str(path) for path in paths if not path.exists()]
+        missing = [str(path) for path in paths if not _is_there(path)]
         found = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
         if missing:
             found += f"; missing: {listed(missing, MOST_NAMED)}"
@@ -91,7 +93,7 @@ class CheckpointAccuracy:
         if self.settings.source == "keras":
             return family.from_keras(network.point), "Keras's ImageNet checkpoint"
         path = self._path(network.point)
-        if not path.exists():
+        if not _is_there(path):
             raise MissingCheckpointError(f"{path}: there is no such checkpoint")
         point = network.point
         return family.load_checkpoint(path, alpha=point.alpha, resolution=point.resolution), str(
@@ -128,12 +130,23 @@ def score_of(trained: Trained, test: TestImages, classes: int, progress: Progres
     return evaluate(trained.module, test, background=extra == 1, progress=report)
 
 
+def _is_there(path: Path) -> bool:
+    """Not where the name is one that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _sha256(path: Path) -> str | None:
-    """Of a file, or of all files of a folder; None where there is none."""
-    if not path.exists():
+    """Of a file, or of all files of a folder; None where there is none, or too many of them."""
+    if not _is_there(path):
+        return None
+    files = list(islice(path.rglob("*"), MOST_FILES)) if path.is_dir() else [path]
+    if len(files) == MOST_FILES:  # no checkpoint, but such as "/"
         return None
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    for file in sorted(files):
         if file.is_file():
             if path.is_dir():
                 digest.update(f"{file.relative_to(path)}\0".encode())

@@ -48,7 +48,7 @@ class ImageSource:
         """Raises SettingsError where the settings and the images don't fit."""
         try:
             self._check()
-        except DatasetError as error:
+        except (DatasetError, OSError) as error:  # such as a path that is too long for one
             raise SettingsError(f"accuracy.data: {error}") from None
 
     def _check(self) -> None:
