@@ -34,7 +34,7 @@ MOST_POINTS = 100_000  # of a grid; what a plan of them takes is seconds
 LONGEST_NAME = 255  # bytes of a folder's name
 MOST_LINES = 20  # of one message about many mistakes
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Images = Annotated[int, Field(ge=0, lt=2**31)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
 Processes = Annotated[int, Field(ge=0, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -126,13 +126,13 @@ class AccuracySettings(Section):
 
     dataset: str = "photo-patches"
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
-    train_images: Images = 0  # 0: all that there are
-    test_images: Images = 0
+    train_images: Natural = 0  # 0: all that there are
+    test_images: Natural = 0
     title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
     base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
     bad_images: Literal["stop", "skip"] = "stop"
     workers: Processes = 0  # decoding processes; 0: one a core
-    cache_mb: Annotated[int, Field(ge=0, lt=2**31)] = 1024  # images of one size up to this stay on the device
+    cache_mb: Natural = 1024  # images of one size up to this stay on the device
 
     # Part of an image that training sees: a random box, resized, or the same as in evaluation.
     crop: Literal["central", "resized"] = "central"
@@ -142,7 +142,7 @@ class AccuracySettings(Section):
     test_crop: Share = 0.875  # of each side, from the middle; of images in files alone
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 2
-    max_steps: Annotated[int, Field(ge=0, lt=2**31)] = 0  # ends training early, for a look; 0: no limit
+    max_steps: Natural = 0  # ends training early, for a look; 0: no limit
     batch_size: Count = 64
     optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05

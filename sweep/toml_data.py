@@ -103,16 +103,17 @@ def _unfit(value: Any, depth: int) -> str:
     """Why nothing can be done with a value; empty where something can."""
     match value:
         case dict() | list() if depth > DEEPEST:
-            return f"must be at most {DEEPEST} levels deep"
+            why = f"must be at most {DEEPEST} levels deep"
         case date() | time():
-            return "must be no date or time; write it as a text"
+            why = "must be no date or time; write it as a text"
         case float() if not math.isfinite(value):
-            return "must be a finite number"
+            why = "must be a finite number"
         case int() if not -(2**63) <= value < 2**63:
-            return "must be a number of at most 64 bits"
+            why = "must be a number of at most 64 bits"
         case str() if len(value) > LONGEST:
-            return f"must have at most {LONGEST} characters"
+            why = f"must have at most {LONGEST} characters"
         case str() if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in value):
-            return "must hold no zero character and no half of a character"
+            why = "must hold no zero character and no half of a character"
         case _:
-            return ""
+            why = ""
+    return why
