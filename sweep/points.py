@@ -31,16 +31,26 @@ FRONTS = {
 }
 
 
+PER_LAYER = ("layer_mult_adds", "layer_weights")
+
+
 def derive(readings: pd.DataFrame) -> pd.DataFrame:
     """The wide table, in the order of the readings' points.
 
     SI units; shares 0..1; null where a reading is missing (its reason is in the readings). All
     readings must be of one machine, as `store.load` hands them out.
     """
-    by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for reading in readings.to_dict("records"):
-        by_point.setdefault(tuple(reading[name] for name in POINT), []).append(reading)
-    rows = [dict(zip(POINT, key, strict=True)) | _row(group) for key, group in by_point.items()]
+    keys = readings[POINT].drop_duplicates().itertuples(index=False, name=None)
+    by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {key: [] for key in keys}
+    # Sixty of a point's seventy readings are of its layers, which have no column here.
+    of_points = readings.loc[~readings["metric"].isin(PER_LAYER)]
+    for reading in of_points.to_dict("records"):
+        by_point[tuple(reading[name] for name in POINT)].append(reading)
+    rows = [
+        of_point | _row(of_point, group)
+        for key, group in by_point.items()
+        if (of_point := dict(zip(POINT, key, strict=True)))
+    ]
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
     for name in (*COUNTS, "test_images", "left_out_images", "peak_memory_bytes"):
@@ -80,9 +90,8 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(point: dict[str, Any], group: list[dict[str, Any]]) -> dict[str, Any]:
     """Columns of one point from all of its readings."""
-    first = group[0]
     values = {(each["metric"], each["variant"]): each["value"] for each in group}
     row: dict[str, Any] = {name: values.get((name, "")) for name in COUNTS}
     row |= {
@@ -92,7 +101,7 @@ def _row(group: list[dict[str, Any]]) -> dict[str, Any]:
     }
     row |= _latency_columns(group)
     row |= _accuracy_columns(values)
-    paper = published(first["kind"], first["alpha"], first["resolution"])
+    paper = published(point["kind"], point["alpha"], point["resolution"])
     return row | {
         "paper_top1": paper.top1,
         "paper_mult_adds": paper.mult_adds,

@@ -54,6 +54,9 @@ class Network:
 Key = tuple[str, float, int]  # kind, alpha, resolution
 Networks = dict[Key, Network]
 
+# Of every network that the paper prints a number of.
+ALPHAS, RESOLUTIONS = (1.0, 0.75, 0.5, 0.25), (224, 192, 160, 128)
+
 NO_LAYERS = Found(None, reason="this run has no per-layer counts of the network")
 
 
@@ -107,12 +110,16 @@ def other_classes(head: Layer) -> str:
 
 
 def _layers(readings: pd.DataFrame) -> dict[Key, dict[str, Layer]]:
-    """(kind, alpha, resolution) -> layer name -> its shape and counts."""
+    """(kind, alpha, resolution) -> layer name -> its shape and counts; of the networks that the
+    paper's tables are about and of the widest: a large grid has thousands of others.
+    """
     wanted: pd.DataFrame = readings.loc[
         (readings["family"] == FAMILY)
         & readings["metric"].isin(("layer_mult_adds", "layer_weights"))
         & readings["value"].notna()
     ]
+    printed = wanted["alpha"].isin(ALPHAS) & wanted["resolution"].isin(RESOLUTIONS)
+    wanted = wanted.loc[printed | (wanted["alpha"] == wanted["alpha"].max())]
     shapes: dict[Key, dict[str, dict[str, Any]]] = {}
     for row in wanted.to_dict("records"):
         network = shapes.setdefault((row["kind"], row["alpha"], row["resolution"]), {})

@@ -54,10 +54,11 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
         return ()
     drawn = figures.figures(points, readings) if drawn is None else drawn
     quote, standing = _Quotes(results, rows), _Standings(drawn)
-    layers, curves = layers_of(readings), _curves(results.training)
+    rows = _carded(rows, drawn)
+    layers, curves = layers_of(_of(rows, readings)), _curves(results.training)
     reasons = Reasons(readings)
     found = []
-    for row in _carded(rows, drawn):
+    for row in rows:
         curve = curves.get(place(row), ())
         found.append(
             Card(
@@ -70,6 +71,12 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
             )
         )
     return tuple(found)
+
+
+def _of(rows: list[Row], readings: pd.DataFrame) -> pd.DataFrame:
+    """The readings of these points, and perhaps of some others."""
+    alphas, resolutions = ({row[name] for row in rows} for name in ("alpha", "resolution"))
+    return readings.loc[readings["alpha"].isin(alphas) & readings["resolution"].isin(resolutions)]
 
 
 def _carded(rows: list[Row], drawn: tuple[Figure, ...]) -> list[Row]:

@@ -145,7 +145,10 @@ def _left_out(readings: pd.DataFrame) -> list[str]:
 def _missing(readings: pd.DataFrame) -> list[str]:
     """Readings without a value, those of one reason in one sentence."""
     empty = readings.loc[readings["value"].isna()]
-    total = len({label(row) for row in readings.to_dict(orient="records")})
+    if empty.empty:
+        return []
+    points = readings[["family", "kind", "alpha", "rho", "resolution"]].drop_duplicates()
+    total = len({label(row) for row in points.to_dict(orient="records")})
     sentences = []
     for (metric, variant, reason), group in empty.groupby(
         ["title", "variant", "reason"], sort=False

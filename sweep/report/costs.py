@@ -101,10 +101,11 @@ def _memories(points: pd.DataFrame, titles: dict[str, str]) -> list[Cost]:
 
 def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[Cost]:
     """Metrics of measures that this package doesn't know: axis and direction are the metric's."""
+    unknown = readings.loc[~readings["metric"].isin(KNOWN)]
     others = {
         row["metric"]: row
-        for row in readings.to_dict(orient="records")
-        if row["metric"] not in KNOWN and not row["variant"] and row["better"] != Better.NEITHER
+        for row in unknown.to_dict(orient="records")
+        if not row["variant"] and row["better"] != Better.NEITHER
     }
     return [
         Cost(

@@ -50,6 +50,7 @@ class Legend:
 def chosen(view: View) -> Chosen:
     """The first figure that has points, else the first."""
     figure = next((each for each in view.figures if each.marks), view.figures[0])
+    carded = {card.label for card in view.cards}
     of_source = [each for each in view.figures if each.source == figure.source]
     return Chosen(
         costs=tuple((each.name, each.x.title) for each in of_source),
@@ -59,7 +60,11 @@ def chosen(view: View) -> Chosen:
         figure=figure,
         key=_legend(view.key),
         batches=_batches(view.candidates),
-        headlines={each.label: _headline(each, figure.source) for each in view.candidates},
+        headlines={
+            each.label: _headline(each, figure.source)
+            for each in view.candidates
+            if each.label in carded
+        },
     )
 
 
@@ -94,7 +99,8 @@ def explored(view: View) -> dict[str, Any]:
         }
     return {
         "plots": plots,
-        "candidates": [_candidate(each) for each in view.candidates],
+        # Without an accuracy a point can't be ranked.
+        "candidates": [_candidate(each) for each in view.candidates if each.accuracies],
         "names": {
             "quantities": {name: named(name) for name in FORMS},
             "options": OPTIONS,

@@ -20,6 +20,7 @@ from sweep.types import alpha_text
 
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't
 LIGHT = 0.55  # of the scale: from here on dark letters are easier to read on it
+MOST_SQUARES = 400
 LARGEST, ROOM, READABLE = 46, 250, 34  # px: of a square, of all squares of a row, to hold a value
 
 
@@ -38,7 +39,31 @@ def plot(heat: HeatMap) -> dict[str, Any]:
         "range": _range(heat.alphas),
         "showgrid": False,
     }
+    many = len(heat.resolutions) * len(heat.alphas) > MOST_SQUARES
+    if many:
+        del x["tickvals"], y["tickvals"], y["ticktext"]
+        return {"data": [_matrix(heat), *behind], "layout": style.layout(x, y)}
     return {"data": [*behind, _squares(heat)], "layout": style.layout(x, y)}
+
+
+def _matrix(heat: HeatMap) -> dict[str, Any]:
+    """Too many points for a square each: one colour beside the other, values on hovering."""
+    return {
+        "type": "heatmap",
+        "name": "squares",
+        "x": list(heat.resolutions),
+        "y": list(heat.alphas),
+        "z": [
+            [
+                float(f"{cell.value:.4g}") if isinstance(cell.value, float | int) else None
+                for cell in row
+            ]
+            for row in heat.cells
+        ],
+        "colorscale": SCALE,
+        "showscale": False,
+        "hovertemplate": "alpha %{y}, %{x} px: %{z:.4s}<extra></extra>",
+    }
 
 
 def _squares(heat: HeatMap) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Numbers are SI and absent ones carry a reason; sentences are text, ready to prin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweep.paper import Quantity, Row, Tau
 from sweep.paper.tables import Trap
@@ -51,7 +52,7 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
 
-    @property
+    @cached_property
     def reasons(self) -> tuple[str, ...]:
         """Why cells are empty and what to know of others, each text once: the notes below the
         table, numbered from 1.
@@ -290,9 +291,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class View:
-    """Everything a report shows of one run. `figures` has one for each cost and each of `sources`,
-    (name, title) of the accuracies; `body` is the paper's Table 1, `saving` its cost formulas with
-    this run's numbers; `command` draws the report, `pick_command` asks for the best in a budget.
+    """Everything a report shows of one run of `swept` points. `figures` has one for each cost and
+    each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `saving` its
+    cost formulas with this run's numbers; `command` draws the report, `pick_command` asks for the
+    best in a budget.
     """
 
     name: str
@@ -307,6 +309,7 @@ class View:
     cards: tuple[Card, ...]
     heat_maps: tuple[HeatMap, ...]
     trends: tuple[Scatter, ...]
+    swept: int
     points: Table
     counts: Table
     saving: Saving

@@ -16,6 +16,7 @@ from sweep.report.units import Form
 if TYPE_CHECKING:
     from sweep.store import Results
 
+MOST_ROWS = 300  # of a table: a page with thousands could not be opened
 NOT_READ = "no reading in this run"
 FRONTS = {"on_front_mult_adds": "M", "on_front_params": "P", "on_front_latency": "L"}
 # (title, form, column), with the interval's columns after it where there is one.
@@ -55,7 +56,9 @@ HEADINGS = {"2": "Type", "3": "Layer"}
 
 
 def points(results: Results) -> Table:
-    """One row per point: what was measured, with intervals, and where it is on a frontier."""
+    """One row per point: what was measured, with intervals, and where it is on a frontier. Of very
+    many points some, as `_rows` chooses.
+    """
     reasons = _reasons(results.readings)
     columns = (*BEFORE_LATENCY, *_latency_columns(results.points))
     return Table(
@@ -63,7 +66,7 @@ def points(results: Results) -> Table:
         caption=(
             "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
             "bootstrap of the median for latencies. Frontier: M over mult-adds, P over parameters, "
-            "L over latency."
+            "L over latency." + _shortened(results.points)
         ),
         columns=(
             Column("Point", Form.TEXT),
@@ -76,8 +79,25 @@ def points(results: Results) -> Table:
                 *(_cell(row, names, reasons) for *_, names in columns),
                 _fronts(row),
             )
-            for row in results.points.to_dict(orient="records")
+            for row in _rows(results.points)
         ),
+    )
+
+
+def _rows(points: pd.DataFrame) -> list[dict[str, Any]]:
+    """All points, or of very many MOST_ROWS: those on a frontier first, in their order."""
+    if len(points) > MOST_ROWS:
+        behind = ~points[list(FRONTS)].any(axis=1)
+        points = points.loc[behind.sort_values(kind="stable").index[:MOST_ROWS].sort_values()]
+    return points.to_dict(orient="records")
+
+
+def _shortened(points: pd.DataFrame) -> str:
+    if len(points) <= MOST_ROWS:
+        return ""
+    return (
+        f" {MOST_ROWS} of {len(points):,} points stand here, those on a frontier first; "
+        "points.parquet has them all."
     )
 
 
@@ -119,7 +139,8 @@ def counts(results: Results) -> Table:
                 note,
             )
             if each
-        ),
+        )
+        + _shortened(results.points),
         columns=(
             Column("Point", Form.TEXT),
             *(Column(title, Form.EXACT) for title, _ in COUNT_COLUMNS),
@@ -129,7 +150,7 @@ def counts(results: Results) -> Table:
                 Value(label(row)),
                 *(_cell(row, (column,), reasons) for _, column in COUNT_COLUMNS),
             )
-            for row in results.points.to_dict(orient="records")
+            for row in _rows(results.points)
         ),
     )
 

@@ -42,6 +42,7 @@ def view(results: Results) -> View:
         cards=cards(results, drawn),
         heat_maps=heat_maps(results),
         trends=scatters,
+        swept=len(results.points),
         points=tables.points(results),
         counts=tables.counts(results),
         saving=saving(results),
