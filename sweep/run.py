@@ -24,7 +24,7 @@ from sweep.points import derive
 from sweep.report.page import write
 from sweep.report.view import view
 from sweep.schema import Stamp
-from sweep.store import Store, load
+from sweep.store import Store, load, writer
 from sweep.types import CurvePoint, Progress, Reading
 from sweep.workers import Ended, Progressed, Said, Started, reason_of, side_by_side
 
@@ -83,24 +83,26 @@ def execute(
         },
     }
     as_run = settings.model_dump(mode="json")
-    store.write_run(as_run, machine.as_dict(), run)
     keeper = _Keeper(store, plan.hashes, run["commit"], machine, observer, now)
     stage_s: dict[str, float] = {}
     interrupted = False
-    try:
-        for name, group in groupby(plan.tasks, key=lambda task: task.measure.name):
-            began = time.perf_counter()
-            try:
-                _stage(list(group), machine, keeper)
-            finally:
-                stage_s[name] = time.perf_counter() - began
-    except KeyboardInterrupt:
-        interrupted = True
-    run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": interrupted}
-    store.write_run(as_run, machine.as_dict(), run | {"stage_s": stage_s})
-    began = time.perf_counter()
-    report = publish(store)
-    stage_s = stage_s | {"report": time.perf_counter() - began}
+    with store.writing():
+        store.write_run(as_run, machine.as_dict(), run | {"writer": writer(run["started"])})
+        try:
+            for name, group in groupby(plan.tasks, key=lambda task: task.measure.name):
+                began = time.perf_counter()
+                try:
+                    _stage(list(group), machine, keeper)
+                finally:
+                    stage_s[name] = time.perf_counter() - began
+        except KeyboardInterrupt:
+            interrupted = True
+        store.compact()
+        run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": interrupted}
+        store.write_run(as_run, machine.as_dict(), run | {"stage_s": stage_s})
+        began = time.perf_counter()
+        report = publish(store)
+        stage_s = stage_s | {"report": time.perf_counter() - began}
     return Outcome(stage_s, tuple(keeper.failures), interrupted, report)
 
 

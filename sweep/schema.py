@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sweep.types import CurvePoint, Reading
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _POINT_FIELDS = [
     ("family", pa.string()),

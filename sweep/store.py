@@ -1,81 +1,136 @@
-"""The only reader and writer of results/<name>/.
+"""The only writer of results/<name>/; `sweep.results` reads it.
 
     settings.toml      the settings as run
     machine.json       facts of the machine that ran it last (and of earlier ones)
     run.json           identity of each measure as last run, commit, time, command
     readings.parquet   long: one row per point x metric x variant, raw samples; the truth
     training.parquet   loss and accuracy over steps
+    journal            batches that are not in these two yet; gone after a run's end
     points.parquet     wide: one tidy row per point, derived from the readings
 
-Every file is replaced whole, through a temporary beside it, so that a reader sees the old one or
-the new one and never a part. Readings of older settings or other machines stay beside the new
-ones; `load` hands out only those of the last run's identities.
+A batch is appended to the journal, and on disk, before it counts as finished. Now and then, and at
+a run's end, the tables are written anew with what the journal holds. Every other file is replaced
+whole. One process writes a folder at a time; readers see one moment of it (see `sweep.folder`).
+Readings of older settings or other machines stay beside the new ones; `load` hands out only those
+of the last run's identities.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
+import logging
 import os
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import platform
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import tomli_w
 
-from sweep.schema import READINGS, SCHEMA_VERSION, TRAINING, Stamp, curve_row, reading_row
-from sweep.types import CurvePoint, Point, Reading, ResultsError
+from sweep import journal
+from sweep.batch import batch_of
+from sweep.digests import data_digest, text_digest
+from sweep.files import (
+    FolderLock,
+    WriteError,
+    in_words,
+    replace_file,
+    strays,
+    sync_folder,
+    why,
+)
+from sweep.folder import (
+    MACHINE,
+    REPLACED,
+    RUN,
+    SETTINGS,
+    TABLES,
+    TRUTH,
+    json_of,
+    merged,
+    newest,
+    parsed_json,
+    snapshot,
+    states,
+    tables_of,
+)
+from sweep.interrupts import held_back
+from sweep.results import Results, load, machines_in
+from sweep.schema import READINGS, SCHEMA_VERSION, TRAINING, Stamp
+from sweep.tables import IDENTITY, Identity, identities, write_table
+from sweep.types import CurvePoint, Reading, ResultsError
+
+__all__ = ["READINGS", "TRAINING", "BusyError", "Results", "Store", "load", "replace_file"]
+
+log = logging.getLogger(__name__)
+
+# The journal goes into the tables once it has more rows than they, and than this: all that is ever
+# written is then a few times what is kept.
+FEWEST_ROWS = 50_000
 
 
-@dataclass(frozen=True)
-class Results:
-    """A results folder in memory: the readings and curves of its last run's identities."""
-
-    path: Path
-    settings: dict[str, Any]
-    machine: dict[str, Any]
-    run: dict[str, Any]
-    readings: pd.DataFrame
-    training: pd.DataFrame
-    points: pd.DataFrame
+class BusyError(ResultsError):
+    """Another process writes the folder; the message says which."""
 
 
 class Store:
-    """Writer of one results folder. Makes the folder when it first writes."""
+    """Writer of one results folder. Looks at it when it is made; makes and locks it when it first
+    writes. A run writes within `writing`.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Raises DamagedError where readings, curves or the journal are damaged."""
         self.path = path
-        self._readings = _read_table(path / "readings.parquet", READINGS)
-        self._training = _read_table(path / "training.parquet", TRAINING)
+        self._lock: FolderLock | None = None
+        self._journal: journal.Writer | None = None
+        found = snapshot(path)
+        self._seen = {name: state for name, state in found.states.items() if name in TRUTH}
+        tables = tables_of(found)
+        self._table_rows, self._journal_rows = tables.rows, 0
+        self._generation = tables.generation
+        # Its removal did not reach the disk; the tables have all of it, and newer rows.
+        self._outlived = journal.NAME in found.contents and tables.journal is None
+        self._finished: set[Identity] = set()
+        for name, file in tables.files.items():
+            of_readings = name == "readings.parquet"
+            # A file without a checksum has to be read whole to be told whole.
+            columns = [*IDENTITY, "failed"] if of_readings and file and file.sealed else None
+            for group in file.groups(columns) if file and (of_readings or not file.sealed) else ():
+                if of_readings:
+                    self._finished |= _finished_in(group)
+        last = newest(tables.journal)
+        self._finished -= last.keys()
+        for place, entry in enumerate(tables.journal.entries() if tables.journal else ()):
+            self._finished |= {each for each in entry.finished if last[each] == place}
+            self._journal_rows += entry.rows
 
-    def finished(self) -> set[tuple[str, str, str, str]]:
+    def finished(self) -> set[Identity]:
         """(point key, measure, settings hash, machine id) of every batch that did not fail."""
-        table = self._readings.filter(~pc.field("failed"))
-        columns = [
-            "family",
-            "kind",
-            "alpha",
-            "resolution",
-            "measure",
-            "settings_hash",
-            "machine_id",
-        ]
-        rows = table.select(columns).group_by(columns).aggregate([]).to_pylist()
-        return {
-            (
-                Point(row["family"], row["kind"], row["alpha"], 0.0, row["resolution"]).key,
-                row["measure"],
-                row["settings_hash"],
-                row["machine_id"],
-            )
-            for row in rows
-        }
+        return set(self._finished)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within it, this process alone writes the folder; at its end, the journal goes into the
+        tables. Raises BusyError where another process writes it, WriteError where it can't be
+        written.
+        """
+        with self._disk():
+            self._begin()
+        try:
+            yield
+            self.compact()
+        except OSError:
+            raise  # from the disk: what is there stays as it is
+        except BaseException:
+            with contextlib.suppress(OSError, ResultsError):
+                self.compact()
+            raise
+        finally:
+            self.close()
 
     def add(
         self,
@@ -86,157 +141,171 @@ class Store:
         failed: bool = False,
     ) -> None:
         """Puts a batch on disk, whole, in place of an earlier one of the same point, measure and
-        stamp identity.
+        stamp identity. Raises WriteError where it can't, and leaves what was there.
         """
-        readings = [item for item in items if isinstance(item, Reading)]
-        curve = [item for item in items if isinstance(item, CurvePoint)]
-        points = {item.point for item in items}
-        new = pa.Table.from_pylist(
-            [reading_row(item, measure, stamp, failed) for item in readings], READINGS
-        )
-        kept = _without(self._readings, points, measure, stamp)
-        self._readings = pa.concat_tables([kept, new])
-        self._write_table("readings.parquet", self._readings)
-        rows = pa.Table.from_pylist([curve_row(item, measure, stamp) for item in curve], TRAINING)
-        kept_curve = _without(self._training, points, measure, stamp)
-        if rows.num_rows or kept_curve.num_rows != self._training.num_rows:
-            self._training = pa.concat_tables([kept_curve, rows])
-            self._write_table("training.parquet", self._training)
+        batch = batch_of(measure, items, stamp, failed=failed)
+        if not batch.identities:
+            return
+        with self._disk(), held_back():
+            self._begin()
+            self._check_place()
+            if self._journal is None:
+                self._journal = journal.Writer(self.path / journal.NAME, self._generation)
+            self._journal.append(batch)
+            self._finished -= set(batch.identities)
+            self._finished |= set(batch.finished)
+            self._journal_rows += batch.rows
+        if self._journal_rows > max(FEWEST_ROWS, self._table_rows):
+            self.compact()
+
+    def compact(self) -> None:
+        """Writes the tables anew with what the journal holds, and removes it."""
+        with self._disk():
+            self._begin()
+            self._check_place()
+            self._close_journal()
+            tables = tables_of(snapshot(self.path))
+            if not (self.path / journal.NAME).exists():
+                return
+            if tables.journal and tables.journal.frames:
+                self._generation = tables.generation + 1
+                last = newest(tables.journal)
+                self._table_rows = sum(
+                    self._write_table(name, merged(name, file, tables.journal, last), rows)
+                    for name, file in tables.files.items()
+                    for rows in [(file.rows if file else 0) + self._journal_rows]
+                )
+            (self.path / journal.NAME).unlink()
+            sync_folder(self.path)
+            self._journal_rows = 0
 
     def write_run(
         self, settings: dict[str, Any], machine: dict[str, Any], run: dict[str, Any]
     ) -> None:
         """Settings as run, the machine, and run.json; an earlier, different machine is kept."""
-        known = (
-            _read_json(self.path / "machine.json") if (self.path / "machine.json").exists() else {}
-        )
-        earlier = [each for each in known.pop("earlier", []) if each["id"] != machine["id"]]
-        if known and known["id"] != machine["id"]:
-            earlier.append(known)
-        self._replace("settings.toml", lambda file: tomli_w.dump(_without_nones(settings), file))
-        self._write_json("machine.json", machine | ({"earlier": earlier} if earlier else {}))
-        self._write_json("run.json", run)
-        for name, table in (
-            ("readings.parquet", self._readings),
-            ("training.parquet", self._training),
-        ):
-            if not (self.path / name).exists():
-                self._write_table(name, table)
+        with self._disk():
+            self._begin()
+            found = snapshot(self.path)
+            machines = [machine]
+            if MACHINE in found.contents:
+                known = machines_in(self.path / MACHINE, json_of(found, MACHINE))
+                machines += [each for each in known[1:] + known[:1] if each["id"] != machine["id"]]
+            earlier = {"earlier": machines[1:]} if machines[1:] else {}
+            self._write_json(MACHINE, machine | earlier)
+            text = tomli_w.dumps(_without_nones(settings)).encode()
+            before = found.contents.get(SETTINGS, text)
+            digests = list(dict.fromkeys([text_digest(text), text_digest(before)]))
+            marked = run | {"schema": SCHEMA_VERSION, "settings_sha256": digests}
+            # run.json goes first: it knows the settings before and after. A folder without it is
+            # none yet, so there it goes last.
+            if RUN in found.contents:
+                self._write_json(RUN, marked)
+            replace_file(self.path / SETTINGS, lambda file: file.write(text))
+            if RUN not in found.contents:
+                self._write_json(RUN, marked)
 
     def write_points(self, points: pd.DataFrame) -> None:
         """The wide table, for pandas users."""
-        self._write_table("points.parquet", pa.Table.from_pandas(points, preserve_index=False))
+        table = pa.Table.from_pandas(points, preserve_index=False)
+        with self._disk():
+            self._begin()
+            self._write_table("points.parquet", iter([table]), table.num_rows, table.schema)
+
+    def close(self) -> None:
+        """Lets others write; a further write takes the folder again."""
+        self._close_journal()
+        if self._lock is not None:
+            self._seen = states(self.path)
+            self._lock.release()
+            self._lock = None
+
+    def _begin(self) -> None:
+        """Makes the folder and takes it, and clears what dead writers have left."""
+        if self._lock is not None:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FolderLock(self.path)
+        except BlockingIOError:
+            raise BusyError(_who_writes(self.path)) from None
+        if not lock.supported:
+            log.warning("%s: no locks here; let one run at a time write to it", self.path)
+        if states(self.path) != self._seen:
+            lock.release()
+            raise BusyError(
+                f"{self.path}: another run has written to it since this one looked at it; the same "
+                "command again measures what is still missing"
+            )
+        self._lock = lock
+        for path in strays(self.path, REPLACED):
+            path.unlink()
+        if self._outlived:
+            (self.path / journal.NAME).unlink()
+            self._outlived = False
+        for name, schema in TABLES.items():
+            if not (self.path / name).exists():
+                self._write_table(name, iter([schema.empty_table()]), 0)
+
+    def _check_place(self) -> None:
+        if self._lock is not None and not self._lock.is_of(self.path):
+            raise OSError(errno.ENOENT, "the folder was moved or removed meanwhile")
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[None]:
+        """What the disk refuses, as a sentence about this folder."""
+        try:
+            yield
+        except OSError as error:
+            reason = str(error) if isinstance(error, WriteError) else None
+            reason = reason or f"{self.path}: can't be written: {why(error)}"
+            tail = "What was finished is kept; the same command continues."
+            raise WriteError(reason if tail in reason else f"{reason}. {tail}") from None
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     def _write_json(self, name: str, data: dict[str, Any]) -> None:
-        text = json.dumps(data, indent=2, sort_keys=True) + "\n"
-        self._replace(name, lambda file: file.write(text.encode()))
+        text = in_words(data | {"sha256": data_digest(data)})
+        replace_file(self.path / name, lambda file: file.write(text))
 
-    def _write_table(self, name: str, table: pa.Table) -> None:
-        self._replace(name, lambda file: pq.write_table(table, file, compression="zstd"))
-
-    def _replace(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        replace_file(self.path / name, write)
-
-
-def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Writes `path` through a temporary beside it: readers see the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def load(path: Path) -> Results:
-    """Reads a results folder. Raises ResultsError where it isn't one or a file is damaged.
-
-    `points` is empty where the run has not come so far; `sweep.points.derive` makes it.
-    """
-    if not (path / "run.json").exists():
-        raise ResultsError(f"{path}: not a results folder (it has no run.json)")
-    run = _read_json(path / "run.json")
-    try:
-        settings = tomllib.loads((path / "settings.toml").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ResultsError(f"{path / 'settings.toml'}: can't be read: {error}") from None
-    points = path / "points.parquet"
-    return Results(
-        path=path,
-        settings=settings,
-        machine=_read_json(path / "machine.json"),
-        run=run,
-        readings=_current(_read_table(path / "readings.parquet", READINGS), run),
-        training=_current(_read_table(path / "training.parquet", TRAINING), run),
-        points=_parquet(points).to_pandas() if points.exists() else pd.DataFrame(),
-    )
-
-
-def _current(table: pa.Table, run: dict[str, Any]) -> pd.DataFrame:
-    """Rows of the last run's identities: the hash that the run has for the point and measure, the
-    same machine where it matters.
-    """
-    frame = table.to_pandas()
-    wanted = {}  # (the point, measure) -> the hash that its readings have now
-    for family, kind, alpha, resolution in run["points"]:
-        key = Point(family, kind, alpha, 0.0, resolution).key
-        for measure, identity in run["measures"].items():
-            of_point = identity.get("points", {}).get(key, identity["settings_hash"])
-            wanted[family, kind, alpha, resolution, measure] = of_point
-    columns = ["family", "kind", "alpha", "resolution", "measure"]
-    keys = frame[columns].itertuples(index=False, name=None)
-    now = pd.Series([wanted.get(key) for key in keys], index=frame.index, dtype=object)
-    keep = now.notna() & (now == frame["settings_hash"].astype(object))
-    keep &= frame["machine_id"].isin(("", run["machine_id"]))
-    return frame[keep].reset_index(drop=True)
-
-
-def _without(table: pa.Table, points: Iterable[Point], measure: str, stamp: Stamp) -> pa.Table:
-    """The table less the rows that a new batch replaces."""
-    batch = (
-        (pc.field("measure") == measure)
-        & (pc.field("settings_hash") == stamp.settings_hash)
-        & (pc.field("machine_id") == stamp.machine_id)
-    )
-    for point in points:
-        same = (
-            (pc.field("family") == point.family)
-            & (pc.field("kind") == point.kind)
-            & (pc.field("alpha") == point.alpha)
-            & (pc.field("resolution") == point.resolution)
+    def _write_table(
+        self, name: str, tables: Iterator[pa.Table], rows: int, schema: pa.Schema | None = None
+    ) -> int:
+        """The rows written. rows: about as many as there will be."""
+        written: list[int] = []
+        schema = schema or TABLES[name]
+        replace_file(
+            self.path / name,
+            lambda file: written.append(
+                write_table(file, tables, schema, generation=self._generation, rows=rows)
+            ),
         )
-        table = table.filter(~(batch & same))
-    return table
+        return written[0]
 
 
-def _read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """The table at `path`, or an empty one where there is none yet."""
-    if not path.exists():
-        return schema.empty_table()
-    table = _parquet(path)
-    if table.schema != schema:
-        raise ResultsError(f"{path}: its columns are not those of schema {SCHEMA_VERSION}")
-    return table
+def _finished_in(group: pa.Table) -> set[Identity]:
+    return set(identities(group.filter(~pc.field("failed")))[1])
 
 
-def _parquet(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ResultsError(f"{path}: can't be read: {error}") from None
+def _who_writes(path: Path) -> str:
+    """That a folder is being written, and by whom, as far as run.json tells."""
+    told: Any = {}
+    with contextlib.suppress(ResultsError):
+        told = parsed_json(snapshot(path), RUN).get("writer", {})
+    who = "another process"
+    if isinstance(told, dict) and {"pid", "host", "since"} <= told.keys():
+        who = f"process {told['pid']} on {told['host']} since {told['since']}"
+    return (
+        f"{path}: is being written by {who}: wait until it has ended; report, show and all that "
+        "only read are free to look"
+    )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: can't be read: {error}") from None
+def writer(since: str) -> dict[str, Any]:
+    """Who writes, for run.json: this process, since when (ISO 8601)."""
+    return {"pid": os.getpid(), "host": platform.node(), "since": since}
 
 
 def _without_nones(value: Any) -> Any:

@@ -1,0 +1,208 @@
+"""A results folder, read: one moment of it, whatever a run does to it meanwhile."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from sweep.digests import text_digest
+from sweep.folder import (
+    MACHINE,
+    RUN,
+    SETTINGS,
+    TABLES,
+    Snapshot,
+    damage_of,
+    journal_of,
+    json_of,
+    merged,
+    newest,
+    parsed_json,
+    snapshot,
+    table_of,
+)
+from sweep.journal import Journal
+from sweep.tables import UNREADABLE, DamagedError, chosen, first_line, identities, parsed
+from sweep.types import Point, ResultsError
+
+PAUSE_S = 0.1  # before a second look at what may have been half-written at the first
+POINTS = "points.parquet"
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder in memory: the readings and curves of its last run's identities.
+
+    damages: sentences about what could not be read, and is left out.
+    """
+
+    path: Path
+    settings: dict[str, Any]
+    machine: dict[str, Any]
+    run: dict[str, Any]
+    readings: pd.DataFrame
+    training: pd.DataFrame
+    points: pd.DataFrame
+    damages: tuple[str, ...] = ()
+
+
+def load(path: Path) -> Results:
+    """Reads a results folder, also while a run writes to it. Raises ResultsError where it isn't
+    one, or what can't be done without is damaged; what can be done without is in `damages`.
+
+    `points` is empty where the run has not come so far; `sweep.points.derive` makes it.
+    """
+    results = _load(path)
+    if results.damages:
+        time.sleep(PAUSE_S)  # a run may have been about to put it right
+        results = _load(path)
+    return results
+
+
+def _load(path: Path) -> Results:
+    found = snapshot(path)
+    if RUN not in found.contents:
+        raise ResultsError(f"{path}: not a results folder (it has no run.json)")
+    run = json_of(found, RUN)
+    damages: list[str] = []
+    wanted = wanted_of(path / RUN, run)
+    read = _journal(found, damages)
+    readings = _rows(found, "readings.parquet", read, run, wanted)
+    try:
+        training = _rows(found, "training.parquet", read, run, wanted)
+    except DamagedError as error:
+        damages.append(f"{error.path.name} can't be read: {error.reason}; curves are missing.")
+        training = TABLES["training.parquet"].empty_table()
+    return Results(
+        path=path,
+        settings=_settings(found, run, damages),
+        machine=_machine(found, run, damages),
+        run=run,
+        readings=readings.to_pandas(),
+        training=training.to_pandas(),
+        points=_points(path, damages),
+        damages=tuple(damages),
+    )
+
+
+def wanted_of(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """(a point's key, a measure) -> the hash that its readings have now. Raises DamagedError where
+    run.json, at `path`, has not what it takes.
+    """
+    try:
+        str.strip(run["machine_id"])
+        found = {}
+        for family, kind, alpha, resolution in run["points"]:
+            key = Point(family, kind, float(alpha), 0.0, int(resolution)).key
+            for measure, identity in run["measures"].items():
+                of_point = identity.get("points", {}).get(key, identity["settings_hash"])
+                found[key, measure] = str(of_point)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        raise DamagedError(path, "it does not say what the last run covers") from None
+    return found
+
+
+def _journal(found: Snapshot, damages: list[str]) -> Journal | None:
+    read = journal_of(found)
+    if read is None:
+        return None
+    if read.damage or read.lost or read.generation is None:
+        damages.append(
+            f"journal: {damage_of(read)}; their readings are missing until they are measured again."
+        )
+    elif read.torn:
+        damages.append(
+            "journal: its last batch is not whole, and is left out: a run was ended while it wrote "
+            "it, or the file was cut. The same run command measures it again."
+        )
+    return read
+
+
+def _rows(
+    found: Snapshot,
+    name: str,
+    read: Journal | None,
+    run: dict[str, Any],
+    wanted: dict[tuple[str, str], str],
+) -> pa.Table:
+    """The rows of the last run's identities: the hash that the run has for the point and measure,
+    the same machine where it matters.
+    """
+    file = table_of(found, name, read.generation if read else None)
+    here = ("", run["machine_id"])
+    tables = [TABLES[name].empty_table()]
+    if read and read.generation is not None and file and file.generation > read.generation + 1:
+        read = None  # see `sweep.folder.tables_of`
+    for table in merged(name, file, read, newest(read)):
+        begins, rows = identities(table)
+        keep = [wanted.get((key, measure)) == of and at in here for key, measure, of, at in rows]
+        tables.append(chosen(table, begins, keep))
+    return pa.concat_tables(tables)
+
+
+def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
+    path = found.path / SETTINGS
+    if SETTINGS not in found.contents:
+        raise DamagedError(path, "it is missing")
+    text = found.contents[SETTINGS]
+    try:
+        settings = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(path, first_line(error)) from None
+    if reason := settings_differ(text, run):
+        damages.append(f"settings.toml {reason}.")
+    return settings
+
+
+def settings_differ(text: bytes, run: dict[str, Any]) -> str:
+    """Why these are not the settings of the last run; "" where they are, or nothing tells."""
+    told = run.get("settings_sha256")
+    if not isinstance(told, list) or not told or text_digest(text) == told[0]:
+        return ""
+    if text_digest(text) in told:
+        return "is of the run before: the last one was ended while it began"
+    return "was changed since the run wrote it"
+
+
+def _machine(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
+    """Facts of the machine of the last run, and those of the others as "earlier"."""
+    try:
+        told = json_of(found, MACHINE, sealed="schema" in run)
+    except DamagedError as error:
+        told = parsed_json(found, MACHINE)
+        told.pop("sha256", None)
+        damages.append(f"machine.json can't be trusted: {error.reason}.")
+    machines = machines_in(found.path / MACHINE, told)
+    here = [each for each in machines if each["id"] == run["machine_id"]] or machines[:1]
+    others = [each for each in machines if each is not here[0]]
+    return here[0] | ({"earlier": others} if others else {})
+
+
+def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The machines that machine.json, at `path`, tells of, that of the last run first. Raises
+    DamagedError where it doesn't tell.
+    """
+    earlier = told.get("earlier", [])
+    latest = {key: told[key] for key in told if key != "earlier"}
+    machines = [latest, *(earlier if isinstance(earlier, list) else [None])]
+    if not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in machines):
+        raise DamagedError(path, "it does not say which machines these are")
+    return machines
+
+
+def _points(path: Path, damages: list[str]) -> pd.DataFrame:
+    """The derived table as it lies there: nothing depends on it."""
+    try:
+        return parsed(path / POINTS, (path / POINTS).read_bytes()).parquet.read().to_pandas()
+    except FileNotFoundError:
+        return pd.DataFrame()
+    except UNREADABLE as error:
+        reason = error.reason if isinstance(error, DamagedError) else first_line(error)
+        damages.append(f"{POINTS} can't be read: {reason}; the next run derives it anew.")
+        return pd.DataFrame()
