@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,8 @@ app = typer.Typer(
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
 )
 USAGE_ERROR = 2
+# click's ClickException; some releases of Typer carry a click of their own.
+_Mistake: Any = typer.BadParameter.__mro__[2]
 
 
 @app.command()
@@ -154,7 +156,7 @@ app.add_typer(data_app, name="data")
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. A wrong input is one message on standard error and exit status 2."""
     try:
-        app(args=arguments, prog_name="python -m sweep")
+        _run(arguments)
     except (SettingsError, ResultsError, UnknownPartError) as error:
         say(str(error))
         raise SystemExit(USAGE_ERROR) from None
@@ -164,6 +166,26 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         say(str(error))
         raise SystemExit(1) from None
+
+
+def _run(arguments: list[str] | None) -> None:
+    """Typer's own way to end, but that a mistake in the command line, which is quoted, is said as
+    all others are.
+    """
+    try:
+        status = app(args=arguments, prog_name="python -m sweep", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except _Mistake as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            context = getattr(error, "ctx", None)
+            where = f"  ({context.command_path} --help)" if context else ""
+            say(f"{error.format_message()}{where}")
+        raise SystemExit(USAGE_ERROR) from None
+    if status:
+        raise SystemExit(status)
 
 
 def _gathered(failures: Sequence[str]) -> list[str]:

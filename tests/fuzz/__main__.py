@@ -35,9 +35,7 @@ def main() -> int:
                 sys.stdout.write(f"{NO_ATHERIS}\n")
                 continue
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-                found = fuzz(
-                    name, engine, cases=given.cases, seed=given.seed, place=Path(place)
-                )
+                found = fuzz(name, engine, cases=given.cases, seed=given.seed, place=Path(place))
                 _report(found, given.keep)
             failed += found.failed
     return int(failed > 0)

@@ -15,6 +15,10 @@ USAGE_ERROR = 2
 DOCUMENTED = (0, 1, USAGE_ERROR)
 
 
+# Turns of direction: what follows them reads as it is not.
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended, and all that it said."""
@@ -28,7 +32,11 @@ def command(arguments: Sequence[str]) -> Ended:
     """Runs `python -m sweep ARGUMENTS` here. What it writes has to be text that can be encoded."""
     from sweep.__main__ import main
 
-    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n") for _ in range(2)]
+    # As Python makes them: a text that can't be encoded is a fault on standard output alone.
+    streams = [
+        io.TextIOWrapper(io.BytesIO(), "utf-8", errors, newline="\n")
+        for errors in ("strict", "backslashreplace")
+    ]
     status = 0
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         try:
@@ -52,7 +60,7 @@ def judge(ended: Ended, *, place: str = "") -> bool:
     if "Traceback" in ended.err:
         raise Fault(f"a traceback: {ended.err[-300:]}")
     for name, text in (("error", ended.err), ("output", ended.out)):
-        if obeyed := {each for each in text if each != "\n" and unicodedata.category(each) == "Cc"}:
+        if obeyed := {each for each in text if each in _TURNING or _controls(each)}:
             raise Fault(f"standard {name} has control characters {sorted(obeyed)}")
     if ended.status and not ended.err.strip() and not ended.out.strip():
         raise Fault("it ended without a word")
@@ -62,3 +70,7 @@ def judge(ended: Ended, *, place: str = "") -> bool:
         if place not in ended.err:
             raise Fault(f"the message does not name {place}: {ended.err[:300]}")
     return ended.status != USAGE_ERROR
+
+
+def _controls(character: str) -> bool:
+    return character != "\n" and unicodedata.category(character) in ("Cc", "Zl", "Zp")

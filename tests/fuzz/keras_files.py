@@ -7,7 +7,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.fuzz.checkpoints import ALPHA, CLASSES, INSTRUMENTS, RESOLUTION, loaded_as
-from tests.fuzz.mutations import changed, damaged, plain_values, texts
+from tests.fuzz.mutations import changed, damaged, hidden, plain_values, texts
 from tests.fuzz.target import Target
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -44,7 +44,7 @@ def keras_zip() -> Target:
     def cases() -> st.SearchStrategy[bytes]:
         members = _members(_files()["x.keras"])
         configs = changed(json.loads(members[_CONFIG]), plain_values()).map(_json)
-        weights = _edited(members[_WEIGHTS])
+        weights = hidden(partial(_edited, members[_WEIGHTS]))
         return st.one_of(
             damaged(seeds()),
             configs.map(lambda config: _zip(members | {_CONFIG: config})),
@@ -62,7 +62,9 @@ def _hdf5(name: str, suffix: str, files: Sequence[str]) -> Target:
         return [_files()[each] for each in files]
 
     def cases() -> st.SearchStrategy[bytes]:
-        return st.one_of(damaged(seeds()), *map(_edited, seeds()))
+        return st.one_of(
+            damaged(seeds()), *[hidden(partial(_edited, seed)) for seed in seeds()]
+        )
 
     return Target(name, seeds, cases, loaded_as(suffix), True, INSTRUMENTS)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+T = TypeVar("T")
 # Bytes of a file that an offset, a count or a size may be: extremes of four and eight bytes.
 _EXTREMES = (
     b"\xff" * 4,
@@ -129,11 +130,25 @@ def _long(count: int) -> list[int]:
     return list(range(count))
 
 
-@st.composite
-def changed(draw: st.DrawFn, whole: Any, values: st.SearchStrategy[Any]) -> Any:
-    """Nested dicts and lists with one to four places changed: another value, a key renamed or
+def hidden(make: Callable[[], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """What `make` makes, without its arguments in Hypothesis's messages: they are whole files."""
+    return st.deferred(lambda: make())
+
+
+def changed(whole: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Nested dicts and lists with one to three places changed: another value, a key renamed or
     gone, an item twice, a value from elsewhere in it.
     """
+    return hidden(lambda: _changed(whole, values))
+
+
+def damaged(seeds: Sequence[bytes]) -> st.SearchStrategy[bytes]:
+    """One of the seeds with a few places overwritten, cut, doubled, or exchanged, or cut short."""
+    return hidden(lambda: _damaged(list(seeds)))
+
+
+@st.composite
+def _changed(draw: st.DrawFn, whole: Any, values: st.SearchStrategy[Any]) -> Any:
     whole = copy.deepcopy(whole)
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         places = list(_places(whole))
@@ -189,9 +204,8 @@ def _places(value: Any) -> Any:
 
 
 @st.composite
-def damaged(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
-    """One of the seeds with a few places overwritten, cut, doubled, or exchanged, or cut short."""
-    content = bytearray(draw(st.sampled_from(list(seeds))))
+def _damaged(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
+    content = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, max(0, len(content) - 1)))
         match draw(st.integers(0, 6)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.fuzz.checkpoints import ALPHA, CLASSES, INSTRUMENTS, RESOLUTION, loaded_as
-from tests.fuzz.mutations import damaged, numbers
+from tests.fuzz.mutations import damaged, hidden, numbers
 from tests.fuzz.target import Target
 
 _INSTRUMENTS = (*INSTRUMENTS, "tflite", "flatbuffers")
@@ -29,14 +29,21 @@ def quantised() -> Target:
 
 def _target(name: str, seeds: Any) -> Target:
     def cases() -> st.SearchStrategy[bytes]:
-        return st.one_of(damaged(seeds()), *[_edited(seed) for seed in seeds()])
+        return st.one_of(
+            damaged(seeds()), *[hidden(partial(_edited, seed)) for seed in seeds()]
+        )
 
     return Target(name, seeds, cases, loaded_as(".tflite"), True, _INSTRUMENTS)
 
 
 @cache
 def _floats() -> list[bytes]:
-    from tests.tflite_files import in_half_precision, random_weights, write_converted, write_official
+    from tests.tflite_files import (
+        in_half_precision,
+        random_weights,
+        write_converted,
+        write_official,
+    )
 
     weights = random_weights(ALPHA, CLASSES)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,212 @@
+"""A results folder whose tables, JSON and TOML are damaged, or were made by somebody else."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tomli_w
+from hypothesis import strategies as st
+
+from tests.fuzz.command import command, judge
+from tests.fuzz.mutations import changed, damaged, numbers, plain_values, texts
+from tests.fuzz.surroundings import stand_ins
+from tests.fuzz.target import Check, Fault, Target, unchanged
+
+FOLDER, OTHER = "results/fake", "results/other"
+TABLES = ("readings.parquet", "training.parquet")
+JSONS = ("run.json", "machine.json")
+COMMANDS = (
+    ["report", FOLDER],
+    ["report", FOLDER, "--json"],
+    ["show", FOLDER],
+    ["show", FOLDER, "--json"],
+    ["compare", FOLDER],
+    ["compare", FOLDER, "--json"],
+    ["pick", FOLDER, "--max-latency", "5ms", "--max-params", "2M"],
+    ["pick", FOLDER, "--json"],
+    ["diff", FOLDER, OTHER],
+    ["diff", OTHER, FOLDER, "--json"],
+)
+SCRIPTS = 5  # elements of the page that are the page's own
+
+
+def results() -> Target:
+    """The target. A case is JSON: a command, and by a file's name what becomes of it."""
+    return Target("results", seeds, cases, room, raw=False, instruments=("sweep",))
+
+
+def seeds() -> list[bytes]:
+    """Every command on the sound folder."""
+    return [_case({"command": each}) for each in COMMANDS]
+
+
+def _case(whole: dict[str, Any]) -> bytes:
+    return json.dumps(whole).encode()
+
+
+def cases() -> st.SearchStrategy[bytes]:
+    """One or two files of the folder changed."""
+    one = st.one_of(*[_table(name) for name in TABLES] * 2, *map(_json_file, JSONS), _toml_file())
+    files = st.lists(one | _bytes(), min_size=1, max_size=2)
+    command = st.sampled_from(COMMANDS)
+    return st.tuples(command, files).map(
+        lambda both: _case(
+            {"command": both[0]} | {key: each for one in both[1] for key, each in one.items()}
+        )
+    )
+
+
+def write_sound(folder: Path) -> None:
+    """A made-up run of three points, as the first versions wrote it: without checksums."""
+    shutil.copytree(_sound(), folder)
+
+
+@cache
+def _sound() -> Path:
+    from sweep.schema import READINGS, TRAINING
+    from tests import fake_results
+
+    keys = [("separable", 1.0, 224), ("separable", 0.25, 128), ("shallow", 1.0, 224)]
+    made = fake_results.results(points=keys)
+    folder = Path(tempfile.mkdtemp(prefix="sound-"))
+    for name, frame, schema in zip(
+        TABLES, (made.readings, made.training), (READINGS, TRAINING), strict=True
+    ):
+        pq.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False), folder / name)
+    for name, data in zip(JSONS, (made.run, made.machine), strict=True):
+        (folder / name).write_text(json.dumps(data, indent=2))
+    (folder / "settings.toml").write_text(tomli_w.dumps(made.settings))
+    return folder
+
+
+def _json_file(name: str) -> st.SearchStrategy[dict[str, Any]]:
+    whole = json.loads((_sound() / name).read_text())
+    return changed(whole, plain_values()).map(lambda value: {name: {"json": value}})
+
+
+def _toml_file() -> st.SearchStrategy[dict[str, Any]]:
+    whole = tomllib.loads((_sound() / "settings.toml").read_text())
+    return changed(whole, plain_values(null=False)).map(
+        lambda value: {"settings.toml": {"toml": value}}
+    )
+
+
+def _bytes() -> st.SearchStrategy[dict[str, Any]]:
+    """Any file with its bytes changed, empty, or gone."""
+
+    def of(name: str) -> st.SearchStrategy[dict[str, Any]]:
+        content = damaged([(_sound() / name).read_bytes()])
+        encoded = content.map(lambda each: {"b64": base64.b64encode(each).decode()})
+        return (encoded | st.just({"gone": True})).map(lambda value: {name: value})
+
+    return st.sampled_from([*TABLES, *JSONS, "settings.toml"]).flatmap(of)
+
+
+@st.composite
+def _table(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """A table with some cells changed: values of the column's type, or null, or of all rows."""
+    schema = pq.read_schema(_sound() / name)
+    rows = pq.read_metadata(_sound() / name).num_rows
+    edits = []
+    for _ in range(draw(st.integers(1, 3))):
+        field = draw(st.sampled_from(list(schema)))
+        row = draw(st.integers(0, rows - 1) | st.just("every"))
+        edits.append([field.name, row, draw(_cell(field.type))])
+    return {name: {"edits": edits}}
+
+
+def _cell(kind: pa.DataType) -> st.SearchStrategy[Any]:
+    if pa.types.is_string(kind):
+        json_text = plain_values().map(lambda value: json.dumps(value))
+        return (
+            texts() | json_text | st.sampled_from(["batch=8", "layer=conv_0", "latency_s", "top1"])
+        )
+    if pa.types.is_list(kind):
+        return st.lists(st.floats(), max_size=5) | st.none()
+    if pa.types.is_boolean(kind):
+        return st.booleans()
+    if pa.types.is_integer(kind):
+        return st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, -1, 2**31, 2**53 + 1])
+    return numbers() | st.none()
+
+
+@contextmanager
+def room(folder: Path) -> Iterator[Check]:
+    """The folder is made anew for each case, and one command reads it."""
+    write_sound(folder / OTHER)
+
+    def check(case: bytes) -> bool:
+        made = json.loads(case)
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+        write_sound(folder / FOLDER)
+        for name in (*TABLES, *JSONS, "settings.toml"):
+            if name in made and not _write(folder / FOLDER / name, made[name]):
+                return False
+        words = made["command"]
+        page = folder / FOLDER / "report.html"
+        with unchanged(folder):
+            ended = command(words)
+            written = page.read_text("utf-8") if page.exists() else ""
+            page.unlink(missing_ok=True)
+        if written.count("<script") not in (0, SCRIPTS) or "<img" in written.replace("<img>", ""):
+            raise Fault("something of the data's is an element of the page")
+        return judge(ended, place=FOLDER)
+
+    with pytest.MonkeyPatch.context() as patch, chdir(folder):
+        stand_ins(patch)
+        yield check
+
+
+def _write(path: Path, made: dict[str, Any]) -> bool:
+    """Changes a file as a case has it; False where no such file can be."""
+    try:
+        match made:
+            case {"gone": _}:
+                path.unlink()
+            case {"b64": text}:
+                path.write_bytes(base64.b64decode(text))
+            case {"json": value}:
+                path.write_text(json.dumps(value))
+            case {"toml": value}:
+                path.write_text(tomli_w.dumps(value), "utf-8")
+            case {"edits": edits}:
+                _edit(path, edits)
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+        RecursionError,
+        pa.ArrowException,
+    ):
+        return False
+    return True
+
+
+def _edit(path: Path, edits: list[Any]) -> None:
+    table = pq.read_table(path)
+    for name, row, value in edits:
+        at = table.schema.get_field_index(name)
+        cells = table.column(at).to_pylist()
+        cells = [value] * len(cells) if row == "every" else cells
+        if row != "every":
+            cells[row] = value
+        if pa.types.is_float64(table.schema.field(at).type):
+            cells = [None if each is None else float(np.float64(each)) for each in cells]
+        table = table.set_column(
+            at, table.schema.field(at), pa.array(cells, table.schema.field(at).type)
+        )
+    pq.write_table(table, path)
