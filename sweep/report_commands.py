@@ -166,7 +166,7 @@ def _budget(
 
 def _check_batch(results: Results, budget: Budget) -> None:
     """Raises SettingsError for a batch size that this run did not time while it did others."""
-    from sweep.report.figures import batches
+    from sweep.report.costs import batches
     from sweep.types import listed
 
     timed = batches(results.points) if len(results.points) else {1: ""}
