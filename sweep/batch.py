@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -41,13 +40,15 @@ def batch_of(
     readings = [item for item in items if isinstance(item, Reading)]
     curve = [item for item in items if isinstance(item, CurvePoint)]
     finished = () if failed else dict.fromkeys(item.point for item in readings)
-    return Batch(
-        identities=tuple(identity(each) for each in dict.fromkeys(item.point for item in items)),
-        finished=tuple(identity(each) for each in finished),
-        readings=_table([reading_row(item, measure, stamp, failed) for item in readings], READINGS),
-        training=_table([curve_row(item, measure, stamp) for item in curve], TRAINING),
+    points = dict.fromkeys(item.point for item in items)
+    tables = (
+        pa.Table.from_pylist(
+            [reading_row(each, measure, stamp, failed) for each in readings], READINGS
+        ),
+        pa.Table.from_pylist([curve_row(each, measure, stamp) for each in curve], TRAINING),
     )
-
-
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    return contiguous(pa.Table.from_pylist(rows, schema))
+    return Batch(
+        tuple(identity(each) for each in points),
+        tuple(identity(each) for each in finished),
+        *(contiguous(each) if len(points) > 1 else each for each in tables),
+    )

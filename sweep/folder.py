@@ -16,7 +16,7 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,10 +25,12 @@ import pyarrow as pa
 
 from sweep import journal
 from sweep.digests import data_digest
-from sweep.files import why
+from sweep.files import FolderLock, why
 from sweep.journal import Journal
 from sweep.schema import READINGS, TRAINING
 from sweep.tables import (
+    CHANGED,
+    MISSING,
     DamagedError,
     Identity,
     TableFile,
@@ -40,7 +42,8 @@ from sweep.tables import (
 from sweep.types import ResultsError
 
 SETTINGS, MACHINE, RUN = "settings.toml", "machine.json", "run.json"
-TABLES = {"readings.parquet": READINGS, "training.parquet": TRAINING}
+READINGS_FILE, TRAINING_FILE = "readings.parquet", "training.parquet"
+TABLES = {READINGS_FILE: READINGS, TRAINING_FILE: TRAINING}
 TRUTH = (*TABLES, journal.NAME)  # what readings and curves are in
 FILES = (SETTINGS, MACHINE, RUN, *TRUTH)
 # Everything that is ever replaced through a temporary.
@@ -126,7 +129,7 @@ def json_of(found: Snapshot, name: str, *, sealed: bool = False) -> dict[str, An
     data = parsed_json(found, name)
     told = data.pop("sha256", None)
     if told is not None and told != data_digest(data):
-        raise DamagedError(path, "it was changed since it was written: its checksum differs")
+        raise DamagedError(path, CHANGED)
     if told is None and (sealed or "schema" in data):
         raise DamagedError(path, "its checksum is gone")
     return data
@@ -136,7 +139,7 @@ def parsed_json(found: Snapshot, name: str) -> dict[str, Any]:
     """A JSON object as it stands. Raises DamagedError where it is missing or no such."""
     path = found.path / name
     if name not in found.contents:
-        raise DamagedError(path, "it is missing")
+        raise DamagedError(path, MISSING)
     text = found.contents[name]
     if not any(text):
         raise DamagedError(path, "it is all zeros" if text else "it is empty")
@@ -161,6 +164,11 @@ class Tables:
         """Of the tables, without the journal's."""
         return sum(file.rows for file in self.files.values() if file)
 
+    def groups(self, name: str) -> Iterator[pa.Table]:
+        """The row groups of one table, without the journal's rows. Raises DamagedError."""
+        file = self.files[name]
+        return file.groups() if file else iter(())
+
     @property
     def generation(self) -> int:
         """What a journal of these tables continues."""
@@ -176,7 +184,7 @@ def table_of(found: Snapshot, name: str, generation: int | None = None) -> Table
     path = found.path / name
     if name not in found.contents:
         if RUN in found.contents or journal.NAME in found.contents:
-            raise DamagedError(path, "it is missing")
+            raise DamagedError(path, MISSING)
         return None
     file = opened(path, found.contents[name], TABLES[name])
     if generation is not None and file.generation < generation:
@@ -229,14 +237,40 @@ def newest(read: Journal | None) -> dict[Identity, int]:
 
 
 def merged(
-    name: str, file: TableFile | None, read: Journal | None, last: dict[Identity, int]
+    name: str, groups: Iterable[pa.Table], read: Journal | None, last: dict[Identity, int]
 ) -> Iterator[pa.Table]:
     """All rows of one table, the journal's in place of those that they replace; a row group or a
-    batch at a time. last: `newest` of the journal.
+    batch at a time. groups: the table's own; last: `newest` of the journal.
     """
-    for group in file.groups() if file else ():
+    for group in groups:
         yield without(group, last)
     for place, entry in enumerate(read.entries() if read else ()):
-        table = entry.readings() if name == "readings.parquet" else entry.training()
+        if all(last[each] != place for each in entry.identities):
+            continue
+        table = entry.readings() if name == READINGS_FILE else entry.training()
+        if all(last[each] == place for each in entry.identities):
+            yield table
+            continue
         begins, found = identities(table)
         yield chosen(table, begins, [last.get(each) == place for each in found])
+
+
+class BusyError(ResultsError):
+    """Another process writes the folder; the message says which."""
+
+
+def taken(path: Path) -> FolderLock:
+    """The right to write the folder. Raises BusyError, OSError."""
+    try:
+        return FolderLock(path)
+    except BlockingIOError:
+        told: Any = {}
+        with contextlib.suppress(ResultsError):
+            told = parsed_json(snapshot(path), RUN).get("writer")
+    who = "another process"
+    if isinstance(told, dict) and {"pid", "host", "since"} <= told.keys():
+        who = f"process {told['pid']} on {told['host']} since {told['since']}"
+    raise BusyError(
+        f"{path}: is being written by {who}: wait until it has ended; report, show and all that "
+        "only read are free to look"
+    )

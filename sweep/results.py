@@ -14,21 +14,22 @@ import pyarrow as pa
 from sweep.digests import text_digest
 from sweep.folder import (
     MACHINE,
+    READINGS_FILE,
     RUN,
     SETTINGS,
     TABLES,
+    TRAINING_FILE,
     Snapshot,
     damage_of,
     journal_of,
     json_of,
     merged,
     newest,
-    parsed_json,
     snapshot,
     table_of,
 )
 from sweep.journal import Journal
-from sweep.tables import UNREADABLE, DamagedError, chosen, first_line, identities, parsed
+from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, first_line, identities, parsed
 from sweep.types import Point, ResultsError
 
 PAUSE_S = 0.1  # before a second look at what may have been half-written at the first
@@ -73,12 +74,14 @@ def _load(path: Path) -> Results:
     damages: list[str] = []
     wanted = wanted_of(path / RUN, run)
     read = _journal(found, damages)
-    readings = _rows(found, "readings.parquet", read, run, wanted)
+    readings = _rows(found, READINGS_FILE, read, run, wanted)
     try:
-        training = _rows(found, "training.parquet", read, run, wanted)
+        training = _rows(found, TRAINING_FILE, read, run, wanted)
     except DamagedError as error:
-        damages.append(f"{error.path.name} can't be read: {error.reason}; curves are missing.")
-        training = TABLES["training.parquet"].empty_table()
+        damages.append(
+            f"{error.path.name} can't be read: {error.reason}; curves of training are missing."
+        )
+        training = TABLES[TRAINING_FILE].empty_table()
     return Results(
         path=path,
         settings=_settings(found, run, damages),
@@ -139,7 +142,7 @@ def _rows(
     tables = [TABLES[name].empty_table()]
     if read and read.generation is not None and file and file.generation > read.generation + 1:
         read = None  # see `sweep.folder.tables_of`
-    for table in merged(name, file, read, newest(read)):
+    for table in merged(name, file.groups() if file else (), read, newest(read)):
         begins, rows = identities(table)
         keep = [wanted.get((key, measure)) == of and at in here for key, measure, of, at in rows]
         tables.append(chosen(table, begins, keep))
@@ -147,17 +150,28 @@ def _rows(
 
 
 def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
-    path = found.path / SETTINGS
-    if SETTINGS not in found.contents:
-        raise DamagedError(path, "it is missing")
-    text = found.contents[SETTINGS]
+    """The settings as run; none where they can't be read, which hides no reading."""
     try:
-        settings = tomllib.loads(text.decode())
+        settings = settings_of(found)
+    except DamagedError as error:
+        damages.append(f"settings.toml can't be read: {error.reason}; the next run writes it anew.")
+        return {}
+    if reason := settings_differ(found.contents[SETTINGS], run):
+        damages.append(f"settings.toml {reason}; the next run writes it anew.")
+    return settings
+
+
+def settings_of(found: Snapshot) -> dict[str, Any]:
+    """settings.toml as it stands. Raises DamagedError where it is missing or damaged."""
+    path = found.path / SETTINGS
+    text = found.contents.get(SETTINGS)
+    if not text or not any(text):
+        reason = MISSING if text is None else "it is all zeros" if text else "it is empty"
+        raise DamagedError(path, reason)
+    try:
+        return tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise DamagedError(path, first_line(error)) from None
-    if reason := settings_differ(text, run):
-        damages.append(f"settings.toml {reason}.")
-    return settings
 
 
 def settings_differ(text: bytes, run: dict[str, Any]) -> str:
@@ -171,14 +185,17 @@ def settings_differ(text: bytes, run: dict[str, Any]) -> str:
 
 
 def _machine(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
-    """Facts of the machine of the last run, and those of the others as "earlier"."""
+    """Facts of the machine of the last run, and those of the others as "earlier"; its id alone
+    where they can't be read.
+    """
     try:
         told = json_of(found, MACHINE, sealed="schema" in run)
+        machines = machines_in(found.path / MACHINE, told)
     except DamagedError as error:
-        told = parsed_json(found, MACHINE)
-        told.pop("sha256", None)
-        damages.append(f"machine.json can't be trusted: {error.reason}.")
-    machines = machines_in(found.path / MACHINE, told)
+        damages.append(
+            f"machine.json can't be read: {error.reason}; facts of the machine are missing."
+        )
+        machines = [{"id": run["machine_id"]}]
     here = [each for each in machines if each["id"] == run["machine_id"]] or machines[:1]
     others = [each for each in machines if each is not here[0]]
     return here[0] | ({"earlier": others} if others else {})

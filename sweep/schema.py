@@ -5,7 +5,7 @@ Every change here raises SCHEMA_VERSION and is told in CHANGELOG.md; old files s
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -79,7 +79,7 @@ class Stamp:
 def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict[str, Any]:
     """A row of READINGS."""
     return {
-        **asdict(item.point),
+        **vars(item.point),
         "measure": measure,
         "metric": item.metric.name,
         "title": item.metric.title,
@@ -91,11 +91,11 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
         "reason": item.reason,
         "note": item.note,
         "failed": failed,
-        **asdict(stamp),
+        **vars(stamp),
     }
 
 
 def curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:
     """A row of TRAINING."""
     own = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "point"}
-    return {**asdict(item.point), "measure": measure, **own, **asdict(stamp)}
+    return {**vars(item.point), "measure": measure, **own, **vars(stamp)}

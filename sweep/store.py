@@ -45,18 +45,20 @@ from sweep.files import (
 )
 from sweep.folder import (
     MACHINE,
+    READINGS_FILE,
     REPLACED,
     RUN,
     SETTINGS,
     TABLES,
     TRUTH,
+    BusyError,
     json_of,
     merged,
     newest,
-    parsed_json,
     snapshot,
     states,
     tables_of,
+    taken,
 )
 from sweep.interrupts import held_back
 from sweep.results import Results, load, machines_in
@@ -71,10 +73,6 @@ log = logging.getLogger(__name__)
 # The journal goes into the tables once it has more rows than they, and than this: all that is ever
 # written is then a few times what is kept.
 FEWEST_ROWS = 50_000
-
-
-class BusyError(ResultsError):
-    """Another process writes the folder; the message says which."""
 
 
 class Store:
@@ -96,7 +94,7 @@ class Store:
         self._outlived = journal.NAME in found.contents and tables.journal is None
         self._finished: set[Identity] = set()
         for name, file in tables.files.items():
-            of_readings = name == "readings.parquet"
+            of_readings = name == READINGS_FILE
             # A file without a checksum has to be read whole to be told whole.
             columns = [*IDENTITY, "failed"] if of_readings and file and file.sealed else None
             for group in file.groups(columns) if file and (of_readings or not file.sealed) else ():
@@ -170,10 +168,12 @@ class Store:
             if tables.journal and tables.journal.frames:
                 self._generation = tables.generation + 1
                 last = newest(tables.journal)
+                rows = self._table_rows + self._journal_rows
                 self._table_rows = sum(
-                    self._write_table(name, merged(name, file, tables.journal, last), rows)
-                    for name, file in tables.files.items()
-                    for rows in [(file.rows if file else 0) + self._journal_rows]
+                    self._write_table(
+                        name, merged(name, tables.groups(name), tables.journal, last), rows
+                    )
+                    for name in tables.files
                 )
             (self.path / journal.NAME).unlink()
             sync_folder(self.path)
@@ -224,10 +224,7 @@ class Store:
         if self._lock is not None:
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            lock = FolderLock(self.path)
-        except BlockingIOError:
-            raise BusyError(_who_writes(self.path)) from None
+        lock = taken(self.path)
         if not lock.supported:
             log.warning("%s: no locks here; let one run at a time write to it", self.path)
         if states(self.path) != self._seen:
@@ -287,20 +284,6 @@ class Store:
 
 def _finished_in(group: pa.Table) -> set[Identity]:
     return set(identities(group.filter(~pc.field("failed")))[1])
-
-
-def _who_writes(path: Path) -> str:
-    """That a folder is being written, and by whom, as far as run.json tells."""
-    told: Any = {}
-    with contextlib.suppress(ResultsError):
-        told = parsed_json(snapshot(path), RUN).get("writer", {})
-    who = "another process"
-    if isinstance(told, dict) and {"pid", "host", "since"} <= told.keys():
-        who = f"process {told['pid']} on {told['host']} since {told['since']}"
-    return (
-        f"{path}: is being written by {who}: wait until it has ended; report, show and all that "
-        "only read are free to look"
-    )
 
 
 def writer(since: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ GROUPS = 64  # about as many a file has, within these bounds
 _SEAL_KEY, _SEAL = b"\nsweep_seal\x18\x40", re.compile(rb"\nsweep_seal\x18\x40([0-9a-f]{64})")
 _SEALED = b"\x10sweep_generation\x18"  # files that have this have a seal as well
 CHANGED = "it was changed since it was written: its checksum differs"
+MISSING = "it is missing"
 _NO_SEAL = "0" * 64
 UNREADABLE = (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
 
@@ -179,14 +180,15 @@ def write_table(
 
 def _groups(tables: Iterable[pa.Table], target: int, schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in row groups of at least `target` rows; the last may be smaller, or empty."""
-    waiting: list[pa.Table] = []
+    waiting, count = [schema.empty_table()], 0
     for table in tables:
-        waiting.append(contiguous(table))
-        if sum(each.num_rows for each in waiting) >= target:
-            *whole, rest = _cut(pa.concat_tables(waiting), target)
+        waiting.append(table)
+        count += table.num_rows
+        if count >= target:
+            *whole, rest = _cut(contiguous(pa.concat_tables(waiting)), target)
             yield from whole
-            waiting = [rest]
-    yield pa.concat_tables([schema.empty_table(), *waiting])
+            waiting, count = [rest], rest.num_rows
+    yield contiguous(pa.concat_tables(waiting))
 
 
 def _cut(table: pa.Table, target: int) -> list[pa.Table]:

@@ -1,0 +1,71 @@
+"""`python -m sweep check`: whether a results folder is whole. Imports no JAX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sweep.console import out, tell, write_json
+from sweep.report.printable import visible
+from sweep.report_commands import AsJson, Folder
+
+if TYPE_CHECKING:
+    from sweep.verify import Check
+
+DAMAGED = 1
+
+
+def check(
+    folder: Folder,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Keep what can be kept; damaged files go to DIR/damaged/."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a results folder, file by file; exits 1 where something is damaged."""
+    from sweep.repair import repair as repaired
+    from sweep.verify import check as checked
+
+    found = checked(folder)
+    done = repaired(folder) if repair else ()
+    if done:
+        found = checked(folder)
+    if as_json:
+        write_json(_plain(found, done))
+    else:
+        for line in done:
+            tell(line)
+        _show(found)
+    if not found.whole:
+        raise typer.Exit(DAMAGED)
+
+
+def _show(found: Check) -> None:
+    from sweep.report.terminal_tables import blank, texts
+
+    table = blank("", "file", "state", "what")
+    for each in found.files:
+        says = f"{each.says}; {each.left}" if each.left else each.says
+        table.add_row(*texts(*(visible(cell) for cell in (each.file, each.state, says))))
+    out.print(table)
+    if found.whole:
+        tell(f"{found.path}: whole")
+    else:
+        tell(
+            f"{found.path}: damaged; check --repair keeps what can be kept, and the next run "
+            "measures what is lost"
+        )
+
+
+def _plain(found: Check, done: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "folder": str(found.path),
+        "whole": found.whole,
+        "repaired": list(done),
+        "files": [
+            {"file": each.file, "state": each.state.value, "says": each.says, "left": each.left}
+            for each in found.files
+        ],
+    }
