@@ -10,8 +10,10 @@ Beside it stand what any command costs (`--help`) and what any Python does (`pyt
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -27,6 +29,7 @@ from benchmarks.harness import ROOT, options, publish, table
 GOAL_S = 3.0
 HEAVY = {"jax", "jaxlib", "flax", "torch", "keras", "mnv1_flax"}
 MOST_PACKAGES = 8
+_Sample = tuple[float, float]  # seconds by the clock, and of processor time
 # The command's own steps, timed from inside. Imports come first, so that no step hides one.
 STAGES = """
 import json, sys, time
@@ -71,24 +74,38 @@ def main() -> None:
             "--help": ["-m", "sweep", "--help"],
             "python -c pass": ["-c", "pass"],
         }
-        seconds = _race(commands, rounds)
-        stages = [json.loads(_run(["-c", STAGES, str(folder)]).stdout) for _ in range(rounds)]
+        before = os.getloadavg()[0]
+        samples, stages = _race(commands, ["-c", STAGES, str(folder)], rounds)
+        load = max(before, os.getloadavg()[0])
         imports = _imports(commands["report"])
         size = (folder / "report.html").stat().st_size
-    publish("Report", _text(seconds, stages, imports, size), arguments)
+    publish("Report", _text(samples, stages, imports, size, load), arguments)
 
 
-def _race(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each, in rounds of a new order; one run before, for caches of files."""
+def _race(
+    commands: Mapping[str, Sequence[str]], staged: Sequence[str], rounds: int
+) -> tuple[dict[str, list[_Sample]], list[dict[str, float]]]:
+    """Samples of each command, and seconds of the steps that `staged` tells, in rounds of a new
+    order; one round before, for caches of files.
+    """
     order = random.Random(0)  # noqa: S311 - an order, no secret
-    samples: dict[str, list[float]] = {name: [] for name in commands}
+    samples: dict[str, list[_Sample]] = {name: [] for name in commands}
+    stages = []
     for counted in [False, *[True] * rounds]:
-        for name in order.sample(list(commands), len(commands)):
-            began = time.perf_counter()
-            _run(commands[name])
-            if counted:
-                samples[name].append(time.perf_counter() - began)
-    return samples
+        for name in order.sample([*commands, ""], len(commands) + 1):
+            began, used = time.perf_counter(), _processor()
+            told = _run(commands[name] if name else staged).stdout
+            if counted and name:
+                samples[name].append((time.perf_counter() - began, _processor() - used))
+            elif counted:
+                stages.append(json.loads(told))
+    return samples, stages
+
+
+def _processor() -> float:
+    """Seconds of processor time of all processes started here that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _imports(command: Sequence[str]) -> dict[str, float]:
@@ -110,15 +127,21 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _text(
-    seconds: Mapping[str, Sequence[float]],
+    samples: Mapping[str, Sequence[_Sample]],
     stages: Sequence[Mapping[str, float]],
     imports: Mapping[str, float],
     size: int,
+    load: float,
 ) -> str:
+    seconds = {name: [wall for wall, _ in each] for name, each in samples.items()}
     median = statistics.median(seconds["report"])
     whole = [
-        (name, *(f"{pick(each):.2f}" for pick in (statistics.median, min, max)))
-        for name, each in seconds.items()
+        (
+            name,
+            *(f"{pick(seconds[name]):.2f}" for pick in (statistics.median, min, max)),
+            f"{statistics.median(used for _, used in each):.2f}",
+        )
+        for name, each in samples.items()
     ]
     steps = [
         (name, f"{statistics.median(each[name] for each in stages):.2f}") for name in stages[0]
@@ -132,8 +155,9 @@ def _text(
     return "\n\n".join(
         [
             f"`python -m sweep report results/reference`, seconds of the whole process, of "
-            f"{len(seconds['report'])} runs. The page has {size / 1e6:.1f} MB.",
-            table(("process", "median", "fastest", "slowest"), whole),
+            f"{len(seconds['report'])} runs. The page has {size / 1e6:.1f} MB. The machine's "
+            f"load, this benchmark's own 1 among it, was at most {load:.1f}.",
+            table(("process", "median", "fastest", "slowest", "processor, median"), whole),
             f"Goal, under {GOAL_S:.0f} s: {'met' if median < GOAL_S else 'missed'}. "
             f"Imported of JAX, Flax, PyTorch, Keras: {', '.join(heavy) or 'none'}.",
             table(("step", "seconds"), steps),
