@@ -32,10 +32,9 @@ from sweep.types import CurvePoint, Point, Progress
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = STEPS_OF_A_SCAN
-# Calls that wait for the device at most. More would gain nothing, and Ctrl-C would have to wait for
-# them all: a step of a large network takes seconds.
-STEPS_AHEAD = 2
-LONGEST_PAUSE_S = 0.02
+# A call that takes longer is awaited before the next is handed over. Two that wait for the device at
+# once may hold their temporaries twice, gigabytes for a large network, and Ctrl-C waits for both.
+SLOW_S = 0.1
 
 
 class TrainingError(RuntimeError):
@@ -189,6 +188,7 @@ def _run(
     rate = schedule(ready.settings, feed.steps_per_epoch)
     key = jax.random.key(ready.settings.seed)
     began, before = time.perf_counter(), course.seconds
+    call_s = SLOW_S  # what the last call took, as far as is known
     for call in feed.calls(course.step, last):
         with held_back():  # a step spends the state that it is given
             course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
@@ -196,10 +196,11 @@ def _run(
             course.rights.append(rights)
             course.step += len(call.indices)
             course.bad = feed.bad()
-            course.seconds = before + time.perf_counter() - began
-        _wait_for(course.losses[-STEPS_AHEAD:][0])
+        if call_s >= SLOW_S:
+            call_s = _wait_for(losses, call_s)
+        course.seconds = before + time.perf_counter() - began
         if course.step % STEPS_PER_REPORT == 0 or course.step == last:
-            _wait_for(losses)
+            jax.block_until_ready(losses)
             course.seconds = before + time.perf_counter() - began
             point = _reached(ready.network.point, course, feed, rate)
             if not np.isfinite(point.loss):
@@ -209,7 +210,7 @@ def _run(
                 course.losses, course.rights = [], []
             yield point
             progress(course.step / last, f"step {course.step} of {last}, loss {point.loss:.2f}")
-        if kept is not None and (kept.due or course.step == last and kept.path.exists()):
+        if kept is not None and (kept.due or (course.step == last and kept.path.exists())):
             with held_back():
                 kept.write(course)
     if not _all_finite(course.state):
@@ -217,6 +218,7 @@ def _run(
 
 
 def _reached(point: Point, course: Course, feed: Feed, rate: Any) -> CurvePoint:
+    """The next point of the curve."""
     return CurvePoint(
         point,
         step=course.step,
@@ -228,12 +230,14 @@ def _reached(point: Point, course: Course, feed: Feed, rate: Any) -> CurvePoint:
     )
 
 
-def _wait_for(array: jax.Array) -> None:
-    """Until it is computed. Awake now and then: a wait inside XLA would not hear Ctrl-C."""
-    pause = 1e-4
+def _wait_for(array: jax.Array, expected_s: float) -> float:
+    """Seconds until it is computed. In short sleeps: a wait inside XLA would not hear Ctrl-C."""
+    began = time.perf_counter()
+    if not array.is_ready():
+        time.sleep(0.9 * expected_s)
     while not array.is_ready():
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_S)
+        time.sleep(0.005 * expected_s)
+    return time.perf_counter() - began
 
 
 def _all_finite(state: State) -> bool:
