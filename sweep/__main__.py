@@ -16,6 +16,7 @@ import typer
 
 from sweep import report_commands
 from sweep.allocator import keep_freed_memory
+from sweep.check_command import check
 from sweep.compile_cache import default_root, enable
 from sweep.config import GridSettings, SettingsError, load
 from sweep.console import err, out, say, tell, write_json
@@ -101,9 +102,10 @@ def run(
     out.print(plan_table(plan, folder))
     if dry_run:
         return
-    _log_to(folder)
-    with ProgressBar(plan, out) as bar:
-        outcome = execute(plan, settings, store, machine, bar)
+    with store.writing():
+        _log_to(folder)
+        with ProgressBar(plan, out) as bar:
+            outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():
         tell(f"{stage}: {duration(seconds)}")
     out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
@@ -148,6 +150,7 @@ def layers(
 
 for _name in ("report", "show", "compare", "pick", "diff"):
     app.command(name=_name)(getattr(report_commands, _name))
+app.command(name="check")(check)
 app.command(name="export")(export)
 app.command(name="evaluate")(evaluate)
 app.add_typer(data_app, name="data")
@@ -198,7 +201,7 @@ def _gathered(failures: Sequence[str]) -> list[str]:
 
 
 def _log_to(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a full disk is told once, by the store
     logging.basicConfig(
         filename=folder / "run.log",
         level=logging.INFO,

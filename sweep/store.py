@@ -22,6 +22,7 @@ import errno
 import logging
 import os
 import platform
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ from sweep.folder import (
     TABLES,
     TRUTH,
     BusyError,
+    Tables,
     json_of,
     merged,
     newest,
@@ -84,6 +86,7 @@ class Store:
         """Raises DamagedError where readings, curves or the journal are damaged."""
         self.path = path
         self._lock: FolderLock | None = None
+        self._within = False  # `writing`
         self._journal: journal.Writer | None = None
         found = snapshot(path)
         self._seen = {name: state for name, state in found.states.items() if name in TRUTH}
@@ -93,13 +96,18 @@ class Store:
         # Its removal did not reach the disk; the tables have all of it, and newer rows.
         self._outlived = journal.NAME in found.contents and tables.journal is None
         self._finished: set[Identity] = set()
+        self._index(tables)
+
+    def _index(self, tables: Tables) -> None:
+        """Notes what is finished, a row group or a batch at a time."""
         for name, file in tables.files.items():
-            of_readings = name == READINGS_FILE
             # A file without a checksum has to be read whole to be told whole.
-            columns = [*IDENTITY, "failed"] if of_readings and file and file.sealed else None
-            for group in file.groups(columns) if file and (of_readings or not file.sealed) else ():
-                if of_readings:
+            columns = [*IDENTITY, "failed"] if file and file.sealed else None
+            if file and name == READINGS_FILE:
+                for group in file.groups(columns):
                     self._finished |= _finished_in(group)
+            elif file and not file.sealed:
+                deque(file.groups(), maxlen=0)
         last = newest(tables.journal)
         self._finished -= last.keys()
         for place, entry in enumerate(tables.journal.entries() if tables.journal else ()):
@@ -114,10 +122,14 @@ class Store:
     def writing(self) -> Iterator[None]:
         """Within it, this process alone writes the folder; at its end, the journal goes into the
         tables. Raises BusyError where another process writes it, WriteError where it can't be
-        written.
+        written. Within another, it does nothing.
         """
+        if self._within:
+            yield
+            return
         with self._disk():
             self._begin()
+        self._within = True
         try:
             yield
             self.compact()
@@ -128,6 +140,7 @@ class Store:
                 self.compact()
             raise
         finally:
+            self._within = False
             self.close()
 
     def add(
