@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 from hypothesis import strategies as st
 
@@ -130,26 +130,28 @@ def _long(count: int) -> list[int]:
     return list(range(count))
 
 
-def hidden(make: Callable[[], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
-    """What `make` makes, without its arguments in Hypothesis's messages: they are whole files."""
-    return st.deferred(lambda: make())
+class Held(Generic[T]):
+    """A value that Hypothesis need not write out in its messages, as it does with arguments."""
+
+    def __init__(self, value: T) -> None:
+        self.value = value
 
 
 def changed(whole: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Nested dicts and lists with one to three places changed: another value, a key renamed or
     gone, an item twice, a value from elsewhere in it.
     """
-    return hidden(lambda: _changed(whole, values))
+    return _changed(Held(whole), values)
 
 
 def damaged(seeds: Sequence[bytes]) -> st.SearchStrategy[bytes]:
     """One of the seeds with a few places overwritten, cut, doubled, or exchanged, or cut short."""
-    return hidden(lambda: _damaged(list(seeds)))
+    return _damaged(Held(list(seeds)))
 
 
 @st.composite
-def _changed(draw: st.DrawFn, whole: Any, values: st.SearchStrategy[Any]) -> Any:
-    whole = copy.deepcopy(whole)
+def _changed(draw: st.DrawFn, held: Held[Any], values: st.SearchStrategy[Any]) -> Any:
+    whole = copy.deepcopy(held.value)
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
         places = list(_places(whole))
         if not places:
@@ -204,8 +206,8 @@ def _places(value: Any) -> Any:
 
 
 @st.composite
-def _damaged(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
-    content = bytearray(draw(st.sampled_from(seeds)))
+def _damaged(draw: st.DrawFn, seeds: Held[list[bytes]]) -> bytes:
+    content = bytearray(seeds.value[draw(st.integers(0, len(seeds.value) - 1))])
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, max(0, len(content) - 1)))
         match draw(st.integers(0, 6)):

@@ -177,4 +177,8 @@ def _told(error: BaseException) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    try:
+        work(Path(sys.argv[1]))
+    except Exception as error:
+        error.__notes__ = []  # Hypothesis's quote whole files
+        raise
