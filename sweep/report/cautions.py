@@ -29,6 +29,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
     """What a reader should beware of: unsure, missing, or not what it seems."""
     rows = results.points.to_dict(orient="records")
     return (
+        *results.damages,
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
@@ -164,6 +165,8 @@ def _missing(readings: pd.DataFrame) -> list[str]:
 
 def _not_yet(results: Results) -> list[str]:
     """Readings that the settings ask for and nobody took: the run was interrupted."""
+    if not results.settings:
+        return []  # lost: nothing tells what was asked for
     try:
         grid = GridSettings.model_validate(results.settings.get("grid", {}))
     except ValidationError:
