@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -19,13 +21,15 @@ def write(view: View, path: Path) -> None:
     """Writes the page whole: a reader sees the old file or the new one."""
     from sweep.store import replace_file
 
-    page = render(view).encode()
+    # JSON from elsewhere can have halves of characters, which no encoding has.
+    page = render(view).encode("utf-8", "backslashreplace")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda file: file.write(page))
 
 
 def render(view: View) -> str:
     """The page: plotly.js once, the figures as JSON, all else as text that needs no script."""
+    scripts = (_plotly_js(), _own("page.js"), _own("explorer.js"))
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -35,9 +39,9 @@ def render(view: View) -> str:
             chosen=chosen(view),
             explored=explored(view),
             # Our own files, and plotly's: the only texts that go in unescaped.
-            plotly_js=_plotly_js(),
-            page_js=_own("page.js"),
-            explorer_js=_own("explorer.js"),
+            scripts=scripts,
+            # And the only ones that a browser runs, whatever else might come to stand in the page.
+            allowed=" ".join(map(_source, scripts)),
             page_css=_own("page.css"),
         )
     )
@@ -68,8 +72,17 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _source(script: str) -> str:
+    """A script as Content-Security-Policy names it: by the hash of its text."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
 def _plotly_js() -> Markup:
-    # As plotly.offline.get_plotlyjs reads it, without the seconds that its imports take.
+    # As plotly.offline.get_plotlyjs reads it, without the seconds that its imports take. Line ends
+    # are made those that a browser makes of them: a script's hash is of its text as it is parsed.
     return Markup(files("plotly.package_data").joinpath("plotly.min.js").read_text("utf-8"))  # noqa: S704
 
 
