@@ -252,6 +252,16 @@ class Measure(Protocol):
     def __call__(self, network: Network, progress: Progress) -> Iterable[Reading | CurvePoint]: ...
 
 
+@dataclass(frozen=True)
+class Failed:
+    """What a joint measure gives of a point that failed, beside the others' readings: the point is
+    measured again by the next run. Readings of it that are there all the same are shown.
+    """
+
+    point: Point
+    reason: str
+
+
 @runtime_checkable
 class JointMeasure(Protocol):
     """Reads something off all networks together, so that drift of the machine hits all alike."""
@@ -264,7 +274,7 @@ class JointMeasure(Protocol):
 
     def measure_together(
         self, networks: Sequence[Network], progress: Progress
-    ) -> Iterable[Reading]: ...
+    ) -> Iterable[Reading | Failed]: ...
 
 
 @runtime_checkable
@@ -318,6 +328,17 @@ class Describing(Protocol):
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """Sentences for whoever reads the plan: the data, and what is missing already."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A measure that can say beforehand how much memory it takes."""
+
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        """At the peak, roughly, of a process that reads these, together where the measure is a
+        joint one.
+        """
         ...
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from typing import Any
 
 INTERRUPTED, TERMINATED = 130, 143  # what a shell makes of SIGINT and of SIGTERM
@@ -76,3 +78,18 @@ def held_back() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+def end_with_parent() -> None:
+    """From now on, this process of multiprocessing's ends when the one that started it does, which
+    else it might outlive by hours: it would find out when it has something to say.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(TERMINATED)
+
+    threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -119,6 +119,14 @@ def _memory_bytes() -> int:
         return 0
 
 
+def device_bytes() -> int:
+    """Memory that JAX may use on its first device; 0 where the device doesn't say."""
+    import jax
+
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats.get("bytes_limit", 0))
+
+
 def _first_line(path: Path) -> str:
     try:
         return path.read_text().strip() or UNKNOWN

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
 from sweep.contracts import (
     Describing,
-    Estimating,
     Family,
     JointMeasure,
     Measure,
     Network,
     PointBound,
-    SideBySide,
 )
-from sweep.machine import Machine
+from sweep.failures import reason_of
+from sweep.machine import Machine, device_bytes
+from sweep.memory import Limit, limit
 from sweep.registry import UnknownPartError, find
 from sweep.store import Store
+from sweep.tasks import Task, groups_of_cores, tasks_of
 from sweep.toml_data import short
 from sweep.types import Point, listed
-from sweep.workers import places
 
-# What a task of a measure that offers no estimate is taken to last.
-UNKNOWN_ESTIMATE_S = 10.0
-
-
-@dataclass(frozen=True)
-class Task:
-    """One call of a measure: on one network, or on all of them where it measures jointly."""
-
-    measure: Measure | JointMeasure
-    networks: tuple[Network, ...]
-    estimate_s: float
-
-    @property
-    def label(self) -> str:
-        """For a progress bar: "accuracy 0.75-192"."""
-        if len(self.networks) == 1:
-            return f"{self.measure.name} {self.networks[0].point.label}"
-        return f"{self.measure.name}, {len(self.networks)} points together"
+__all__ = ["Hashes", "Plan", "Task", "groups_of_cores", "machine_id", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +50,7 @@ class Plan:
     hashes: dict[str, Hashes]  # by the measure's name
     done: int  # point-measure pairs stored by earlier runs
     notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
+    limit_bytes: int = 0  # that tasks may take together; 0 for any
 
     @property
     def estimate_s(self) -> float:
@@ -85,6 +70,7 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     if twice := {name for name in names if names.count(name) > 1}:
         raise SettingsError(f"measures: several are called {listed(sorted(twice))}")
     finished = store.finished()
+    most = memory_limit(settings, machine)
     tasks: list[Task] = []
     hashes: dict[str, Hashes] = {}
     notes: list[str] = []
@@ -104,10 +90,10 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
             if (network.point.key, measure.name, own.of(network.point), where) not in finished
         ]
         done += len(networks) - len(missing)
-        tasks += _tasks(measure, missing, machine)
-        if isinstance(measure, Describing):
-            notes += [f"{measure.name}: {line}" for line in measure.describe(networks)]
-    return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes))
+        new = tasks_of(measure, missing, machine, most)
+        tasks += new
+        notes += [f"{measure.name}: {line}" for line in _sentences(measure, networks, new)]
+    return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes), most.bytes)
 
 
 def _hashes(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Hashes:
@@ -115,10 +101,39 @@ def _hashes(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Has
     of_points = {}
     if isinstance(measure, PointBound):
         of_points = {
-            network.point.key: digest_of([identity, measure.identity_of(network)])
+            network.point.key: digest_of([identity, _identity_of(measure, network)])
             for network in networks
         }
     return Hashes(digest_of(identity), of_points)
+
+
+def _identity_of(measure: PointBound, network: Network) -> dict[str, Any]:
+    """Where it can't be told, as of a file that can't be read, measuring the point will say why."""
+    try:
+        return measure.identity_of(network)
+    except SettingsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
+        return {"failed": reason_of(error)}
+
+
+def _sentences(
+    measure: Measure | JointMeasure, networks: Sequence[Network], tasks: Sequence[Task]
+) -> list[str]:
+    """What a measure says of its data, and which points are refused."""
+    told: list[str] = []
+    if isinstance(measure, Describing):
+        try:
+            told += measure.describe(networks)
+        except SettingsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plan without its sentences is still one
+            told.append(f"can't say what it will look at: {reason_of(error)}")
+    refused: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.refusal:
+            refused.setdefault(task.refusal, []).append(task.networks[0].point.label)
+    return told + [f"{listed(labels)}: {refusal}" for refusal, labels in refused.items()]
 
 
 def _check(settings: Settings, family: Family, points: Sequence[Point]) -> None:
@@ -159,30 +174,7 @@ def machine_id(measure: Measure | JointMeasure, machine: Machine) -> str:
     return machine.id if measure.machine_bound else ""
 
 
-def groups_of_cores(
-    measure: Measure | JointMeasure, machine: Machine
-) -> tuple[tuple[int, ...], ...]:
-    """For each point that is measured at the same time, the cores it has; () where points are
-    measured one after the other in this process, as on an accelerator that they would share.
-    """
-    if isinstance(measure, SideBySide) and measure.threads and machine.platform == "cpu":
-        return places(measure.threads, machine.memory_bytes)
-    return ()
-
-
-def _tasks(
-    measure: Measure | JointMeasure, networks: Sequence[Network], machine: Machine
-) -> Iterator[Task]:
-    if not networks:
-        return
-    at_once = len(groups_of_cores(measure, machine)) or 1
-    groups = (
-        [tuple(networks)]
-        if isinstance(measure, JointMeasure)
-        else [(network,) for network in networks]
-    )
-    for group in groups:
-        estimate = UNKNOWN_ESTIMATE_S * len(group)
-        if isinstance(measure, Estimating):
-            estimate = measure.estimate_s(group)
-        yield Task(measure, group, estimate / at_once)
+def memory_limit(settings: Settings, machine: Machine) -> Limit:
+    """What a point may take; on an accelerator of its memory, where JAX knows that."""
+    device = device_bytes() if machine.platform != "cpu" else 0
+    return limit(settings.max_memory_share, machine.memory_bytes, device)

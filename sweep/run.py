@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 import sys
@@ -14,47 +13,37 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, zip_longest
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from sweep.config import Settings
-from sweep.contracts import JointMeasure, Measure, Preparing
+from sweep.contracts import JointMeasure, Measure, Preparing, Resumable
+from sweep.failures import reason_of
+from sweep.interrupts import Terminated
+from sweep.keeper import Keeper, Observer
 from sweep.machine import Machine, commit
-from sweep.plan import Hashes, Plan, Task, groups_of_cores, machine_id
+from sweep.plan import Plan, Task, groups_of_cores
 from sweep.points import derive
 from sweep.report.page import write
 from sweep.report.view import view
-from sweep.schema import Stamp
 from sweep.store import Store, load, writer
-from sweep.types import CurvePoint, Progress, Reading
-from sweep.workers import Ended, Progressed, Said, Started, reason_of, side_by_side
+from sweep.types import Progress
+from sweep.unfinished import Unfinished
+from sweep.workers import WORKER_BYTES, Ended, Progressed, Said, Started, side_by_side
 
 log = logging.getLogger(__name__)
 
 
-class Observer(Protocol):
-    """Who watches a run: a progress bar, a test."""
-
-    def started(self, task: Task) -> None:
-        """Before a task's first step."""
-        ...
-
-    def progressed(self, task: Task, share: float, text: str) -> None:
-        """Now and then within a task: the share done, 0..1, and what is going on."""
-        ...
-
-    def finished(self, task: Task, seconds: float, failure: str) -> None:
-        """Once the task's readings are on disk; `failure` is empty where it went well."""
-        ...
-
-
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: seconds by measure and of the report, what failed, whether by Ctrl-C."""
+    """How a run ended: seconds by measure and of the report, what failed, whether by Ctrl-C or, as
+    `terminated` says, by SIGTERM.
+    """
 
     stage_s: dict[str, float]
     failures: tuple[str, ...]
     interrupted: bool
     report: Path
+    terminated: bool = False
 
 
 def execute(
@@ -68,7 +57,8 @@ def execute(
     """Does what the plan says; a task's readings are on disk as soon as it is finished.
 
     A task that fails is stored as failed, with its reason, and tried again by the next run.
-    Ctrl-C ends it between two readings' being whole: what is finished is kept and reported.
+    Ctrl-C, or SIGTERM where it is heard, ends it between two readings' being whole: what is
+    finished is kept and reported.
     """
     run: dict[str, Any] = {
         "command": shlex.join(["python", "-m", "sweep", *sys.argv[1:]]),
@@ -83,27 +73,34 @@ def execute(
         },
     }
     as_run = settings.model_dump(mode="json")
-    keeper = _Keeper(store, plan.hashes, run["commit"], machine, observer, now)
+    keeper = Keeper(store, plan.hashes, run["commit"], machine, observer, now)
     stage_s: dict[str, float] = {}
-    interrupted = False
+    end: KeyboardInterrupt | None = None
     with store.writing():
         store.write_run(as_run, machine.as_dict(), run | {"writer": writer(run["started"])})
+        unfinished = Unfinished(store.path)
         try:
-            for name, group in groupby(plan.tasks, key=lambda task: task.measure.name):
+            _ready_to_resume(plan, unfinished)
+            for name, tasks in _stages(plan, unfinished, keeper):
                 began = time.perf_counter()
                 try:
-                    _stage(list(group), machine, keeper)
+                    _stage(tasks, plan, machine, keeper, unfinished)
                 finally:
-                    stage_s[name] = time.perf_counter() - began
-        except KeyboardInterrupt:
-            interrupted = True
+                    took = time.perf_counter() - began
+                    stage_s[name] = stage_s.get(name, 0.0) + took
+        except KeyboardInterrupt as error:
+            end = error
+        finally:
+            unfinished.close()
         store.compact()
-        run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": interrupted}
+        run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": end is not None}
         store.write_run(as_run, machine.as_dict(), run | {"stage_s": stage_s})
         began = time.perf_counter()
         report = publish(store)
         stage_s = stage_s | {"report": time.perf_counter() - began}
-    return Outcome(stage_s, tuple(keeper.failures), interrupted, report)
+    return Outcome(
+        stage_s, tuple(keeper.failures), end is not None, report, isinstance(end, Terminated)
+    )
 
 
 def publish(store: Store) -> Path:
@@ -115,60 +112,63 @@ def publish(store: Store) -> Path:
     return report
 
 
-@dataclass
-class _Keeper:
-    """Tells the observer and the log what goes on, and stores what comes of it."""
-
-    store: Store
-    hashes: dict[str, Hashes]
-    commit: str
-    machine: Machine
-    observer: Observer
-    now: Callable[[], datetime]
-
-    def __post_init__(self) -> None:
-        self.failures: list[str] = []
-
-    def started(self, task: Task) -> None:
-        self.observer.started(task)
-        log.info("%s: started", task.label)
-
-    def ended(
-        self, task: Task, items: Sequence[Reading | CurvePoint], seconds: float, failure: str
-    ) -> None:
-        """Stores a task's items or, where it failed, its reason in place of each of its metrics."""
-        measure = task.measure
-        if failure:
-            self.failures.append(f"{task.label}: {failure}")
-            items = [
-                Reading(metric, network.point, None, reason=failure)
-                for network in task.networks
-                for metric in measure.metrics
-            ]
-        stamp = Stamp(
-            settings_hash=self.hashes[measure.name].of(task.networks[0].point),
-            machine_id=machine_id(measure, self.machine),
-            commit=self.commit,
-            versions=json.dumps(self.machine.versions, sort_keys=True),
-            time=self.now().isoformat(timespec="seconds"),
-        )
-        self.store.add(measure.name, list(items), stamp, failed=bool(failure))
-        log.info("%s: %s in %.1f s", task.label, failure or "stored", seconds)
-        self.observer.finished(task, seconds, failure)
+def _ready_to_resume(plan: Plan, unfinished: Unfinished) -> None:
+    """Tells measures where they may leave what is unfinished, and has them forget what is stored:
+    a process may have died between the two.
+    """
+    for measure in plan.measures:
+        if not isinstance(measure, Resumable):
+            continue
+        measure.keep_in(unfinished.path)
+        if unfinished.path.exists():
+            tasks = [task for task in plan.tasks if task.measure is measure]
+            left = {network.point for task in tasks for network in task.networks}
+            for point in plan.points:
+                if point not in left:
+                    measure.forget(point)
 
 
-def _stage(tasks: Sequence[Task], machine: Machine, keeper: _Keeper) -> None:
-    """All tasks of one measure."""
+def _stages(plan: Plan, unfinished: Unfinished, keeper: Keeper) -> Iterator[tuple[str, list[Task]]]:
+    """The tasks of each measure in turn; at the end, those that processes have died over, so that
+    they keep no other from being measured and reported. Those that are refused are over at once.
+    """
+    tasks = []
+    for task in plan.tasks:
+        if task.refusal:
+            keeper.started(task)
+            keeper.ended(task, (), 0.0, task.refusal)
+        else:
+            tasks.append(task)
+    deadly = [task for task in tasks if unfinished.deadly(task.label)]
+    rest = [task for task in tasks if task not in deadly]
+    for name, group in groupby(rest, key=lambda task: task.measure.name):
+        yield name, list(group)
+    if deadly:
+        for task in deadly:
+            keeper.foretold(task)
+        publish(keeper.store)
+    for name, group in groupby(deadly, key=lambda task: task.measure.name):
+        yield name, list(group)
+
+
+def _stage(
+    tasks: Sequence[Task], plan: Plan, machine: Machine, keeper: Keeper, unfinished: Unfinished
+) -> None:
+    """Tasks of one measure."""
     if groups := groups_of_cores(tasks[0].measure, machine):
         # The longest first, so that the last ones to run are short and all cores end together.
-        _beside(sorted(tasks, key=lambda task: -task.estimate_s), groups, keeper)
+        tasks = sorted(tasks, key=lambda task: -task.estimate_s)
+        _beside(tasks, groups, plan.limit_bytes, keeper)
     else:
-        _one_by_one(tasks, keeper)
+        _one_by_one(tasks, keeper, unfinished)
 
 
-def _beside(tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], keeper: _Keeper) -> None:
+def _beside(
+    tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], limit: int, keeper: Keeper
+) -> None:
     calls = [(cast("Measure", task.measure), task.networks[0]) for task in tasks]
-    with closing(side_by_side(calls, groups)) as events:
+    needs = [task.bytes or WORKER_BYTES for task in tasks]
+    with closing(side_by_side(calls, groups, needs=needs, limit=limit)) as events:
         for event in events:
             task = tasks[event.index]
             match event:
@@ -184,7 +184,7 @@ def _beside(tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], keeper: _K
                     keeper.ended(task, event.items, event.seconds, event.failure)
 
 
-def _one_by_one(tasks: Sequence[Task], keeper: _Keeper) -> None:
+def _one_by_one(tasks: Sequence[Task], keeper: Keeper, unfinished: Unfinished) -> None:
     ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
     prepared: Future[None] | None = None
     try:
@@ -192,7 +192,9 @@ def _one_by_one(tasks: Sequence[Task], keeper: _Keeper) -> None:
             if prepared is not None:
                 wait([prepared])
             prepared = _prepare(ahead, task, following)
+            unfinished.begin(task.label)
             _do(task, keeper)
+            unfinished.end(task.label)
     finally:
         ahead.shutdown(wait=False, cancel_futures=True)
 
@@ -206,20 +208,22 @@ def _prepare(ahead: ThreadPoolExecutor, task: Task, following: Task | None) -> F
     return ahead.submit(task.measure.prepare, following.networks[0])
 
 
-def _do(task: Task, keeper: _Keeper) -> None:
+def _do(task: Task, keeper: Keeper) -> None:
     """Runs one task here and stores it."""
     began, failure = time.perf_counter(), ""
     keeper.started(task)
-    items: list[Reading | CurvePoint] = []
+    items: list[object] = []
     try:
         items = list(_call(task, lambda share, text: keeper.observer.progressed(task, share, text)))
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a call of sys.exit, too
         log.exception("%s failed", task.label)
         failure = reason_of(error)
     keeper.ended(task, items, time.perf_counter() - began, failure)
 
 
-def _call(task: Task, progress: Progress) -> Iterator[Reading | CurvePoint]:
+def _call(task: Task, progress: Progress) -> Iterator[object]:
     if isinstance(task.measure, JointMeasure):
         yield from task.measure.measure_together(task.networks, progress)
     else:

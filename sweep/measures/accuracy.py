@@ -17,13 +17,15 @@ from typing import Any
 import jax
 
 from sweep.config import AccuracySettings, digest_of
-from sweep.contracts import Measure, Network
+from sweep.contracts import LayerRow, Measure, Network
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
-from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.memory import TRAINING_BASE, inference_bytes, training_bytes
 from sweep.training.checkpointing import Kept, partial_of
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import TestImages, decoding_processes
+from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
 from sweep.training.loop import Ready, make_ready, train
+from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
 from sweep.types import CurvePoint, Point, Progress, Reading, listed
@@ -54,7 +56,7 @@ class Accuracy:
 
     name = "accuracy"
     machine_bound = False
-    metrics = (TOP1, TOP5, TEST_IMAGES, LEFT_OUT)
+    metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
@@ -126,6 +128,22 @@ class Accuracy:
         per_image = [IMAGE_S + TRAINED_MULT_ADD_S * each for each in mult_adds]
         return COMPILE_S * len(networks) + seen * sum(per_image)
 
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        """The largest of their trainings, or its evaluation where that takes more."""
+        return max(map(self._bytes, networks), default=0)
+
+    def _bytes(self, network: Network) -> int:
+        side, settings = self._side(network.point), self.settings
+        rows = self._rows(network)
+        training = training_bytes(
+            rows,
+            batch=settings.batch_size,
+            moments=MOMENTS[settings.optimizer],
+            images=self.source.bytes_held(side),
+        )
+        evaluation = TRAINING_BASE + inference_bytes(rows, batch=evaluated_at_once(side))
+        return max(training, evaluation)
+
     def _streamed_s(self, mult_adds: float) -> float:
         """An image's decoding and its mult-adds, which share the cores of a machine that has no
         other processor, and go on side by side elsewhere.
@@ -144,10 +162,13 @@ class Accuracy:
         return make_ready(network, feed, classes, self.settings), test
 
     def _mult_adds(self, network: Network) -> int:
+        return sum(row.mult_adds for row in self._rows(network))
+
+    def _rows(self, network: Network) -> Sequence[LayerRow]:
         """Of the network as it is trained, at the data set's size."""
         point = replace(network.point, resolution=self._side(network.point))
         classes = len(self.source.dataset.class_names)
-        return sum(row.mult_adds for row in network.family.layers(point, num_classes=classes))
+        return network.family.layers(point, num_classes=classes)
 
     def _side(self, point: Point) -> int:
         return round(point.rho * self.source.base_resolution)
@@ -172,7 +193,8 @@ class Accuracy:
         if kept is not None and kept.went_on_at:
             note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
-        yield from score_readings(network.point, score, self.source.title, note, left_out)
+        classes = len(self.source.dataset.class_names)
+        yield from score_readings(network.point, score, self.source.title, classes, note, left_out)
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the point's training is written down; None where it isn't."""

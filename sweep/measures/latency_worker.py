@@ -1,21 +1,29 @@
 """One fresh process of the latency measure: a job on standard input, events on standard output.
 
-Events, a JSON object a line: {"event": "compiled", ...} for each network and batch size,
-{"event": "round", ...} with one sample of each and of the reference; both with "progress".
+Events, a JSON object a line: {"event": "begins", ...} before a network and batch size is compiled,
+and before it is first called: should the process die, it was at that; {"event": "compiled", ...}
+for each, or {"event": "failed", ...}, which goes on without it; {"event": "round", ...} with one
+sample of each and of the reference. "compiled" and "round" come with "progress".
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from sweep.allocator import keep_freed_memory
 from sweep.compile_cache import cache_hits
+from sweep.failures import reason_of
+from sweep.types import Point
+
+Say = Callable[[dict[str, Any]], None]
 
 # A warm-up ends when the median of its last calls is within this share of the one before.
 STEADY = 0.02
@@ -24,29 +32,47 @@ STEADY_CALLS = 5
 COMPILING = 0.5
 
 
-def main(stdin: TextIO, stdout: TextIO) -> None:
-    """Reads the job, pins the threads, times, reports."""
+def main(text: str, stdout: TextIO) -> None:
+    """text: the job. Pins the threads, times, reports."""
+
+    def say(event: dict[str, Any]) -> None:
+        print(json.dumps(event), file=stdout, flush=True)
+
     keep_freed_memory()
-    job = json.load(stdin)
+    job = json.loads(text)
     settings = job["settings"]
     pin(settings["threads"])
-    executables = []
+    executables = compiled(job, say)
+    if executables:
+        for event in rounds(executables, reference(), settings, job["process"], say):
+            say(event)
+
+
+def compiled(job: dict[str, Any], say: Say) -> list[Executable]:
+    """All networks at all batch sizes, less those that the job leaves out and those that fail."""
+    settings, executables = job["settings"], []
     pairs = [(each, batch) for each in job["networks"] for batch in settings["batch_sizes"]]
     for done, (network, batch) in enumerate(pairs):
-        executable = compile_network(network, batch, settings)
+        name = {"key": key_of(network), "batch": batch}
+        if [name["key"], batch] in job["left_out"]:
+            continue
+        say({"event": "begins", **name})
+        try:
+            executable = compile_network(network, batch, settings)
+        except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
+            say({"event": "failed", **name, "reason": reason_of(error)})
+            continue
         executables.append(executable)
         event = {
             "event": "compiled",
-            "key": executable.key,
-            "batch": batch,
+            **name,
             "seconds": executable.compile_s,
             "memory_bytes": executable.memory_bytes,
             "progress": COMPILING * (done + 1) / len(pairs),
             "text": f"compiled {executable.label}",
         }
-        print(json.dumps(event), file=stdout, flush=True)
-    for event in rounds(executables, reference(), settings, job["process"]):
-        print(json.dumps(event), file=stdout, flush=True)
+        say(event)
+    return executables
 
 
 def pin(threads: int) -> None:
@@ -76,6 +102,11 @@ class Executable:
     memory_bytes: int | None
 
 
+def key_of(spec: dict[str, Any]) -> str:
+    """Of a network of the job, its point's."""
+    return Point(*spec["point"]).key
+
+
 def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) -> Executable:
     """Ahead of time in the asked dtype, batch norm folded, the weights constants of the program."""
     import jax
@@ -85,7 +116,6 @@ def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) 
 
     from sweep.contracts import Network
     from sweep.registry import find
-    from sweep.types import Point
 
     network = Network(Point(*spec["point"]), find("family", spec["family"])(), spec["num_classes"])
     dtype = jnp.dtype(settings["dtype"])
@@ -164,21 +194,33 @@ def rounds(
     reference_run: Callable[[], None],
     settings: dict[str, Any],
     process: int,
-) -> Any:
-    """Yields an event a round: one sample of every executable, in random order."""
+    say: Say = lambda _: None,
+) -> Iterator[dict[str, Any]]:
+    """Yields an event a round: one sample of every executable, in random order.
+
+    say: told which is called first, and which fail; the others go on.
+    """
     import numpy as np
 
     min_sample_s, warmup_s = settings["min_sample_s"], settings["warmup_s"]
-    calls = [calls_per_sample(each.run, min_sample_s, warmup_s) for each in executables]
+    calls: dict[int, int] = {}  # of a sample, by the executable's place
+    for index, each in enumerate(executables):
+        say({"event": "begins", "key": each.key, "batch": each.batch})
+        with told(each, say):
+            calls[index] = calls_per_sample(each.run, min_sample_s, warmup_s)
     reference_calls = calls_per_sample(reference_run, min_sample_s, warmup_s)
     rng = np.random.default_rng([settings["seed"], process])
     for number in range(settings["rounds"]):
         samples = []
         reference_s = sample(reference_run, reference_calls)
-        for index in rng.permutation(len(executables)):
-            each = executables[index]
-            each.run()  # brings its weights back into the cache, as in a loop of its own
-            samples.append([each.key, each.batch, sample(each.run, calls[index])])
+        for index in map(int, rng.permutation(len(executables))):
+            each, own_calls = executables[index], calls.pop(index, 0)
+            if not own_calls:
+                continue
+            with told(each, say):
+                each.run()  # brings its weights back into the cache, as in a loop of its own
+                samples.append([each.key, each.batch, sample(each.run, own_calls)])
+                calls[index] = own_calls
         yield {
             "event": "round",
             "reference_s": reference_s,
@@ -186,6 +228,16 @@ def rounds(
             "progress": COMPILING + (1 - COMPILING) * (number + 1) / settings["rounds"],
             "text": f"round {number + 1} of {settings['rounds']}",
         }
+
+
+@contextlib.contextmanager
+def told(executable: Executable, say: Say) -> Iterator[None]:
+    """Ends at what goes wrong within it, and says so."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
+        name = {"key": executable.key, "batch": executable.batch}
+        say({"event": "failed", **name, "reason": reason_of(error)})
 
 
 def calls_per_sample(run: Callable[[], None], min_sample_s: float, warmup_s: float) -> int:
@@ -210,5 +262,14 @@ def sample(run: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - began) / calls
 
 
+def _end_with(handle: int) -> None:
+    """Waits for the end of the input, which the parent keeps open as long as it lives."""
+    while os.read(handle, 1):
+        pass
+    os._exit(1)
+
+
 if __name__ == "__main__":
-    main(sys.stdin, sys.stdout)
+    _job = sys.stdin.readline()
+    threading.Thread(target=_end_with, args=(sys.stdin.fileno(),), daemon=True).start()
+    main(_job, sys.stdout)

@@ -234,7 +234,7 @@ class TestImages:
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Once through all of them."""
-        most = max(1, EVALUATION_PIXELS // self.side**2)
+        most = evaluated_at_once(self.side)
         if isinstance(self._source, Images):
             yield from _padded_batches(self._source, min(most, len(self._source)))
             return
@@ -253,6 +253,11 @@ class TestImages:
     def left_out(self) -> int:
         """How many images could not be read so far."""
         return len(self._left_out) if self._left_out is not None else 0
+
+
+def evaluated_at_once(side: int) -> int:
+    """Images of a batch in evaluation."""
+    return max(1, EVALUATION_PIXELS // side**2)
 
 
 def decoding_processes(settings: AccuracySettings) -> int:

@@ -32,8 +32,8 @@ from sweep.types import CurvePoint, Point, Progress
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = STEPS_OF_A_SCAN
-# A call that takes longer is awaited before the next is handed over. Two that wait for the device at
-# once may hold their temporaries twice, gigabytes for a large network, and Ctrl-C waits for both.
+# A call that takes longer is awaited before the next is handed over. Two that wait for the device
+# may hold their temporaries twice, gigabytes for a large network, and Ctrl-C has to wait for both.
 SLOW_S = 0.1
 
 
@@ -230,7 +230,7 @@ def _reached(point: Point, course: Course, feed: Feed, rate: Any) -> CurvePoint:
     )
 
 
-def _wait_for(array: jax.Array, expected_s: float) -> float:
+def _wait_for(array: Any, expected_s: float) -> float:
     """Seconds until it is computed. In short sleeps: a wait inside XLA would not hear Ctrl-C."""
     began = time.perf_counter()
     if not array.is_ready():

@@ -14,6 +14,8 @@ from sweep.config import AccuracySettings
 # The paper trains with TensorFlow's RMSProp; this is TF-slim's decay and epsilon for MobileNet.
 RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0
 ADAM_B2, ADAM_EPSILON = 0.999, 1e-8
+# Numbers that each keeps of a weight.
+MOMENTS = {"sgd": 1, "adamw": 2, "rmsprop": 2}
 
 
 def schedule(

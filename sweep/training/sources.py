@@ -110,6 +110,17 @@ class ImageSource:
         names = self.dataset.class_names
         return tuple(names[label] for label in sorted(asked - seen))
 
+    def bytes_held(self, side: int) -> int:
+        """Of the images that stay in memory: here and on the device."""
+        if not self._in_files:
+            # Of one colour or three, the data set doesn't say; in float32.
+            return 2 * (self.train_images + self.test_images) * side * side * 3 * 4
+        if self.streams:
+            return 0
+        size = self._common_size if self.settings.crop == "resized" else None
+        height, width = size or (side, side)
+        return 2 * self.train_images * height * width * 3
+
     def training(self, side: int) -> tuple[Feed, TestImages]:
         """Raises SettingsError where there are fewer images than a batch has, BadImageError where
         an image can't be read and is not to be left out.
