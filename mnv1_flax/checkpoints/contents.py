@@ -19,6 +19,9 @@ Array = npt.NDArray[Any]
 # What a file may declare or hold, in bytes. The network at alpha 2 has 60 MB of float32 weights;
 # a file that asks for more than this is broken, or means harm.
 MOST_BYTES = 1 << 28
+# Lines of one message, and characters of a line. The network has 137 arrays, of which all may be
+# missing while as many others are there.
+_MOST_LINES, _LONGEST = 300, 400
 
 
 class CheckpointError(ValueError):
@@ -26,11 +29,15 @@ class CheckpointError(ValueError):
 
     @classmethod
     def listing(cls, source: Path | str, problems: Iterable[str]) -> CheckpointError:
-        """One error for everything that is wrong with `source`, at least one problem."""
-        problems = list(problems)
-        if len(problems) == 1:
-            return cls(f"{source}: {problems[0]}")
-        return cls("\n  ".join([f"{source}: {len(problems)} mismatches", *problems]))
+        """One error for everything that is wrong with `source`, at least one problem. Names in a
+        damaged file can be of any length and number.
+        """
+        lines = [_short(problem) for problem in problems]
+        if len(lines) == 1:
+            return cls(f"{source}: {lines[0]}")
+        first, rest = lines[:_MOST_LINES], len(lines) - _MOST_LINES
+        more = [f"and {rest} more"] if rest > 0 else []
+        return cls("\n  ".join([f"{source}: {len(lines)} mismatches", *first, *more]))
 
 
 @dataclass(frozen=True)
@@ -144,3 +151,8 @@ def total_bytes(shapes_and_sizes: Iterable[tuple[tuple[int, ...], int]]) -> int:
 def as_float32(array: Array) -> npt.NDArray[np.float32]:
     """A float32 array in this machine's byte order."""
     return np.ascontiguousarray(array.astype(np.float32, copy=False))
+
+
+def _short(text: str) -> str:
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} .. {text[-half:]}"
