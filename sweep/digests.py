@@ -22,9 +22,16 @@ def digest(table: pa.Table) -> str:
     """
     whole = hashlib.sha256()
     for field, column in zip(table.schema, table.columns, strict=True):
-        whole.update(f"{field.name}\0{field.type}\0{table.num_rows}\0".encode())
+        whole.update(f"{field.name}\0{_name(field.type)}\0{table.num_rows}\0".encode())
         _feed(whole, one_array(column))
     return whole.hexdigest()
+
+
+def _name(kind: pa.DataType) -> str:
+    """A type's name; Parquet and Arrow call the items of a list by different ones."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list of {_name(kind.value_type)}"
+    return str(kind)
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -7,7 +7,7 @@ that it continues; each entry is a batch of readings and curves with what it rep
     entry    8 bytes of magic, generation u64, number u64, length u64, length unpacked u64,
              BLAKE2b-128 of the payload, CRC-32 of all these u32; then the payload
     payload  zstd of: length u32, JSON (identities, rows), length u64, readings, curves; the last
-             two as Arrow streams
+             two as Arrow streams, empty for no rows
 
 All numbers are little-endian. An entry counts once it is whole. What is damaged in between is
 stepped over: the next entry is found by its magic and its checksums. Applying entries twice gives
@@ -59,6 +59,8 @@ class Entry:
         return self._table(self.training_stream, TRAINING)
 
     def _table(self, stream: memoryview, schema: pa.Schema) -> pa.Table:
+        if not stream:
+            return schema.empty_table()
         try:
             table = pa.ipc.open_stream(pa.py_buffer(stream)).read_all()
             table.validate(full=True)
@@ -193,6 +195,8 @@ def _payload(batch: Batch) -> tuple[bytes, int]:
 
 
 def _stream(table: pa.Table) -> bytes:
+    if not table.num_rows:
+        return b""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)

@@ -27,7 +27,6 @@ from sweep.folder import (
     damage_of,
     journal_of,
     json_of,
-    parsed_json,
     snapshot,
     table_of,
 )
@@ -93,7 +92,7 @@ def _check(path: Path) -> Check:
     if not found.contents:
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
     try:
-        run = parsed_json(found, RUN)
+        run = json_of(found, RUN)
     except DamagedError:
         run = {}
     read = journal_of(found)
