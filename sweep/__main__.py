@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,10 @@ from sweep.console import err, out, say, tell, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
+from sweep.files import not_through_links
 from sweep.interrupts import INTERRUPTED, ends_at_once
 from sweep.registry import UnknownPartError, find
+from sweep.report.printable import visible
 from sweep.report_commands import AsJson
 from sweep.types import ResultsError, listed
 
@@ -167,7 +170,8 @@ def main(arguments: list[str] | None = None) -> None:
         err.print("Interrupted.")
         raise SystemExit(INTERRUPTED) from None
     except OSError as error:
-        say(str(error))
+        named = error.filename is not None and error.strerror
+        say(f"{error.filename}: {error.strerror}" if named else str(error))
         raise SystemExit(1) from None
 
 
@@ -187,8 +191,7 @@ def _run(arguments: list[str] | None) -> None:
             where = f"  ({context.command_path} --help)" if context else ""
             say(f"{error.format_message()}{where}")
         raise SystemExit(USAGE_ERROR) from None
-    if status:
-        raise SystemExit(status)
+    raise SystemExit(status or 0)
 
 
 def _gathered(failures: Sequence[str]) -> list[str]:
@@ -203,11 +206,21 @@ def _gathered(failures: Sequence[str]) -> list[str]:
 def _log_to(folder: Path) -> None:
     logging.raiseExceptions = False  # a full disk is told once, by the store
     logging.basicConfig(
-        filename=folder / "run.log",
+        handlers=[_Log(folder / "run.log", encoding="utf-8")],
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,  # absl, which Grain imports, has put a handler of its own there
     )
+
+
+class _Log(logging.FileHandler):
+    """A file that is read in a terminal, in a folder that may be from somebody else."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=not_through_links)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record), keep="\n\t")
 
 
 if __name__ == "__main__":

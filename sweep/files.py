@@ -56,6 +56,13 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise WriteError(f"{path}: can't be written: {why(error)}") from None
 
 
+def not_through_links(path: str, flags: int) -> int:
+    """An `opener` for files that are written in place: a link there is refused. A folder from
+    somebody else must not lead what is written in it to elsewhere.
+    """
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
 def open_temporary(path: Path) -> tuple[int, str]:
     """A new file beside `path`, locked for as long as its writer lives."""
     while True:

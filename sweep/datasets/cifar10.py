@@ -39,6 +39,7 @@ SPLITS = {
 MEMBERS = frozenset({NAMES, *SPLITS["train"], *SPLITS["test"]})
 
 SIDE = 32
+MOST_MEMBERS, MOST_BYTES = 100, 1 << 29  # of an archive; the official one has 8 of 184 MB
 RECORD = 1 + 3 * SIDE * SIDE
 CLASSES = 10
 ROWS = 2500  # images of a row group: about 6 MB, so that a loader can shuffle groups
@@ -96,6 +97,7 @@ def convert(archive: Path, folder: Path, sha256: str, progress: Progress) -> dic
     done = 0
     try:
         for split, path in fresh.items():
+            path.unlink(missing_ok=True)  # also a link that somebody has laid there
             with pq.ParquetWriter(
                 path, schema, compression="zstd", write_page_checksum=True
             ) as writer:
@@ -134,9 +136,15 @@ def _stored_images(path: Path, sha256: str) -> int | None:
 def _read(archive: Path) -> dict[str, bytes]:
     """The members that CIFAR-10 consists of, in one pass: going back in a gzip file is slow."""
     held: dict[str, bytes] = {}
+    passed = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
+                passed += member.size
+                if number >= MOST_MEMBERS or passed > MOST_BYTES:
+                    raise FetchError(
+                        f"{archive}: has more than {MOST_MEMBERS} members, or {MOST_BYTES:,} bytes"
+                    )
                 if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
                     raise FetchError(
                         f'{archive}: member "{member.name}" leads out of the archive; refused'

@@ -20,6 +20,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from sweep.files import not_through_links
+
+MOST_BYTES = 1 << 33  # of a file: ten times what any data set here has; a server may have no end
 BLOCK = 1 << 18  # bytes at most between two reports of progress
 RANGE_NOT_SATISFIABLE = 416
 # Too slow, too many requests, and a server's own trouble: likely gone a moment later.
@@ -140,7 +143,8 @@ class _Part:
         # A weak tag promises the same meaning, not the same bytes.
         strong = etag if etag.startswith('"') else None
         validator = strong or response.headers.get("Last-Modified")
-        self._note.write_text(json.dumps({"validator": validator, "total": total}), "utf-8")
+        with open(self._note, "w", encoding="utf-8", opener=not_through_links) as file:
+            json.dump({"validator": validator, "total": total}, file)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -184,7 +188,7 @@ def _attempt(source: Source, part: _Part, progress: Progress, timeout_s: float) 
         if start and not joins:
             part.remove()
             raise _DroppedError("the file changed on the server during the transfer")
-        with part.path.open("ab" if start else "wb") as file:
+        with open(part.path, "ab" if start else "wb", opener=not_through_links) as file:
             part.note(response, total)
             held = start
             while total is None or held < total:
@@ -194,6 +198,8 @@ def _attempt(source: Source, part: _Part, progress: Progress, timeout_s: float) 
                 file.write(block)
                 file.flush()  # a process that is killed leaves it, too
                 held += len(block)
+                if held > MOST_BYTES:
+                    raise FetchError(f"{source.url}: more than {MOST_BYTES:,} bytes; ended")
                 progress(held, total)
     if total is not None and held < total:
         raise _DroppedError(f"the connection broke off after {held:,} of {total:,} bytes")

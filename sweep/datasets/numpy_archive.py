@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -141,6 +142,19 @@ class ArrayRecords:
         return rng.permutation(len(self.labels))
 
 
+def _check_sizes(file: Path, archive: zipfile.ZipFile, keys: tuple[str, str]) -> None:
+    """Raises DatasetError where the arrays, once unpacked, would not fit into this machine: some
+    kilobytes of a zip can stand for terabytes.
+    """
+    members = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
+    total = sum(members.get(key, 0) for key in keys)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if total > memory:
+        raise DatasetError(
+            f"{file}: has {total:,} bytes of arrays, this machine {memory:,} bytes of memory"
+        )
+
+
 @lru_cache(maxsize=2)
 def _arrays(
     file: Path, keys: tuple[str, str]
@@ -154,11 +168,14 @@ def _arrays(
             if missing := [key for key in keys if key not in archive]:
                 held = ", ".join(archive.files)
                 raise DatasetError(f"{file}: has no array {missing[0]!r}, but {held}")
+            _check_sizes(file, archive.zip, keys)
             images, labels = (archive[key] for key in keys)
     except DatasetError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{file}: can't be read as .npz: {error}") from None
+    except MemoryError:
+        raise DatasetError(f"{file}: its arrays don't fit into memory") from None
     images = images[..., None] if images.ndim == 3 else images
     shaped = images.ndim == 4 and images.shape[-1] in (1, 3) and 0 not in images.shape[1:]
     if images.dtype != np.uint8 or not shaped:

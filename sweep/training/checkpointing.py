@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
+from sweep.files import not_through_links
 from sweep.types import CurvePoint, Point
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class Kept:
     def _replace(self, blob: bytes) -> None:
         partial = partial_of(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with open(partial, "wb", opener=not_through_links) as file:
             file.write(blob)
             file.write(hashlib.sha256(blob).digest())
             file.flush()
