@@ -177,7 +177,12 @@ class AccuracySettings(Section):
             if low > high:
                 raise ValueError(f"{name} = [{low}, {high}]: the smaller one first")
         if (self.source == "checkpoints") != bool(self.checkpoints):
-            raise ValueError('checkpoints: a path goes together with source = "checkpoints"')
+            if self.checkpoints:
+                raise ValueError('checkpoints is for source = "checkpoints" alone')
+            raise ValueError(
+                'checkpoints is missing; source = "checkpoints" needs a path, such as '
+                '"zoo/mobilenet_{alpha}_{resolution}.h5"'
+            )
         fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
         if unknown := fields - {"alpha", "resolution", "kind"}:
             raise ValueError(
@@ -297,6 +302,10 @@ def _explain(detail: Any, source: str, place: str) -> str:
         ("greater than", "above"),
         ("less than", "below"),
         ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
+        ("String should have at least 1 character", "must not be empty"),
+        ("must be a valid tuple", "must be a list, such as [0.5, 0.25]"),
+        ("must be a valid integer, unable to parse string as an integer", "must be a whole number"),
+        ("must be a valid number, unable to parse string as a number", "must be a number"),
     ):
         message = message.replace(words, ours)
     if isinstance(detail["input"], dict) or not place:

@@ -27,6 +27,7 @@ class Evaluation:
     top1_interval: Interval
     top5: float
     top5_interval: Interval
+    classes: int
     left_out: int
     notes: Sequence[str]
 
@@ -71,6 +72,7 @@ def evaluate_checkpoint(
         top1_interval=wilson(score.top1, score.images),
         top5=score.top5 / score.images,
         top5_interval=wilson(score.top5, score.images),
+        classes=len(source.dataset.class_names),
         left_out=images.left_out(),
         notes=trained.notes,
     )

@@ -119,6 +119,8 @@ def _plain(found: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
 
 
 def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
+    from sweep.measures.scores import FIVE
+
     def line(name: Literal["top1", "top5"], title: str) -> str:
         interval = getattr(found, f"{name}_interval")
         share = 100 * getattr(found, name)
@@ -129,7 +131,7 @@ def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
         f"{data}: {found.images} images"
         + (f", {found.left_out} left out: they could not be read" if found.left_out else ""),
         line("top1", "top-1"),
-        line("top5", "top-5"),
+        *([line("top5", "top-5")] if found.classes > FIVE else []),
         *(f"note: {note}" for note in found.notes),
     ]
     return "\n".join(lines)

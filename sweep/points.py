@@ -31,6 +31,7 @@ FRONTS = {
 }
 
 
+SCORES = ("top1", "top5", "test_images", "left_out_images", "classes")
 PER_LAYER = ("layer_mult_adds", "layer_weights")
 
 
@@ -53,7 +54,7 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
     ]
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
-    for name in (*COUNTS, "test_images", "left_out_images", "peak_memory_bytes"):
+    for name in (*COUNTS, "test_images", "left_out_images", "classes", "peak_memory_bytes"):
         frame[name] = frame[name].astype("float64").astype("Int64")
     for name, empty in _EMPTY.items():
         if empty is None and frame[name].dtype == object:
@@ -82,6 +83,7 @@ _EMPTY: dict[str, Any] = {
     "top5_high": None,
     "test_images": None,
     "left_out_images": None,
+    "classes": None,
     "dataset": "",
     "paper_top1": None,
     "paper_mult_adds": None,
@@ -133,7 +135,7 @@ def _latency_columns(group: list[dict[str, Any]]) -> dict[str, Any]:
 def _accuracy_columns(values: dict[tuple[str, str], float]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for (metric, variant), value in values.items():
-        if metric in ("top1", "top5", "test_images", "left_out_images") and not pd.isna(value):
+        if metric in SCORES and not pd.isna(value):
             columns[metric] = value
             columns["dataset"] = variant.removeprefix("dataset=")
     images = columns.get("test_images")

@@ -29,7 +29,8 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     table.add_row("all", "", duration(plan.estimate_s), style="bold")
     notes = list(plan.notes)
     if plan.done:
-        notes.append(f"{plan.done} readings of a point are stored already and stay as they are.")
+        are = "reading of a point is" if plan.done == 1 else "readings of points are"
+        notes.append(f"{plan.done} {are} stored already: nothing of it is done again.")
     return Group(table, *map(printed, notes))
 
 

@@ -123,8 +123,8 @@ def test_a_wrong_change_is_refused_in_words(change, message):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ('source = "checkpoints"', 'checkpoints: a path goes together with source = "checkpoints"'),
-        ('checkpoints = "a"', 'checkpoints: a path goes together with source = "checkpoints"'),
+        ('source = "checkpoints"', 'checkpoints is missing; source = "checkpoints" needs a path'),
+        ('checkpoints = "a"', 'checkpoints is for source = "checkpoints" alone'),
         (
             'source = "checkpoints"\ncheckpoints = "{alpha.x}"',
             "checkpoints: {alpha.x} must be {alpha}, {resolution} or {kind}",

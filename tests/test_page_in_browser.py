@@ -69,9 +69,13 @@ def test_a_run_without_points_says_so(pages):
     opened = pages("empty")
     assert markers(opened.page.locator("body")) == 0
     shown = opened.view
-    for each in (shown.figures[0], *shown.heat_maps, *shown.trends):
+    for each in (shown.figures[0], *shown.heat_maps):
         places = opened.page.get_by_role("figure").filter(has_text=each.title)
         assert places.get_by_text(each.absent, exact=True).first.is_visible()
+    undrawn = opened.page.locator("#tell dl")
+    for each in shown.trends:
+        assert each.title in undrawn.locator("dt").all_inner_texts()
+        assert each.absent in undrawn.locator("dd").all_inner_texts()
 
 
 @pytest.mark.parametrize(

@@ -161,3 +161,21 @@ def test_intervals_name_their_unit_once():
     assert typed(units.span(9.5e-4, 1.05e-3, Form.SECONDS)) == "950 µs-1.05 ms"
     assert typed(units.bracket(0.614, 0.599, 0.629, Form.SHARE)) == "59.9-62.9"
     assert typed(units.bracket(1e-3, 9.5e-4, 1.05e-3, Form.SECONDS)) == "950 µs-1.05 ms"
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    # On paper halves go up; 100 * 0.3755 is 37.549999999999997 in binary.
+    [(0.3755, "37.6"), (0.3915, "39.2"), (0.3545, "35.5"), (0.34849, "34.8"), (1.0, "100.0")],
+)
+def test_shares_are_rounded_as_on_paper(share, written):
+    assert units.share(share) == f"{written}\u00a0%"
+    assert units.points(-share) == f"\u2212{written}\u00a0pt"
+
+
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [(9_953_484, "9.95\u00a0MB"), (999_960, "1.00\u00a0MB"), (99_960, "100\u00a0kB")],
+)
+def test_sizes_have_three_digits(size, written):
+    assert units.size(size) == written

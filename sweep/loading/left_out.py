@@ -9,6 +9,7 @@ from sweep.contracts import Records
 from sweep.loading.images import BadImageError
 from sweep.loading.reading import pixels_of
 
+REMEDY = 'to go on without such images: accuracy.bad_images = "skip", or --skip-bad-images'
 log = logging.getLogger(__name__)
 
 
@@ -45,5 +46,6 @@ class LeftOut:
 
     def _tell(self, error: BadImageError) -> None:
         if self._stop:
-            raise error
+            name, reason = error.args
+            raise BadImageError(name, f"{reason} ({REMEDY})")
         log.warning("left out: %s", error)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
-from sweep.measures.scores import LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
@@ -32,7 +32,7 @@ class CheckpointAccuracy:
 
     name = "accuracy"
     machine_bound = False
-    metrics = (TOP1, TOP5, TEST_IMAGES, LEFT_OUT)
+    metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
@@ -84,7 +84,10 @@ class CheckpointAccuracy:
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
-        yield from score_readings(network.point, score, self.source.title, note, test.left_out())
+        classes = len(self.source.dataset.class_names)
+        yield from score_readings(
+            network.point, score, self.source.title, classes, note, test.left_out()
+        )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:
         family = network.family

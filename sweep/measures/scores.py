@@ -10,21 +10,28 @@ from sweep.types import Better, Metric, Point, Reading
 TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
 TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
 TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
+CLASSES = Metric("classes", "Classes of the data set", "1", Better.NEITHER)
 LEFT_OUT = Metric("left_out_images", "Images left out: they could not be read", "1", Better.NEITHER)
 
 
+FIVE = 5
+
+
 def score_readings(
-    point: Point, score: Score, dataset: str, note: str, left_out: int
+    point: Point, score: Score, dataset: str, classes: int, note: str, left_out: int
 ) -> Iterator[Reading]:
-    """Shares of right answers, the number of test images, and how many images were left out, of
-    those to train on and of those to evaluate on together.
+    """Shares of right answers, the number of test images and of classes, and how many images were
+    left out, of those to train on and of those to evaluate on together.
     """
     variant = f"dataset={dataset}"
     for metric, right in ((TOP1, score.top1), (TOP5, score.top5)):
-        if score.images:
-            yield Reading(metric, point, right / score.images, variant=variant, note=note)
-        else:
-            reason = "none of the test images could be read"
+        reason = "" if score.images else "none of the test images could be read"
+        if metric is TOP5 and classes <= FIVE:
+            reason = f"with {classes} classes five guesses are always right"
+        if reason:
             yield Reading(metric, point, None, variant=variant, reason=reason)
-    for metric, count in ((TEST_IMAGES, score.images), (LEFT_OUT, left_out)):
+        else:
+            yield Reading(metric, point, right / score.images, variant=variant, note=note)
+    counts = ((TEST_IMAGES, score.images), (CLASSES, classes), (LEFT_OUT, left_out))
+    for metric, count in counts:
         yield Reading(metric, point, float(count), variant=variant, note=note)

@@ -75,7 +75,7 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
 
 def _of(rows: list[Row], readings: pd.DataFrame) -> pd.DataFrame:
     """The readings of these points, and perhaps of some others."""
-    alphas, resolutions = ({row[name] for row in rows} for name in ("alpha", "resolution"))
+    alphas, resolutions = ([row[name] for row in rows] for name in ("alpha", "resolution"))
     return readings.loc[readings["alpha"].isin(alphas) & readings["resolution"].isin(resolutions)]
 
 

@@ -13,13 +13,13 @@ from sweep.paper import Row, outside
 from sweep.paper.tables import IMAGENET
 from sweep.report.costs import number
 from sweep.report.figures import label
+from sweep.report.findings import PROXY, at_chance
 from sweep.report.units import percent
 from sweep.types import Point, listed
 
 if TYPE_CHECKING:
     from sweep.store import Results
 
-PROXY = "photo-patches"
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 FEW = 4  # points, at most, that a sentence about missing readings names
 Rows = list[dict[str, Any]]
@@ -33,6 +33,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
+        *_guessing(rows),
         *_cut_short(results),
         *_what_accuracies_are_of(rows, results),
         *_left_out(results.readings),
@@ -82,6 +83,17 @@ def _wide(rows: Rows) -> list[str]:
         f"The latency's 95 % interval is wider than {percent(WIDE)} of the median at "
         f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
         "machine narrow them."
+    ]
+
+
+def _guessing(rows: Rows) -> list[str]:
+    """Where an accuracy is no better than chance."""
+    guessing, classes = at_chance(rows)
+    if not guessing:
+        return []
+    return [
+        f"No better than guessing one of {classes} classes ({percent(1 / classes)}), as far as the "
+        f"test images tell: {listed(guessing)}. Train longer, or on more images."
     ]
 
 
@@ -148,18 +160,22 @@ def _missing(readings: pd.DataFrame) -> list[str]:
     empty = readings.loc[readings["value"].isna()]
     if empty.empty:
         return []
-    points = readings[["family", "kind", "alpha", "rho", "resolution"]].drop_duplicates()
+    points = readings.drop_duplicates(["family", "kind", "alpha", "resolution"])
     total = len({label(row) for row in points.to_dict(orient="records")})
     sentences = []
-    for (metric, variant, reason), group in empty.groupby(
-        ["title", "variant", "reason"], sort=False
-    ):
-        names = list(dict.fromkeys(label(row) for row in group.to_dict(orient="records")))
+    for reason, group in empty.groupby("reason", sort=False):
+        rows = group.to_dict(orient="records")
+        names = list(dict.fromkeys(label(row) for row in rows))
         where = listed(names)
         if len(names) > FEW:
             where = f"all {total} points" if len(names) == total else f"{len(names)} points"
-        what = f"{metric} ({variant})" if variant else str(metric)
-        sentences.append(f"{what} is missing for {where}: {reason}.")
+        metrics = dict.fromkeys(
+            f"{row['title']} ({row['variant']})" if row["variant"] else str(row["title"])
+            for row in rows
+        )
+        what = listed(list(metrics), longest=FEW)
+        verb = "is" if len(metrics) == 1 else "are"
+        sentences.append(f"{what} {verb} missing for {where}: {reason}.")
     return sentences
 
 

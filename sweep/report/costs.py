@@ -19,6 +19,7 @@ KNOWN = {
     "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
     "layer_mult_adds", "layer_weights", "latency_s", "reference_s", "compile_s",
     "peak_memory_bytes", "top1", "top5", "test_images", "left_out_images",
+    "classes",
 }  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def _latencies(points: pd.DataFrame, titles: dict[str, str]) -> list[Cost]:
             high=f"{stem}_high_s",
         )
         for batch, stem in batches(points).items()
+        if _any(points, f"{stem}_s")
     ]
 
 
@@ -95,13 +97,18 @@ def _memories(points: pd.DataFrame, titles: dict[str, str]) -> list[Cost]:
             Axis(f"{title}, batch {batch}", "B", Form.BYTES),
         )
         for batch, stem in stems.items()
-        if f"{stem}_bytes" in points
+        if _any(points, f"{stem}_bytes")
     ]
+
+
+def _any(points: pd.DataFrame, column: str) -> bool:
+    """Whether a point has that cost: a run that times nothing has no figure of latency."""
+    return column in points and bool(points[column].notna().any())
 
 
 def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[Cost]:
     """Metrics of measures that this package doesn't know: axis and direction are the metric's."""
-    unknown = readings.loc[~readings["metric"].isin(KNOWN)]
+    unknown = readings.loc[~readings["metric"].isin(list(KNOWN))]
     others = {
         row["metric"]: row
         for row in unknown.to_dict(orient="records")

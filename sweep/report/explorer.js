@@ -94,9 +94,13 @@
   }
 
   function tell({ limited, all, fitting, closest, over }) {
-    const lines = [];
+    const lines = [...budget.querySelectorAll("input")]
+      .filter((input) => input.validity.badInput || (input.value !== "" && !(input.valueAsNumber > 0)))
+      .map((input) => said(`${names.quantities[input.name]}: must be a number above 0; not held against it.`, "bad"));
     if (!all.length) lines.push(said("No point has such an accuracy."));
-    else if (limited.length) lines.push(said(`${fitting.length} of ${all.length} points fit.`));
+    else if (limited.length) {
+      lines.push(said(`${fitting.length} of ${all.length} points fit. The others are all but invisible.`));
+    }
     if (fitting.length) {
       lines.push(line("Best", fitting[0]));
       if (fitting[1]) lines.push(line("Runner-up", fitting[1]));
@@ -168,6 +172,7 @@
     const judged = judge();
     element("explorer-title").textContent = plot.title;
     element("explorer-y").textContent = plot.y;
+    element("explorer-bars").textContent = plot.bars;
     element("explorer-words").textContent = plot.words;
     element("explorer-absent").textContent = plot.absent;
     element("explorer-absent").hidden = !plot.absent;

@@ -34,6 +34,7 @@ class Chosen:
     cost: str
     source: str
     figure: Figure
+    bars: str
     key: Legend
     batches: tuple[int, ...]
     headlines: dict[str, tuple[str, ...]]
@@ -58,6 +59,7 @@ def chosen(view: View) -> Chosen:
         cost=figure.name,
         source=figure.source,
         figure=figure,
+        bars=bars(figure),
         key=_legend(view.key),
         batches=_batches(view.candidates),
         headlines={
@@ -95,6 +97,7 @@ def explored(view: View) -> dict[str, Any]:
             "y": figure.y.title,
             "words": figure.summary or figure.absent,
             "absent": figure.absent,
+            "bars": bars(figure),
             **_limited_by(figure.name),
         }
     return {
@@ -108,6 +111,17 @@ def explored(view: View) -> dict[str, Any]:
         },
         "command": view.pick_command,
     }
+
+
+def bars(figure: Figure) -> str:
+    """What the bars at the points are; empty where there are none."""
+    of_x, of_y = (
+        any(getattr(mark, axis).low is not None for mark in figure.marks) for axis in ("x", "y")
+    )
+    if not of_x and not of_y:
+        return "Without intervals."
+    whose = "" if of_x and of_y else " of the accuracy" if of_y else " of the cost"
+    return f"Bars are 95 % intervals{whose}."
 
 
 def _limited_by(cost: str) -> dict[str, str]:

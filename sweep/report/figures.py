@@ -176,8 +176,11 @@ def _paper(cost: Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
         for row in rows
         if row["family"] == FAMILY and row["kind"] == "separable"
     }
+    sixteen = [(row.alpha, row.resolution) for row in tfslim_rows()]
+    if not counted.keys() & set(sixteen):
+        return ()  # another grid, on other images: the paper's would only squeeze it
     marks = []
-    for alpha, resolution in ((row.alpha, row.resolution) for row in tfslim_rows()):
+    for alpha, resolution in sixteen:
         known = published("separable", alpha, resolution)
         x = counted.get((alpha, resolution)) or getattr(known, cost.published)
         y = known.top1 or known.published_top1

@@ -13,8 +13,11 @@ from sweep.report.units import Form, percent, shown
 from sweep.types import listed
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sweep.store import Results
 
+PROXY = "photo-patches"
 ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for
 COSTS = {
     "mult_adds": "mult-adds",
@@ -30,16 +33,29 @@ COMPARED = (
 Rows = list[dict[str, Any]]
 
 
-def title(n: int, drawn: tuple[Figure, ...]) -> str:
-    """What a reader should take home from a run of `n` points, in one sentence."""
+def at_chance(rows: Rows) -> tuple[list[str], int]:
+    """The points whose accuracy may as well be that of guessing, and the number of classes."""
+    known = [row for row in rows if number(row.get("classes")) and number(row["top1_low"])]
+    guessing = [label(row) for row in known if row["top1_low"] <= 1 / row["classes"]]
+    return guessing, int(known[0]["classes"]) if known else 0
+
+
+def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
+    """What a reader should take home from a run of these points, in one sentence."""
     figure = main(drawn)
     if figure is None:
-        return f"{_networks(n)}, none with an accuracy, measured or published"
+        return f"{_networks(len(points))}, none with an accuracy, measured or published"
+    rows = points.to_dict(orient="records")
+    n = len(rows)
+    if figure.source == MEASURED and len(at_chance(rows)[0]) == len(figure.marks):
+        return f"{_networks(n)}, none of them better than guessing yet"
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
     published = "" if figure.source == MEASURED else "published "
     if enough == best:
         if len(figure.marks) == 1:
             return f"{best.label} reaches {written(best.y, Form.SHARE)} {published}top-1"
+        if best.x.value == min(mark.x.value for mark in figure.marks):
+            return f"{best.label} is the most accurate and the cheapest"
         return (
             f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its {published}accuracy"
         )
@@ -96,7 +112,8 @@ def _networks(n: int) -> str:
 def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
     by_label = {label(row): row for row in rows}
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
-    of = f"top-1 on {by_label[best.label]['dataset']}"
+    dataset = by_label[best.label]["dataset"]
+    of = f"top-1 on {dataset}" + (", a proxy for ImageNet" if dataset == PROXY else "")
     if figure.source != MEASURED:
         of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
     first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."
@@ -118,7 +135,8 @@ def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
 
 
 def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
-    figures = [figure for figure in drawn if figure.marks]
+    # Those of the table of points, and of points.parquet.
+    figures = [figure for figure in drawn if figure.marks and "memory" not in figure.name]
     n = len(figures[0].marks)
     parts = [
         f"{sum(mark.on_front for mark in figure.marks)} "

@@ -14,6 +14,7 @@ from sweep.report.units import SPACE, Form, shown
 
 DIMMED = 0.42
 MOST_LABELS = 14
+NEAR = 0.13  # of the axis: a name is about as long
 
 
 def plot(figure: Figure, key: Key) -> dict[str, Any]:
@@ -138,9 +139,11 @@ def _trace(marks: Sequence[Mark], key: Key, resolution: int, on_front: bool) -> 
 
 def _labels(figure: Figure) -> list[dict[str, Any]]:
     """Names beside the frontier's points, where there is room for them."""
-    ahead = [mark for mark in figure.marks if mark.on_front]
+    # A standard or shallow network has the symbol and colour of a separable one: named always.
+    ahead = [mark for mark in figure.marks if mark.on_front or " " in mark.label]
     if not ahead or len(ahead) > MOST_LABELS:
         return []
+    places = _places(figure, ahead)
     return [
         _scatter(
             name="labels",
@@ -148,12 +151,33 @@ def _labels(figure: Figure) -> list[dict[str, Any]]:
             x=[mark.x.value for mark in ahead],
             y=[mark.y.value for mark in ahead],
             # No-break spaces keep the name clear of its symbol.
-            text=[f"{escape(mark.label)}{2 * SPACE}" for mark in ahead],
-            textposition="top left",
+            text=[
+                f"{escape(mark.label)}{2 * SPACE}"
+                if place.endswith("left")
+                else f"{2 * SPACE}{escape(mark.label)}"
+                for mark, place in zip(ahead, places, strict=True)
+            ],
+            textposition=places,
             textfont={"size": 11},
             customdata=[mark.label for mark in ahead],
             hoverinfo="skip",
         )
+    ]
+
+
+def _places(figure: Figure, marks: Sequence[Mark]) -> list[str]:
+    """Above the step line on the left; near the axis, which would cut names off, below it on the
+    right.
+    """
+
+    def along(x: float) -> float:
+        return math.log10(x) if figure.x.log else x
+
+    xs = [along(each.x.value) for each in figure.marks] + [along(each.x) for each in figure.paper]
+    low, high = (min(xs), max(xs)) if figure.x.log else (0.0, max(xs))
+    return [
+        "bottom right" if along(mark.x.value) < low + NEAR * (high - low) else "top left"
+        for mark in marks
     ]
 
 

@@ -30,7 +30,7 @@ def plot(heat: HeatMap) -> dict[str, Any]:
     x = {
         "title": {"text": "Resolution, pixels"},
         "tickvals": list(heat.resolutions),
-        "range": _range(heat.resolutions),
+        "range": _range(heat.resolutions, right=1.0),  # with room for the names of the lines
         "showgrid": False,
     }
     y = {
@@ -129,7 +129,7 @@ def _lines(contours: Contours) -> list[dict[str, Any]]:
                     "x": [resolution for resolution, _ in line],
                     "y": [alpha for _, alpha in line],
                     "text": ["" for _ in line[1:]] + [style.si(level)],
-                    "textposition": "top left",
+                    "textposition": "middle right",
                     "textfont": {"size": 10, "color": GREY},
                     "line": {"color": GREY, "width": 1},
                     "hoverinfo": "skip",
@@ -151,8 +151,8 @@ def _line(contours: Contours, level: float) -> list[tuple[float, float]]:
     return found
 
 
-def _range(values: tuple[float, ...] | tuple[int, ...]) -> list[float]:
-    """Half a step beyond the outermost on either side."""
+def _range(values: tuple[float, ...] | tuple[int, ...], right: float = 0.6) -> list[float]:
+    """So many steps beyond the outermost: half a square and a little, or `right`."""
     low, high = min(values), max(values)
     step = (high - low) / (len(values) - 1) if len(values) > 1 else max(abs(high), 1.0)
-    return [low - 0.6 * step, high + 0.6 * step]
+    return [low - 0.6 * step, high + right * step]

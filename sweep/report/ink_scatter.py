@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from sweep.report import style
 from sweep.report.ink import errors, log_range
 from sweep.report.shown import Axis, Dot, Key, Scatter
 from sweep.report.style import GREY, colours, lines, symbols
+from sweep.report.units import SPACE
 
 
 def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
@@ -17,6 +19,9 @@ def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
         dots = [dot for dot in scatter.dots if dot.resolution == resolution]
         if dots:
             traces.append(_trace(dots, key, resolution))
+    others = [dot for dot in scatter.dots if " " in dot.label]
+    if others:
+        traces.append(_names(others))
     x = {"title": style.title(scatter.x), **_axis(scatter.x, [dot.x.value for dot in scatter.dots])}
     y = _axis(scatter.y, [dot.y.value for dot in scatter.dots])
     return {"data": traces, "layout": style.layout(x, y)}
@@ -37,6 +42,21 @@ def _line(scatter: Scatter) -> dict[str, Any]:
         "x": [x for x, _ in scatter.line],
         "y": [y for _, y in scatter.line],
         "line": {"color": GREY, "width": 1.5, "dash": "dash"},
+        "hoverinfo": "skip",
+    }
+
+
+def _names(dots: list[Dot]) -> dict[str, Any]:
+    """A standard or shallow network has the symbol and colour of a separable one."""
+    return {
+        "type": "scatter",
+        "name": "labels",
+        "mode": "text",
+        "x": [dot.x.value for dot in dots],
+        "y": [dot.y.value for dot in dots],
+        "text": [f"{escape(dot.label)}{2 * SPACE}" for dot in dots],
+        "textposition": "middle left",
+        "textfont": {"size": 11},
         "hoverinfo": "skip",
     }
 

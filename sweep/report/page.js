@@ -45,6 +45,9 @@ const drawing = (() => {
     const plot = shown.get(id);
     // Plotly writes into what it is given: the page's own data stay as they are.
     const { data, layout } = structuredClone(plot);
+    if (place.clientWidth < NARROW && layout.xaxis.title) {
+      layout.xaxis.title.text = layout.xaxis.title.text.replaceAll(", ", ",<br>");
+    }
     Plotly.react(place, fitted(data, place.clientWidth), themed(layout), config);
     // The words beside a figure say what it shows: loose ticks read aloud would not.
     for (const svg of place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");

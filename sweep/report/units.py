@@ -6,6 +6,7 @@ Between number and unit stands a no-break space; minus is the real sign.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 
 from sweep.paper import Row
@@ -89,13 +90,18 @@ def size(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """0.614 -> "61.4 %"."""
-    return _signed(f"{100 * value:.1f}{SPACE}%")
+    """0.614 -> "61.4 %"; halves go up: 0.3755 -> "37.6 %"."""
+    return _signed(f"{_rounded(100 * value, 1)}{SPACE}%")
+
+
+def _rounded(value: float, digits: int) -> Decimal:
+    """As on paper: the shortest decimal that is this number, halves away from 0."""
+    return Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def points(value: float) -> str:
     """0.0123 -> "+1.2 pt": a difference of two shares."""
-    text = f"{100 * value:+.1f}"
+    text = f"{_rounded(100 * value, 1):+}"
     return _signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
 
 
@@ -125,14 +131,14 @@ def computed(row: Row) -> str:
     """The run's number in the paper's unit, counts with two digits more: "568.74 M"."""
     if row.computed is None:
         return DASH
-    return _signed(f"{row.computed * _per_unit(row):.{_digits(row)}f}{SPACE}{_unit(row)}")
+    return _signed(f"{_rounded(row.computed * _per_unit(row), _digits(row))}{SPACE}{_unit(row)}")
 
 
 def difference(row: Row) -> str:
     """Computed less printed, signed; of shares in points."""
     if row.difference is None:
         return DASH
-    text = f"{row.difference * _per_unit(row):+.{_digits(row)}f}"
+    text = f"{_rounded(row.difference * _per_unit(row), _digits(row)):+f}"
     if float(text) == 0:
         text = text[1:]
     return _signed(f"{text}{SPACE}{_unit(row) if row.quantity.is_count else 'pt'}")

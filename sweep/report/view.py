@@ -31,7 +31,7 @@ def view(results: Results) -> View:
     scatters = trends(results)
     return View(
         name=str(results.settings.get("name", results.path.name)),
-        title=findings.title(len(results.points), drawn),
+        title=findings.title(results.points, drawn),
         findings=findings.findings(results, drawn, tau),
         warnings=cautions.warnings(results, compared),
         tau=tau,
