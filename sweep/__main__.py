@@ -25,7 +25,8 @@ from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
 from sweep.files import not_through_links
-from sweep.interrupts import INTERRUPTED, ends_at_once
+from sweep.failures import shortened
+from sweep.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
 from sweep.registry import UnknownPartError, find
 from sweep.report.printable import visible
 from sweep.report_commands import AsJson
@@ -105,7 +106,7 @@ def run(
     out.print(plan_table(plan, folder))
     if dry_run:
         return
-    with store.writing():
+    with heard(), store.writing():
         _log_to(folder)
         with ProgressBar(plan, out) as bar:
             outcome = execute(plan, settings, store, machine, bar)
@@ -114,8 +115,9 @@ def run(
     out.print(f"in all: {duration(time.perf_counter() - began)}", highlight=False)
     tell(f"report: {outcome.report}")
     if outcome.interrupted:
-        err.print("Interrupted. What was finished is kept; the same command continues.")
-        raise typer.Exit(INTERRUPTED)
+        word, status = _ended_by(outcome.terminated)
+        err.print(f"{word}. What was finished is kept; the same command continues.")
+        raise typer.Exit(status)
     if outcome.failures:
         for line in _gathered(outcome.failures):
             say(f"failed: {line}")
@@ -166,9 +168,10 @@ def main(arguments: list[str] | None = None) -> None:
     except (SettingsError, ResultsError, UnknownPartError) as error:
         say(str(error))
         raise SystemExit(USAGE_ERROR) from None
-    except KeyboardInterrupt:
-        err.print("Interrupted.")
-        raise SystemExit(INTERRUPTED) from None
+    except KeyboardInterrupt as end:
+        word, status = _ended_by(isinstance(end, Terminated))
+        err.print(f"{word}.")
+        raise SystemExit(status) from None
     except OSError as error:
         named = error.filename is not None and error.strerror
         say(f"{error.filename}: {error.strerror}" if named else str(error))
@@ -181,8 +184,9 @@ def _run(arguments: list[str] | None) -> None:
     """
     try:
         status = app(args=arguments, prog_name="python -m sweep", standalone_mode=False)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+    except typer.Abort as abort:
+        ended = abort.__cause__
+        raise ended if isinstance(ended, KeyboardInterrupt) else KeyboardInterrupt from None
     except _Mistake as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()
@@ -194,13 +198,17 @@ def _run(arguments: list[str] | None) -> None:
     raise SystemExit(status or 0)
 
 
+def _ended_by(terminated: bool) -> tuple[str, int]:
+    return ("Terminated", TERMINATED) if terminated else ("Interrupted", INTERRUPTED)
+
+
 def _gathered(failures: Sequence[str]) -> list[str]:
     """ "accuracy 0.5-160: why" of every failure; those of one reason in one line."""
     labels: dict[str, list[str]] = {}
     for failure in failures:
         label, _, reason = failure.partition(": ")
         labels.setdefault(reason, []).append(label)
-    return [f"{listed(each)}: {reason}" for reason, each in labels.items()]
+    return [f"{listed(each)}: {shortened(reason)}" for reason, each in labels.items()]
 
 
 def _log_to(folder: Path) -> None:

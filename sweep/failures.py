@@ -15,6 +15,7 @@ from sweep.contracts import Failed, JointMeasure, Measure
 from sweep.types import CurvePoint, Metric, Point, Reading
 
 LONGEST = 10_000  # characters of a reason that are stored
+A_LINE = 300  # of one that is shown while a run goes on
 OUT_OF_MEMORY = "out of memory"
 # XLA's word for it, in the text of its one exception.
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
@@ -45,6 +46,12 @@ def storable(text: str) -> str:
     """Text that any file can hold: halves of surrogate pairs written out, and not endless."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 5]} [..]"
+
+
+def shortened(text: str) -> str:
+    """A reason as far as a line on the screen has room for it."""
+    text = " ".join(text.split())
+    return text if len(text) <= A_LINE else f"{text[: A_LINE - 5]} [..]"
 
 
 def end_of(status: int) -> str:

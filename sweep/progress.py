@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Column, Table
 
 from sweep.console import printed
+from sweep.failures import shortened
 from sweep.plan import Plan, Task
 from sweep.report.printable import visible
 
@@ -106,7 +107,7 @@ class ProgressBar:
         self._draw()
         mark = "failed" if failure else "stored"
         self._console.print(
-            printed(f"{mark} {task.label}  {seconds:.1f} s  {failure}".rstrip()), soft_wrap=True
+            printed(f"{mark} {task.label}  {seconds:.1f} s  {shortened(failure)}".rstrip()), soft_wrap=True
         )
 
     def _draw(self) -> None:
