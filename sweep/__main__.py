@@ -24,8 +24,8 @@ from sweep.console import err, out, say, tell, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
-from sweep.files import not_through_links
 from sweep.failures import shortened
+from sweep.files import not_through_links
 from sweep.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
 from sweep.registry import UnknownPartError, find
 from sweep.report.printable import visible

@@ -107,7 +107,8 @@ class ProgressBar:
         self._draw()
         mark = "failed" if failure else "stored"
         self._console.print(
-            printed(f"{mark} {task.label}  {seconds:.1f} s  {shortened(failure)}".rstrip()), soft_wrap=True
+            printed(f"{mark} {task.label}  {seconds:.1f} s  {shortened(failure)}".rstrip()),
+            soft_wrap=True,
         )
 
     def _draw(self) -> None:

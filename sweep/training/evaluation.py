@@ -43,7 +43,7 @@ def evaluate(
     def count(state: Any, batch: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))[:, int(background) :]
         own = jnp.take_along_axis(logits, jnp.maximum(labels, 0)[:, None], axis=1)
-        # Rank of the true class: how many others score higher. Where a score is NaN nothing is right.
+        # Rank of the true class: how many score higher. Where a score is NaN nothing is right.
         rank = jnp.sum(~(logits <= own), axis=1)
         real = labels >= 0
         return jnp.sum(real & (rank < 1)), jnp.sum(real & (rank < TOP))
