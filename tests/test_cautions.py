@@ -86,7 +86,7 @@ def test_a_run_that_only_guesses_says_so():
             fake_results.results(points=keys, without=("top1", "top5", "test_images"), more=more)
         )
 
-    # One of 20 is 5 %. Of 100 images 7 right: Wilson's 95 % interval begins at 3.4 %; 20: at 13.3 %.
+    # One of 20 is 5 %. Of 100 images, 7 right: Wilson's interval begins at 3.4 %; 20: at 13.3 %.
     guessing = shown(0.05, 0.07)
     assert guessing.title == "2 networks, none of them better than guessing yet"
     (said,) = [each for each in guessing.warnings if "guessing" in each]
