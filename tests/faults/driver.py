@@ -1,0 +1,128 @@
+"""`python -m sweep run` without JAX, with a small journal, and with a disk that fails when told.
+
+    python -m tests.faults.driver run sweep.toml
+
+SWEEP_FEWEST_ROWS: of the journal before it goes into the tables. SWEEP_FAULT: "kill", "half" or
+"full"; SWEEP_FAULT_AT: at which of the store's disk operations. "kill" ends the process by SIGKILL
+before the operation, "half" after half of its bytes where it is a write, else after it. "full"
+refuses it, and everything that would take space from then on, after half of the bytes. The number
+of operations is written to SWEEP_FAULT_COUNT, a file, at the end.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sweep import files, machine, store
+from sweep.__main__ import main
+
+MACHINE = machine.Machine(
+    cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", python="3", platform="cpu",
+    device="cpu", governor="unknown", xla_flags="", allocator="default", versions={"jax": "0"},
+)  # fmt: skip
+TAKES_SPACE = {"write", "pwrite", "mkstemp", "fsync", "fdatasync", "replace"}
+
+
+class Disk:
+    """Counts what the store asks of the disk, and fails where it is told to."""
+
+    def __init__(self, fault: str, at: int) -> None:
+        self.fault, self.at, self.count = fault, at, 0
+
+    def before(self, operation: str, half: Callable[[], object] | None = None) -> bool:
+        """Whether to end after the operation. half: does half of a write."""
+        self.count += 1
+        if self.fault == "full" and self.count >= self.at and operation in TAKES_SPACE:
+            if half and self.count == self.at:
+                half()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.count != self.at or self.fault not in ("kill", "half"):
+            return False
+        if self.fault == "kill":
+            end()
+        if half:
+            half()
+            end()
+        return True
+
+    def watched(self, module: Any, name: str) -> None:
+        """Puts itself before a function of the operating system, for calls of the store alone."""
+        real = getattr(module, name)
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            if not sys._getframe(1).f_globals["__name__"].startswith("sweep."):
+                return real(*arguments, **named)
+            half = None
+            if name == "pwrite":
+                handle, data, at = arguments
+                half = lambda: real(handle, bytes(data)[: len(data) // 2], at)  # noqa: E731
+            ending = self.before(name, half)
+            result = real(*arguments, **named)
+            if ending:
+                end()
+            return result
+
+        setattr(module, name, called)
+
+
+def end() -> None:
+    """As the kernel ends a process: nothing is flushed, nothing cleaned."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch(disk: Disk) -> None:
+    """Everything that the store does to the disk goes through `disk`."""
+    for name in ("pwrite", "fsync", "fdatasync", "ftruncate", "replace", "unlink"):
+        disk.watched(os, name)
+    disk.watched(tempfile, "mkstemp")
+    disk.watched(Path, "unlink")
+
+    class File(io.BufferedRandom):
+        def write(self, data: Any, /) -> int:
+            whole = bytes(data)
+
+            def half() -> None:
+                super(File, self).write(whole[: len(whole) // 2])
+                self.flush()
+
+            ending = disk.before("write", half)
+            written = super().write(whole)
+            if ending:
+                end()
+            return written
+
+    class Os:
+        """The operating system as `sweep.files` sees it."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def fdopen(self, handle: int, mode: str) -> io.BufferedRandom:
+            return File(io.FileIO(handle, mode))
+
+    files.os = Os()  # type: ignore[assignment]
+
+
+def drive(arguments: list[str]) -> None:
+    """Runs the command line, faults and all."""
+    store.FEWEST_ROWS = int(os.environ.get("SWEEP_FEWEST_ROWS", store.FEWEST_ROWS))
+    machine.this_machine = lambda: MACHINE
+    disk = Disk(os.environ.get("SWEEP_FAULT", ""), int(os.environ.get("SWEEP_FAULT_AT", "0")))
+    watch(disk)
+    try:
+        main(arguments)
+    finally:
+        if count := os.environ.get("SWEEP_FAULT_COUNT"):
+            Path(count).write_text(str(disk.count))
+
+
+if __name__ == "__main__":
+    drive(sys.argv[1:])

@@ -1,0 +1,182 @@
+"""A small real sweep in a process of its own, and whether a results folder has what it reported."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.config import GridSettings
+from sweep.grid import points as grid_points
+from sweep.results import Results, load
+from sweep.types import Point, Reading
+from sweep.verify import check
+from tests.faults.parts import of_point
+
+ROOT = Path(__file__).parents[2]
+ROWS = 12
+CONTINUES = "What was finished is kept; the same command continues."
+TEXT = """
+name = "toy"
+family = "tests.faults.parts:Family"
+measures = ["tests.faults.parts:Numbers"]
+[grid]
+alpha = [{alphas}]
+resolution = [64, 32]
+[custom."tests.faults.parts:Numbers"]
+rows = {rows}
+pause_s = {pause_s}
+"""
+LEFT = {
+    "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
+    "points.parquet", "report.html", "run.log",
+}  # fmt: skip
+_STORED = re.compile(r"numbers (\S+): stored in|^stored numbers (\S+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One experiment in a folder of its own; points: how many, an even number."""
+
+    folder: Path
+    points: int = 24
+    rows: int = ROWS
+    pause_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        alphas = ", ".join(f"{0.05 * (n + 1):.2f}" for n in range(self.points // 2))
+        text = TEXT.format(alphas=alphas, rows=self.rows, pause_s=self.pause_s)
+        (self.folder / "sweep.toml").write_text(text)
+
+    @property
+    def results(self) -> Path:
+        """The results folder."""
+        return self.folder / "results" / "toy"
+
+    @property
+    def all_points(self) -> tuple[Point, ...]:
+        """The grid's."""
+        alphas = tuple(round(0.05 * (n + 1), 2) for n in range(self.points // 2))
+        return grid_points(GridSettings(alpha=alphas, resolution=(64, 32)), family="toy")
+
+    def start(self, *, jax: bool = False, **environment: object) -> subprocess.Popen[str]:
+        """`run` in a process of its own: `python -m sweep` itself, or without JAX and small."""
+        program = "sweep" if jax else "tests.faults.driver"
+        return subprocess.Popen(
+            [sys.executable, "-u", "-m", program, "run", "sweep.toml", "--no-compile-cache"],
+            cwd=self.folder,
+            env=_environment(**{"SWEEP_FEWEST_ROWS": 6 * self.rows, **environment}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, **environment: object) -> Ended:
+        """The same to its end."""
+        process = self.start(jax=False, **environment)
+        out, err = process.communicate(timeout=300)
+        return Ended(process.returncode, out, err)
+
+    def command(self, *arguments: str) -> Ended:
+        """Another command on the results."""
+        done = subprocess.run(
+            [sys.executable, "-m", "sweep", *arguments],
+            cwd=self.folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def reported(self, out: str = "") -> set[str]:
+        """Labels of the points that the log, or `out`, says are stored."""
+        log = self.results / "run.log"
+        text = out + (log.read_text() if log.exists() else "")
+        return {first or second for first, second in _STORED.findall(text)}
+
+    def lost(self, reported: set[str]) -> list[str]:
+        """What was reported finished and is not there whole and unchanged; and what is there in
+        parts, whether reported or not.
+        """
+        if not (self.results / "run.json").exists():
+            return sorted(reported)
+        found = contents(load(self.results))
+        wanted = {point.label: content(point, self.rows) for point in self.all_points}
+        gone = [label for label in reported if label not in found]
+        return gone + [label for label in found if found[label] != wanted.get(label)]
+
+    def strays(self) -> list[str]:
+        """Files that a finished run does not leave, and damage."""
+        there = {path.name for path in self.results.iterdir()}
+        wrong = [each.file for each in check(self.results).files if each.state.value != "ok"]
+        return sorted(there ^ LEFT) + wrong
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def in_words(self) -> bool:
+        """Whether it ended with a message, and not with a traceback."""
+        return "Traceback" not in self.err and len(self.err.strip().splitlines()) <= 1
+
+
+def content(point: Point, rows: int) -> list[tuple[object, ...]]:
+    """What must be stored of a point: its readings and its curve."""
+    found: list[tuple[object, ...]] = []
+    for item in of_point(point, rows):
+        if isinstance(item, Reading):
+            value = "none" if item.value is None else item.value
+            found.append((item.variant, item.metric.name, value, item.samples, item.reason))
+        else:
+            found.append((item.step, item.epoch, item.loss, item.accuracy, item.seconds))
+    return found
+
+
+def contents(results: Results) -> dict[str, list[tuple[object, ...]]]:
+    """What is stored, by point, as `content` has it."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for row in results.readings.to_dict("records"):
+        value = "none" if pd.isna(row["value"]) else row["value"]
+        entry = (row["variant"], row["metric"], value, tuple(row["samples"]), row["reason"])
+        found.setdefault(_label(row), []).append(entry)
+    for row in results.training.to_dict("records"):
+        entry = (row["step"], row["epoch"], row["loss"], row["accuracy"], row["seconds"])
+        found.setdefault(_label(row), []).append(entry)
+    return found
+
+
+def tables(folder: Path) -> str:
+    """All that is stored, times and commits apart, in the order of points."""
+    results = load(folder)
+    text = ""
+    for frame in (results.readings, results.training):
+        apart = frame.drop(columns=["time", "commit"])
+        ordered = apart.sort_values(["alpha", "resolution"], kind="stable")
+        text += str(ordered.to_json(orient="records", double_precision=15))
+    return text
+
+
+def _label(row: dict[str, object]) -> str:
+    return Point(*(row[name] for name in ("family", "kind", "alpha", "rho", "resolution"))).label  # type: ignore[arg-type]
+
+
+def _environment(**more: object) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        **{name: str(value) for name, value in more.items()},
+    }
