@@ -29,6 +29,7 @@ from sweep.folder import (
     table_of,
 )
 from sweep.journal import Journal
+from sweep.soundness import Machine, Run, StoredSettings, left_out, sound_points, unsound
 from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, first_line, identities, parsed
 from sweep.types import Point, ResultsError
 
@@ -71,6 +72,8 @@ def _load(path: Path) -> Results:
     if RUN not in found.contents:
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
     run = json_of(found, RUN)
+    if reason := unsound(run, Run):
+        raise DamagedError(path / RUN, reason)
     damages: list[str] = []
     wanted = wanted_of(path / RUN, run)
     read = _journal(found, damages)
@@ -82,15 +85,17 @@ def _load(path: Path) -> Results:
             f"{error.path.name} can't be read: {error.reason}; curves of training are missing."
         )
         training = TABLES[TRAINING_FILE].empty_table()
+    sound, sentences = left_out(path / READINGS_FILE, readings.to_pandas())
+    curves = training.to_pandas()
     return Results(
         path=path,
         settings=_settings(found, run, damages),
         machine=_machine(found, run, damages),
         run=run,
-        readings=readings.to_pandas(),
-        training=training.to_pandas(),
+        readings=sound,
+        training=curves[sound_points(curves)].reset_index(drop=True),
         points=_points(path, damages),
-        damages=tuple(damages),
+        damages=(*damages, *sentences),
     )
 
 
@@ -169,9 +174,12 @@ def settings_of(found: Snapshot) -> dict[str, Any]:
         reason = MISSING if text is None else "it is all zeros" if text else "it is empty"
         raise DamagedError(path, reason)
     try:
-        return tomllib.loads(text.decode())
+        settings = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise DamagedError(path, first_line(error)) from None
+    if reason := unsound(settings, StoredSettings):
+        raise DamagedError(path, reason)
+    return settings
 
 
 def settings_differ(text: bytes, run: dict[str, Any]) -> str:
@@ -205,6 +213,8 @@ def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
     """The machines that machine.json, at `path`, tells of, that of the last run first. Raises
     DamagedError where it doesn't tell.
     """
+    if reason := unsound(told, Machine):
+        raise DamagedError(path, reason)
     earlier = told.get("earlier", [])
     latest = {key: told[key] for key in told if key != "earlier"}
     machines = [latest, *(earlier if isinstance(earlier, list) else [None])]
@@ -215,6 +225,8 @@ def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _points(path: Path, damages: list[str]) -> pd.DataFrame:
     """The derived table as it lies there: nothing depends on it."""
+    if not (path / POINTS).is_file():  # a pipe would be waited on
+        return pd.DataFrame()
     try:
         return parsed(path / POINTS, (path / POINTS).read_bytes()).parquet.read().to_pandas()
     except FileNotFoundError:

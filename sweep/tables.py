@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 
 from sweep.digests import digest, one_array
 from sweep.schema import SCHEMA_VERSION
+from sweep.soundness import too_large
 from sweep.types import Point, ResultsError
 
 # (the point's key, measure, settings hash, machine id): what a new batch replaces.
@@ -103,6 +104,8 @@ def parsed(path: Path, data: bytes) -> TableFile:
         generation = int((parquet.metadata.metadata or {}).get(b"sweep_generation", b"0"))
     except UNREADABLE as error:
         raise DamagedError(path, first_line(error)) from None
+    if reason := too_large(parquet.metadata):
+        raise DamagedError(path, reason)
     return TableFile(path, parquet, generation, sealed is not None)
 
 

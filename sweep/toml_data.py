@@ -1,5 +1,5 @@
 """TOML text -> plain data that every later room can hold: bounded in size and depth, numbers finite
-and of 64 bits, texts without characters that no file system takes.
+and of 64 bits, texts without characters that no file system takes. JSON is checked alike.
 """
 
 from __future__ import annotations
@@ -69,17 +69,20 @@ def put(data: dict[str, Any], change: str) -> None:
     data[last] = found["value"] if list(found) == ["value"] else value
 
 
-def check(data: dict[str, Any], *, source: str) -> None:
-    """Raises SettingsError naming the first value that no setting can have, wherever it stands."""
+def check(data: dict[str, Any], *, source: str, longest: int = LONGEST) -> None:
+    """Raises SettingsError naming the first value that no setting can have, wherever it stands.
+
+    longest: characters of a text.
+    """
     waiting: list[tuple[str, Any, int]] = [("", data, 0)]
     while waiting:
         place, value, depth = waiting.pop()
-        if why := _unfit(value, depth):
+        if why := _unfit(value, depth, longest):
             shown = "" if isinstance(value, (dict, list)) else f" = {short(repr(value))}"
             raise SettingsError(f"{place}{shown}: {why}  ({source})")
         if isinstance(value, dict):
             for key, each in value.items():
-                if why := _unfit(key, 0):
+                if why := _unfit(key, 0, longest):
                     raise SettingsError(f"{short(repr(key))}: a key {why}  ({source})")
                 waiting.append((joined(place, key), each, depth + 1))
         elif isinstance(value, list):
@@ -99,7 +102,7 @@ def short(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:half]} .. {text[-half:]}"
 
 
-def _unfit(value: Any, depth: int) -> str:
+def _unfit(value: Any, depth: int, longest: int) -> str:
     """Why nothing can be done with a value; empty where something can."""
     match value:
         case dict() | list() if depth > DEEPEST:
@@ -110,8 +113,8 @@ def _unfit(value: Any, depth: int) -> str:
             why = "must be a finite number"
         case int() if not -(2**63) <= value < 2**63:
             why = "must be a number of at most 64 bits"
-        case str() if len(value) > LONGEST:
-            why = f"must have at most {LONGEST} characters"
+        case str() if len(value) > longest:
+            why = f"must have at most {longest} characters"
         case str() if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in value):
             why = "must hold no zero character and no half of a character"
         case _:

@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import IO, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -142,12 +142,13 @@ class ArrayRecords:
         return rng.permutation(len(self.labels))
 
 
-def _check_sizes(file: Path, archive: zipfile.ZipFile, keys: tuple[str, str]) -> None:
+def _check_sizes(file: Path, raw: IO[bytes], keys: tuple[str, str]) -> None:
     """Raises DatasetError where the arrays, once unpacked, would not fit into this machine: some
     kilobytes of a zip can stand for terabytes.
     """
-    members = {info.filename.removesuffix(".npy"): info.file_size for info in archive.infolist()}
-    total = sum(members.get(key, 0) for key in keys)
+    with zipfile.ZipFile(raw) as archive:
+        members = {each.filename: each.file_size for each in archive.infolist()}
+    total = sum(members.get(f"{key}.npy", 0) for key in keys)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if total > memory:
         raise DatasetError(
@@ -168,7 +169,7 @@ def _arrays(
             if missing := [key for key in keys if key not in archive]:
                 held = ", ".join(archive.files)
                 raise DatasetError(f"{file}: has no array {missing[0]!r}, but {held}")
-            _check_sizes(file, archive.zip, keys)
+            _check_sizes(file, raw, keys)
             images, labels = (archive[key] for key in keys)
     except DatasetError:
         raise
