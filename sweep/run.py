@@ -177,7 +177,7 @@ def _beside(
                 case Progressed():
                     keeper.observer.progressed(task, event.share, event.text)
                 case Said():
-                    log.warning("%s: %s", task.label, event.text)
+                    log.log(event.level, "%s: %s", task.label, event.text)
                 case Ended():
                     if event.trace:
                         log.error("%s failed\n%s", task.label, event.trace)

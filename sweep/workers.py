@@ -48,10 +48,11 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Said:
-    """A warning that the call at `index` has for the log."""
+    """What the call at `index` has for the log; level as in `logging`."""
 
     index: int
     text: str
+    level: int = logging.WARNING
 
 
 @dataclass(frozen=True)
@@ -240,14 +241,14 @@ class _Worker:
 
 
 class _ToParent(logging.Handler):
-    """Log records go to the parent, whose log is the run's."""
+    """Log records go to the parent, whose log is the run's: warnings, and news of our own."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._connection = connection
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._connection.send(("said", record.getMessage()))
+        self._connection.send(("said", record.getMessage(), record.levelno))
 
 
 def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
@@ -259,6 +260,7 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
     # Before the first call arrives: unpickling it imports JAX.
     keep_freed_memory()
     logging.basicConfig(handlers=[_ToParent(connection)], force=True)
+    logging.getLogger("sweep").setLevel(logging.INFO)
 
     def progress(share: float, text: str) -> None:
         connection.send(("progress", share, text))

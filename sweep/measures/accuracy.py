@@ -21,7 +21,7 @@ from sweep.contracts import LayerRow, Measure, Network
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
 from sweep.memory import TRAINING_BASE, inference_bytes, training_bytes
-from sweep.training.checkpointing import Kept, partial_of
+from sweep.training.checkpointing import Kept, remove
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
 from sweep.training.loop import Ready, make_ready, train
@@ -71,8 +71,7 @@ class Accuracy:
     def forget(self, point: Point) -> None:
         """Removes the point's checkpoint."""
         if self._folder is not None:
-            for path in (file := self._file(self._folder, point), partial_of(file)):
-                path.unlink(missing_ok=True)
+            remove(self._file(self._folder, point))
 
     @property
     def threads(self) -> int:

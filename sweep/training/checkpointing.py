@@ -7,6 +7,7 @@ told in the log and removed. Nothing in it is code.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -97,7 +98,7 @@ class Kept:
             self._replace(blob)
         except OSError as error:
             log.warning("%s: can't be written (%s)", self.path, error.strerror)
-            partial_of(self.path).unlink(missing_ok=True)
+            _unlink(partial_of(self.path))
         self._last = time.monotonic()
         self._cost_s = self._last - began
 
@@ -132,14 +133,24 @@ class Kept:
         return course
 
     def remove(self) -> None:
-        """The file and what a process that died has left of the next one."""
-        for path in (self.path, partial_of(self.path)):
-            path.unlink(missing_ok=True)
+        """Nothing is left to go on from."""
+        remove(self.path)
+
+
+def remove(path: Path) -> None:
+    """The file of a training, and what a process that died has left of the next one."""
+    _unlink(path)
+    _unlink(partial_of(path))
 
 
 def partial_of(path: Path) -> Path:
     """Where the next file grows. Of one name, so that no process that dies leaves one more."""
     return path.with_name(f".{path.name}.part")
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _arrays(course: Course, about: dict[str, Any]) -> _Arrays:

@@ -7,6 +7,7 @@ the same weights.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
@@ -29,6 +30,8 @@ from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Point, Progress
+
+log = logging.getLogger(__name__)
 
 # Steps between two points of the curve, and two moves of the progress bar.
 STEPS_PER_REPORT = STEPS_OF_A_SCAN
@@ -154,7 +157,9 @@ def train(
     course = _start(ready, kept)
     yield from list(course.curve)
     if course.step:
-        progress(course.step / last, f"continued at step {course.step} of {last}")
+        where = f"continued at step {course.step} of {last}"
+        log.info("%s: %s", ready.network.point.label, where)
+        progress(course.step / last, where)
     try:
         with heard() if kept is not None else nullcontext():
             yield from _run(ready, course, last, kept, progress)
