@@ -72,10 +72,10 @@ def _load(path: Path) -> Results:
     if RUN not in found.contents:
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
     run = json_of(found, RUN)
-    if reason := unsound(run, Run):
-        raise DamagedError(path / RUN, reason)
     damages: list[str] = []
     wanted = wanted_of(path / RUN, run)
+    if reason := unsound(run, Run):
+        raise DamagedError(path / RUN, reason)
     read = _journal(found, damages)
     readings = _rows(found, READINGS_FILE, read, run, wanted)
     try:

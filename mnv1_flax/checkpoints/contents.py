@@ -32,7 +32,7 @@ class CheckpointError(ValueError):
         """One error for everything that is wrong with `source`, at least one problem. Names in a
         damaged file can be of any length and number.
         """
-        lines = [_short(problem) for problem in problems]
+        lines = [short(problem) for problem in problems]
         if len(lines) == 1:
             return cls(f"{source}: {lines[0]}")
         first, rest = lines[:_MOST_LINES], len(lines) - _MOST_LINES
@@ -153,6 +153,7 @@ def as_float32(array: Array) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray(array.astype(np.float32, copy=False))
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """The text, cut in the middle where it is long."""
     half = _LONGEST // 2
     return text if len(text) <= _LONGEST else f"{text[:half]} .. {text[-half:]}"

@@ -32,6 +32,7 @@ from mnv1_flax.checkpoints.contents import (
     CheckpointError,
     Contents,
     Naming,
+    short,
     total_bytes,
 )
 from mnv1_flax.checkpoints.keras_config import Config, read_config
@@ -76,7 +77,7 @@ def read_keras(path: Path) -> Contents:
     except CheckpointError:
         raise
     except _ZIP_ERRORS as error:
-        raise CheckpointError(f"{path}: is no whole zip archive ({error})") from error
+        raise CheckpointError(f"{path}: is no whole zip archive ({short(str(error))})") from error
     return _read_h5(path, io.BytesIO(weights), texts[0])
 
 
@@ -137,7 +138,7 @@ def _read_h5(path: Path, file: Path | io.BytesIO, config: bytes | None) -> Conte
     except CheckpointError:
         raise
     except _H5_ERRORS as error:
-        raise CheckpointError(f"{path}: is no whole HDF5 file ({error})") from error
+        raise CheckpointError(f"{path}: is no whole HDF5 file ({short(str(error))})") from error
     return contents if config is None else _with_config(contents, read_config(config))
 
 

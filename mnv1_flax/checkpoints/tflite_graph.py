@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnv1_flax.checkpoints.contents import MOST_BYTES, Array, total_bytes
+from mnv1_flax.checkpoints.contents import MOST_BYTES, Array, short, total_bytes
 
 _MOST_TENSORS, _MOST_OPERATORS, _MOST_SIDES = 4096, 1024, 8
 # What walking wild offsets raises in the generated classes.
@@ -123,7 +123,9 @@ def parse(data: bytes) -> Graph:
     except GraphError:
         raise
     except _ERRORS as error:
-        raise GraphError(f"is no whole TFLite file ({type(error).__name__}: {error})") from error
+        raise GraphError(
+            f"is no whole TFLite file ({type(error).__name__}: {short(str(error))})"
+        ) from error
 
 
 def _parse(data: bytes) -> Graph:

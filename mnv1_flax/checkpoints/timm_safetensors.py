@@ -21,6 +21,7 @@ from mnv1_flax.checkpoints.contents import (
     CheckpointError,
     Contents,
     Naming,
+    short,
 )
 from mnv1_flax.convolution import Padding
 
@@ -50,7 +51,9 @@ def read(path: Path) -> Contents:
     try:
         entries = deserialize(path.read_bytes())
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: is no whole safetensors file ({error})") from error
+        raise CheckpointError(
+            f"{path}: is no whole safetensors file ({short(str(error))})"
+        ) from error
     arrays: dict[str, Array] = {}
     problems: list[str] = []
     for key, entry in entries:
