@@ -7,7 +7,7 @@ hold up nobody.
 
 The tables and the journal of one moment make one state: the journal's batches, in order, in place
 of the table's rows of the same identities. That holds between any two steps of a compaction, which
-writes the tables of the next generation and then removes the journal.
+writes the tables of the next generation and then an empty journal of it.
 """
 
 from __future__ import annotations
@@ -200,8 +200,10 @@ def journal_of(found: Snapshot) -> Journal | None:
 
 
 def tables_of(found: Snapshot) -> Tables:
-    """Raises DamagedError where a table is damaged or missing, or the journal is damaged."""
+    """Raises DamagedError where a table or the journal is damaged or missing."""
     read = journal_of(found)
+    if read is None and journal_expected(found):
+        raise DamagedError(found.path / journal.NAME, MISSING)
     files = {name: table_of(found, name, read.generation if read else None) for name in TABLES}
     newest = max((file.generation for file in files.values() if file), default=0)
     if read is None:
@@ -214,6 +216,14 @@ def tables_of(found: Snapshot) -> Tables:
         # Its removal did not reach the disk before the power failed; the tables have it all.
         read = None
     return Tables(files, read)
+
+
+def journal_expected(found: Snapshot) -> bool:
+    """Whether run.json tells of a run that has not come to its end: then there is a journal."""
+    with contextlib.suppress(ResultsError):
+        run = json_of(found, RUN)
+        return "schema" in run and "finished" not in run
+    return False
 
 
 def damage_of(read: Journal) -> str:

@@ -1,6 +1,7 @@
 """The journal: batches that are on disk and not yet in the tables.
 
-An append-only file `journal` in the results folder. Its header names the generation of the tables
+An append-only file `journal` in the results folder, there from a run's beginning to its end: where
+run.json tells no end and there is none, it was lost. Its header names the generation of the tables
 that it continues; each entry is a batch of readings and curves with what it replaces:
 
     header   8 bytes of magic, generation u64, CRC-32 of both u32
@@ -203,6 +204,13 @@ def _stream(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def begin(path: Path, generation: int) -> None:
+    """A journal without an entry, in place of the one that is there."""
+    body = struct.pack("<8sQ", _HEADER_MAGIC, generation)
+    header = body + struct.pack("<I", zlib.crc32(body))
+    replace_file(path, lambda file: file.write(header))
+
+
 class Writer:
     """Appends to the journal of one folder, whose lock the caller holds."""
 
@@ -210,9 +218,7 @@ class Writer:
         """Makes the journal where there is none. Raises OSError where it can't."""
         self._path = path
         if not path.exists():
-            body = struct.pack("<8sQ", _HEADER_MAGIC, generation)
-            header = body + struct.pack("<I", zlib.crc32(body))
-            replace_file(path, lambda file: file.write(header))
+            begin(path, generation)
         found = scan(path, path.read_bytes())
         self._generation = generation
         self._end = found.end
@@ -239,6 +245,13 @@ class Writer:
             raise
         self._end += len(entry)
         self._number += 1
+
+    def in_place(self) -> bool:
+        """Whether the file is still the one of its name."""
+        try:
+            return os.path.samestat(os.fstat(self._handle), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _cut(self) -> None:
         with contextlib.suppress(OSError):  # tried again before the next; readers step over it

@@ -19,6 +19,7 @@ from sweep.folder import (
     SETTINGS,
     TABLES,
     Snapshot,
+    journal_expected,
     journal_of,
     merged,
     newest,
@@ -83,8 +84,8 @@ def _tables(found: Snapshot, wrong: dict[str, FileCheck]) -> list[str]:
     last = newest(read)
     for name, schema in TABLES.items():
         _write(found.path / name, merged(name, groups[name], read, last), schema, generation)
-    with contextlib.suppress(FileNotFoundError):
-        (found.path / journal.NAME).unlink()
+    if journal.NAME in found.contents or journal_expected(found):
+        journal.begin(found.path / journal.NAME, generation)
     return done
 
 

@@ -21,6 +21,7 @@ from sweep.folder import (
     TRAINING_FILE,
     Snapshot,
     damage_of,
+    journal_expected,
     journal_of,
     json_of,
     merged,
@@ -119,15 +120,21 @@ def wanted_of(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
 def _journal(found: Snapshot, damages: list[str]) -> Journal | None:
     read = journal_of(found)
     if read is None:
+        if journal_expected(found):
+            damages.append(
+                "journal can't be read: it is missing; what was measured last is lost until it is "
+                "measured again."
+            )
         return None
     if read.damage or read.lost or read.generation is None:
         damages.append(
-            f"journal: {damage_of(read)}; their readings are missing until they are measured again."
+            f"journal can't be read: {damage_of(read)}; their readings are missing until they are "
+            "measured again."
         )
     elif read.torn:
         damages.append(
-            "journal: its last batch is not whole, and is left out: a run was ended while it wrote "
-            "it, or the file was cut. The same run command measures it again."
+            "journal can't be read to its end: its last batch is not whole; a run was ended while "
+            "it wrote it, or the file was cut. The same run command measures it again."
         )
     return read
 
@@ -162,7 +169,7 @@ def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[
         damages.append(f"settings.toml can't be read: {error.reason}; the next run writes it anew.")
         return {}
     if reason := settings_differ(found.contents[SETTINGS], run):
-        damages.append(f"settings.toml {reason}; the next run writes it anew.")
+        damages.append(f"settings.toml can't be trusted: it {reason}; the next run writes it anew.")
     return settings
 
 

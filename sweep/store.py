@@ -5,7 +5,7 @@
     run.json           identity of each measure as last run, commit, time, command
     readings.parquet   long: one row per point x metric x variant, raw samples; the truth
     training.parquet   loss and accuracy over steps
-    journal            batches that are not in these two yet; gone after a run's end
+    journal            batches that are not in these two yet, while a run goes on
     points.parquet     wide: one tidy row per point, derived from the readings
 
 A batch is appended to the journal, and on disk, before it counts as finished. Now and then, and at
@@ -53,6 +53,7 @@ from sweep.folder import (
     TABLES,
     TRUTH,
     BusyError,
+    Snapshot,
     Tables,
     json_of,
     merged,
@@ -93,7 +94,7 @@ class Store:
         tables = tables_of(found)
         self._table_rows, self._journal_rows = tables.rows, 0
         self._generation = tables.generation
-        # Its removal did not reach the disk; the tables have all of it, and newer rows.
+        # What replaced it did not reach the disk; the tables have all of it, and newer rows.
         self._outlived = journal.NAME in found.contents and tables.journal is None
         self._finished: set[Identity] = set()
         self._index(tables)
@@ -170,14 +171,12 @@ class Store:
             self.compact()
 
     def compact(self) -> None:
-        """Writes the tables anew with what the journal holds, and removes it."""
+        """Writes the tables anew with what the journal holds, and empties it."""
         with self._disk():
             self._begin()
             self._check_place()
             self._close_journal()
             tables = tables_of(snapshot(self.path))
-            if not (self.path / journal.NAME).exists():
-                return
             if tables.journal and tables.journal.frames:
                 self._generation = tables.generation + 1
                 last = newest(tables.journal)
@@ -188,34 +187,47 @@ class Store:
                     )
                     for name in tables.files
                 )
-            (self.path / journal.NAME).unlink()
-            sync_folder(self.path)
+                journal.begin(self.path / journal.NAME, self._generation)
             self._journal_rows = 0
 
     def write_run(
         self, settings: dict[str, Any], machine: dict[str, Any], run: dict[str, Any]
     ) -> None:
-        """Settings as run, the machine, and run.json; an earlier, different machine is kept."""
+        """Settings as run, the machine, and run.json; an earlier, different machine is kept.
+
+        A run with "finished" has come to its end: the journal goes into the tables, and away.
+        """
+        ended = "finished" in run
+        if ended:
+            self.compact()
         with self._disk():
             self._begin()
             found = snapshot(self.path)
+            if not ended and journal.NAME not in found.contents:
+                journal.begin(self.path / journal.NAME, self._generation)
             machines = [machine]
             if MACHINE in found.contents:
                 known = machines_in(self.path / MACHINE, json_of(found, MACHINE))
                 machines += [each for each in known[1:] + known[:1] if each["id"] != machine["id"]]
             earlier = {"earlier": machines[1:]} if machines[1:] else {}
             self._write_json(MACHINE, machine | earlier)
-            text = tomli_w.dumps(_without_nones(settings)).encode()
-            before = found.contents.get(SETTINGS, text)
-            digests = list(dict.fromkeys([text_digest(text), text_digest(before)]))
-            marked = run | {"schema": SCHEMA_VERSION, "settings_sha256": digests}
-            # run.json goes first: it knows the settings before and after. A folder without it is
-            # none yet, so there it goes last.
-            if RUN in found.contents:
-                self._write_json(RUN, marked)
-            replace_file(self.path / SETTINGS, lambda file: file.write(text))
-            if RUN not in found.contents:
-                self._write_json(RUN, marked)
+            self._write_settings(found, tomli_w.dumps(_without_nones(settings)).encode(), run)
+            if ended:
+                (self.path / journal.NAME).unlink(missing_ok=True)
+                sync_folder(self.path)
+
+    def _write_settings(self, found: Snapshot, text: bytes, run: dict[str, Any]) -> None:
+        """settings.toml and run.json. The latter goes first: it knows the settings before and
+        after. A folder without it is none yet, so there it goes last.
+        """
+        before = found.contents.get(SETTINGS, text)
+        digests = list(dict.fromkeys([text_digest(text), text_digest(before)]))
+        marked = run | {"schema": SCHEMA_VERSION, "settings_sha256": digests}
+        if RUN in found.contents:
+            self._write_json(RUN, marked)
+        replace_file(self.path / SETTINGS, lambda file: file.write(text))
+        if RUN not in found.contents:
+            self._write_json(RUN, marked)
 
     def write_points(self, points: pd.DataFrame) -> None:
         """The wide table, for pandas users."""
@@ -250,7 +262,7 @@ class Store:
         for path in strays(self.path, REPLACED):
             path.unlink()
         if self._outlived:
-            (self.path / journal.NAME).unlink()
+            journal.begin(self.path / journal.NAME, self._generation)
             self._outlived = False
         for name, schema in TABLES.items():
             if not (self.path / name).exists():
@@ -259,6 +271,8 @@ class Store:
     def _check_place(self) -> None:
         if self._lock is not None and not self._lock.is_of(self.path):
             raise OSError(errno.ENOENT, "the folder was moved or removed meanwhile")
+        if self._journal is not None and not self._journal.in_place():
+            raise OSError(errno.ENOENT, "its journal was moved or removed meanwhile")
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ from sweep.folder import (
     TABLES,
     Snapshot,
     damage_of,
+    journal_expected,
     journal_of,
     json_of,
     snapshot,
@@ -101,7 +102,7 @@ def _check(path: Path) -> Check:
         _each(SETTINGS, lambda: _settings(found, run), "the next run writes it anew"),
         _each(MACHINE, lambda: _machine(found, run), "the next run writes it anew"),
         *(_table(found, name, read) for name in TABLES),
-        *_journal(read),
+        *_journal(found, read),
         *_points(path),
         *(
             FileCheck(each.name, State.STRAY, "a writer that died has left it; the next run "
@@ -241,7 +242,10 @@ def _amount(tables: list[pa.Table]) -> str:
     return f"{rows} rows of {len(points)} points"
 
 
-def _journal(read: Journal | None) -> list[FileCheck]:
+def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
+    if read is None and journal_expected(found):
+        left = "batches since the tables were written are lost; the next run measures them again"
+        return [FileCheck(journal.NAME, State.MISSING, MISSING, left)]
     if read is None:
         return []
     count = len(read.frames)

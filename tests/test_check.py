@@ -165,7 +165,7 @@ def test_a_damaged_journal_is_repaired_with_what_is_whole_in_it(tmp_path):
     assert wrong.left == "5 of its batches are whole and are kept"
     repair(folder)
     assert check(folder).whole
-    assert not path.exists()
+    assert scan(path, path.read_bytes()).frames == ()
     finished = {each[0] for each in Store(folder).finished()}
     assert finished == {point.key for point in POINTS if point != POINTS[3]}
 
@@ -178,6 +178,15 @@ def test_a_torn_journal_is_told_apart_and_made_whole(tmp_path):
     repair(folder)
     assert check(folder).whole
     assert len(Store(folder).finished()) == len(POINTS) - 1
+
+
+def test_a_journal_that_vanished_is_missed_and_begun_again(tmp_path):
+    folder = filled(tmp_path / "r", compacted=False)
+    (folder / "journal").unlink()
+    assert states(folder)["journal"] == "missing"
+    repair(folder)
+    assert check(folder).whole
+    assert Store(folder).finished() == set()
 
 
 def test_tables_that_vanished_while_the_journal_stayed_are_begun_again(tmp_path):

@@ -10,6 +10,7 @@ from stored import MACHINE, POINTS, SETTINGS, STAMP, begun, damaged, filled, ite
 
 from sweep import journal, store
 from sweep.batch import batch_of
+from sweep.files import WriteError
 from sweep.journal import Writer, scan
 from sweep.store import Store, load
 from sweep.tables import DamagedError
@@ -142,7 +143,7 @@ def test_every_state_that_a_compaction_passes_through_reads_the_same(tmp_path, m
     assert [name for name, _ in states] == ["readings.parquet", "training.parquet"]
     assert all(state == before for _, state in states)
     assert rows(folder) == before
-    assert not (folder / "journal").exists()
+    assert scan(folder / "journal", (folder / "journal").read_bytes()).frames == ()
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -159,13 +160,12 @@ def test_a_compaction_that_broke_off_is_done_again_with_the_same_end(tmp_path, s
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "replace_file", broken)
-        patched.setattr(store, "sync_folder", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
-        patched.setattr(store.Path, "unlink", lambda path: None)
+        patched.setattr(journal, "replace_file", broken)
         opened = Store(folder)
         with pytest.raises(KeyboardInterrupt):
             opened.compact()
         opened.close()
-    assert (folder / "journal").exists()
+    assert len(scan(folder / "journal", (folder / "journal").read_bytes()).frames) == len(POINTS)
     again = Store(folder)
     assert len(again.finished()) == len(POINTS)
     again.add("timing", items(POINTS[2], 20.0), STAMP)  # as it was
@@ -186,7 +186,7 @@ def test_a_journal_that_the_tables_have_outlived_changes_nothing(tmp_path):
         opened.compact()
         opened.close()
     now = rows(folder)
-    (folder / "journal").write_bytes(old)  # its removal had not reached the disk
+    (folder / "journal").write_bytes(old)  # what replaced it had not reached the disk
     assert rows(folder) == now
     opened = Store(folder)
     opened.add("timing", items(POINTS[1], 70.0), STAMP)
@@ -218,8 +218,8 @@ def test_a_damaged_journal_is_told_and_what_is_whole_in_it_is_shown(tmp_path):
     results = load(folder)
     assert sorted(set(results.readings["alpha"])) == [0.25, 0.75, 1.0, 1.25, 1.5]
     assert results.damages == (
-        "journal: 1 of 6 batches in it are damaged; their readings are missing until they are "
-        "measured again.",
+        "journal can't be read: 1 of 6 batches in it are damaged; their readings are missing "
+        "until they are measured again.",
     )
     with pytest.raises(DamagedError, match="journal: can't be read: 1 of 6 batches"):
         Store(folder)
@@ -258,3 +258,32 @@ def test_rows_written_in_all_are_a_few_times_those_kept(tmp_path, monkeypatch):
     kept = 300 * 5
     assert len(load(tmp_path / "r").readings) == 300 * 3
     assert kept < sum(counted) <= 4 * kept
+
+
+def test_a_run_has_a_journal_from_its_beginning_to_its_end_and_no_longer(tmp_path):
+    opened = begun(tmp_path / "r")
+    path = tmp_path / "r" / "journal"
+    assert path.exists()
+    opened.add("timing", items(POINTS[0]), STAMP)
+    opened.write_run(SETTINGS, MACHINE, run_of(*POINTS) | {"finished": "now"})
+    assert not path.exists()
+    assert len(load(tmp_path / "r").readings) == 3
+    opened.write_run(SETTINGS, MACHINE, run_of(*POINTS))
+    assert path.exists()
+
+
+def test_a_journal_that_vanished_is_told(tmp_path):
+    folder = filled(tmp_path / "r", compacted=False)
+    (folder / "journal").unlink()
+    (told,) = load(folder).damages
+    assert told.startswith("journal can't be read: it is missing; what was measured last is lost")
+    with pytest.raises(DamagedError, match="journal: can't be read: it is missing"):
+        Store(folder)
+
+
+def test_a_journal_that_vanishes_under_a_run_ends_it(tmp_path):
+    opened = begun(tmp_path / "r")
+    opened.add("timing", items(POINTS[0]), STAMP)
+    (tmp_path / "r" / "journal").unlink()
+    with pytest.raises(WriteError, match="its journal was moved or removed meanwhile"):
+        opened.add("timing", items(POINTS[1]), STAMP)

@@ -255,7 +255,10 @@ def test_settings_of_the_run_before_are_told_apart_from_changed_ones(store, monk
         with pytest.raises(KeyboardInterrupt):
             again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
     (told,) = load(store.path).damages
-    assert "settings.toml is of the run before: the last one was ended while it began" in told
+    assert (
+        "settings.toml can't be trusted: it is of the run before: the last one was ended while it began"
+        in told
+    )
     again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
     assert load(store.path).damages == ()
     text = (store.path / "settings.toml").read_text()
@@ -263,7 +266,8 @@ def test_settings_of_the_run_before_are_told_apart_from_changed_ones(store, monk
     changed = load(store.path)
     assert changed.settings["name"] == "mine"
     assert changed.damages == (
-        "settings.toml was changed since the run wrote it; the next run writes it anew.",
+        "settings.toml can't be trusted: it was changed since the run wrote it; the next run "
+        "writes it anew.",
     )
 
 
