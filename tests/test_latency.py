@@ -10,6 +10,7 @@ from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures import latency_worker
 from sweep.measures.latency import Latency, LatencyError
+from sweep.types import Reading
 
 QUICK = {"rounds": 3, "min_sample_s": 1e-3, "warmup_s": 0.05}
 
@@ -19,9 +20,8 @@ def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
     family = MobileNetV1Family()
     networks = [Network(point(0.25, side), family, num_classes=10) for side in (32, 64)]
     shares = []
-    readings = list(
-        Latency(settings).measure_together(networks, lambda share, text: shares.append(share))
-    )
+    items = Latency(settings).measure_together(networks, lambda share, text: shares.append(share))
+    readings = [item for item in items if isinstance(item, Reading)]
     found = {(r.point.resolution, r.variant, r.metric.name): r for r in readings}
     assert len(found) == len(readings) == 2 * 2 * 4
     for side in (32, 64):

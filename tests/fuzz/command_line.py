@@ -139,7 +139,7 @@ def _values(name: str, otherwise: Words) -> st.SearchStrategy[str]:
 
 @contextmanager
 def room(folder: Path) -> Iterator[Check]:
-    """Results, images, a checkpoint and an experiment; what would be slow or outside is not done."""
+    """Results, images, a checkpoint and an experiment; nothing slow or outside is done."""
     from tests.fuzz.results import write_sound
     from tests.fuzz.tflite import floats
 
@@ -151,7 +151,7 @@ def room(folder: Path) -> Iterator[Check]:
 
     def check(case: bytes) -> bool:
         call = [str(each) for each in json.loads(case)]
-        before = {path for path in folder.rglob("*")}
+        before = set(folder.rglob("*"))
         with _kept_if_refused(folder) as ended:
             ended.append(command(call))
         for path in sorted(set(folder.rglob("*")) - before, reverse=True):

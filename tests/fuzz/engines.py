@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
@@ -39,7 +40,7 @@ def by_atheris(target: Target, one: One, count: int, start: int, corpus: Path) -
         for number, each in enumerate(target.seeds()):
             (corpus / f"seed{number}").write_bytes(each)
     else:
-        run = _property(target, one, 1, start).hypothesis.fuzz_one_input
+        run = cast("Any", _property(target, one, 1, start)).hypothesis.fuzz_one_input
         # Choices for Hypothesis: long enough to begin with to make whole cases.
         for number in range(8):
             (corpus / f"seed{number}").write_bytes(os.urandom(600))
@@ -64,7 +65,7 @@ def _property(target: Target, one: One, most: int, start: int):  # type: ignore[
         database=None,
         deadline=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # type: ignore[arg-type] - an enumeration, which lists its members
         derandomize=False,
     )
     @given(target.cases())

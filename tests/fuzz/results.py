@@ -142,7 +142,7 @@ def _rows(name: str) -> dict[str, list[int]]:
 
 def _cell(kind: pa.DataType) -> st.SearchStrategy[Any]:
     if pa.types.is_string(kind):
-        json_text = plain_values().map(lambda value: json.dumps(value))
+        json_text = plain_values().map(json.dumps)
         return (
             texts() | json_text | st.sampled_from(["batch=8", "layer=conv_0", "latency_s", "top1"])
         )

@@ -120,7 +120,7 @@ def work(place: Path) -> None:
                 with _limited(job.case_s), warnings.catch_warnings():
                     warnings.simplefilter("error")
                     counts.taken += check(case)
-            except (Exception, HangError) as error:
+            except (Exception, HangError) as error:  # noqa: BLE001 - what a fuzzer looks for
                 counts.failed += 1
                 keep(place / FAILURES, case, *_told(error))
             state.counts = counts
@@ -138,7 +138,10 @@ def _imported(job: Job) -> Any:
     import atheris
 
     target = target_named(job.target)
-    with atheris.instrument_imports(include=list(target.instruments), enable_loader_override=False):
+    instrumented = atheris.instrument_imports(  # type: ignore[attr-defined] - it has no types
+        include=list(target.instruments), enable_loader_override=False
+    )
+    with instrumented:
         for name in target.instruments:
             __import__(name)
     return target
