@@ -107,7 +107,7 @@ class Latency:
         if len(left_out) == len(networks) * len(self.settings.batch_sizes):
             return True
         try:
-            for event in _events(_job(self.settings, networks, process, left_out)):
+            for event in _events(job_of(self.settings, networks, process, left_out)):
                 gathered.take(event)
                 if "progress" in event:
                     report(event["progress"], event["text"])
@@ -181,7 +181,7 @@ class _Gathered:
                 yield Failed(network.point, f"batch {batch}: {reason}")
 
 
-def _job(
+def job_of(
     settings: LatencySettings,
     networks: Sequence[Network],
     process: int,
