@@ -30,7 +30,7 @@ from sweep.folder import (
     table_of,
 )
 from sweep.journal import Journal
-from sweep.soundness import Machine, Run, StoredSettings, left_out, sound_points, unsound
+from sweep.soundness import Machine, Run, StoredSettings, left_out, sound_curves, unsound
 from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, first_line, identities, parsed
 from sweep.types import Point, ResultsError
 
@@ -94,7 +94,7 @@ def _load(path: Path) -> Results:
         machine=_machine(found, run, damages),
         run=run,
         readings=sound,
-        training=curves[sound_points(curves)].reset_index(drop=True),
+        training=curves[sound_curves(curves)].reset_index(drop=True),
         points=_points(path, damages),
         damages=(*damages, *sentences),
     )

@@ -32,6 +32,7 @@ LONGEST = 1 << 16  # characters of a text in JSON, such as a command
 MOST_ROWS = 20_000_000  # of a table: a grid of 10,000 points has less than one million
 MOST_UNPACKED = 1 << 32  # bytes of a table
 MOST_SAMPLES = 20_000  # behind one reading; of a run 50, and `sweep.config` allows no more
+MOST_DRAWN = 1e30
 EXACT = 2**53  # up to here a float64 holds every whole number
 # Metrics that are whole numbers from 0, and those that are shares.
 _WHOLE = (
@@ -131,6 +132,13 @@ def sound_points(table: pd.DataFrame) -> Any:
     side = table["resolution"].to_numpy(np.int64)
     # Above these no count of a network is exact any more.
     return (alpha > 0) & (alpha <= 1e3) & (rho > 0) & (rho <= 1e6) & (side >= 1) & (side <= 10**6)
+
+
+def sound_curves(table: pd.DataFrame) -> Any:
+    """Which rows of a training can be drawn: bool[N]."""
+    drawn = table[["epoch", "loss", "accuracy", "learning_rate", "seconds"]].to_numpy(np.float64)
+    within = ~(np.abs(drawn) > MOST_DRAWN).any(axis=1)  # NaN is what a training that failed has
+    return sound_points(table) & within & (table["step"].to_numpy(np.int64) >= 0)
 
 
 def _wrong(readings: pd.DataFrame) -> Iterator[tuple[Any, str]]:

@@ -266,6 +266,8 @@ def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
 
 
 def _points(path: Path) -> list[FileCheck]:
+    if (path / POINTS).exists() and not (path / POINTS).is_file():  # a pipe would be waited on
+        return [FileCheck(POINTS, State.DAMAGED, "it is no file", "derived: remove it")]
     try:
         file = parsed(path / POINTS, (path / POINTS).read_bytes())
         rows = file.parquet.read().num_rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -89,7 +90,10 @@ def _zip(members: dict[str, bytes]) -> bytes:
         for name, content in members.items():
             try:
                 archive.writestr(zipfile.ZipInfo(name or "-"), content)
-            except ValueError:  # a name that zip can't hold, such as half of a character
+            except (
+                ValueError,
+                struct.error,
+            ):  # a name that zip can't hold, such as half a character
                 archive.writestr("strange", content)
     return file.getvalue()
 
@@ -108,7 +112,7 @@ def _edited(draw: st.DrawFn, held: Held[bytes]) -> bytes:
             key = keys[draw(st.integers(0, len(keys) - 1))]
             try:
                 _edit(draw, root, key)
-            except (ValueError, RuntimeError, OSError, KeyError, TypeError):
+            except (ValueError, RuntimeError, OSError, KeyError, TypeError, ArithmeticError):
                 continue  # HDF5 won't have it
     return file.getvalue()
 

@@ -77,14 +77,14 @@ def fuzz(
         done = State(place / STATE).counts.tried
         if done >= cases:
             break
-        job = Job(target, engine, cases, done, seed + deaths, case_s)
+        job = Job(target, engine, cases, done, seed + done, case_s)
         (place / JOB).write_text(json.dumps(asdict(job)))
         how = _one_worker(place, log, case_s)
         state = State(place / STATE)
         if state.counts.tried == done:
             raise WorkerError(log.read_text("utf-8", "replace")[-3000:])
         if not how:
-            break
+            continue
         deaths += 1
         keep(place / FAILURES, state.case, how, log.read_text("utf-8", "replace")[-1000:])
         counts = state.counts

@@ -113,6 +113,8 @@ def work(place: Path) -> None:
             counts = state.counts
             if counts.tried >= job.count:
                 os._exit(0)
+            if len(case) > MOST_BYTES:
+                return
             state.case = case
             counts.tried, counts.length = counts.tried + 1, len(case)
             state.counts = counts
