@@ -30,6 +30,8 @@ class Row:
 # Name -> "module:function"; the function is (times: int, folder: Path) -> Row | list[Row].
 HARNESSES: dict[str, str] = {
     "crash": "tests.faults.crash:harness",
+    "disk": "tests.faults.disk:harness",
+    "neighbours": "tests.faults.neighbours:harness",
 }
 
 

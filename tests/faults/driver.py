@@ -2,7 +2,8 @@
 
     python -m tests.faults.driver run sweep.toml
 
-SWEEP_FEWEST_ROWS: of the journal before it goes into the tables. SWEEP_FAULT: "kill", "half" or
+SWEEP_FEWEST_ROWS: of the journal before it goes into the tables. SWEEP_SMALL_GROUP: rows of the
+smallest row group. SWEEP_FAULT: "kill", "half" or
 "full"; SWEEP_FAULT_AT: at which of the store's disk operations. "kill" ends the process by SIGKILL
 before the operation, "half" after half of its bytes where it is a write, else after it. "full"
 refuses it, and everything that would take space from then on, after half of the bytes. The number
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sweep import files, machine, store
+from sweep import files, machine, store, tables
 from sweep.__main__ import main
 
 MACHINE = machine.Machine(
@@ -114,6 +115,7 @@ def watch(disk: Disk) -> None:
 def drive(arguments: list[str]) -> None:
     """Runs the command line, faults and all."""
     store.FEWEST_ROWS = int(os.environ.get("SWEEP_FEWEST_ROWS", store.FEWEST_ROWS))
+    tables.SMALL_GROUP = int(os.environ.get("SWEEP_SMALL_GROUP", tables.SMALL_GROUP))
     machine.this_machine = lambda: MACHINE
     disk = Disk(os.environ.get("SWEEP_FAULT", ""), int(os.environ.get("SWEEP_FAULT_AT", "0")))
     watch(disk)

@@ -1,0 +1,289 @@
+"""Trainings that are broken off at random moments: the whole run, or one of its processes, by
+SIGKILL, by SIGTERM and by Ctrl-C.
+
+python -m tests.faults training --times 20
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from flax import nnx
+
+from sweep.config import AccuracySettings
+from sweep.contracts import Network
+from sweep.measures.accuracy import Accuracy
+from sweep.results import load
+from sweep.training.loop import train
+from sweep.types import Better, CurvePoint, Images, Metric, Progress, Reading, Splits
+from tests.faults import Row, row
+
+ROOT = Path(__file__).parents[2]
+SEED = 6
+BREAKS_A_SWEEP = 5  # then it is let finish, and another begins
+WEIGHTS = Metric("weights_digest", "Digest of the weights", "1", Better.NEITHER)
+CONTINUED = "continued at step"
+STARTED = ": started"
+TEXT = """
+name = "toy"
+measures = ["tests.faults.training:Weights"]
+[grid]
+kind = ["shallow"]
+alpha = [0.125]
+resolution = [128, 96]
+[custom."tests.faults.training:Weights"]
+epochs = {epochs}
+checkpoint_s = 0.2
+"""
+EPOCHS = 150
+LEFT = {
+    "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
+    "points.parquet", "report.html", "run.log",
+}  # fmt: skip
+
+
+class Bars:
+    """Eight classes of images told apart by the frequency of their bars."""
+
+    name = "bars"
+    class_names = tuple("abcdefgh")
+    base_resolution = 24
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    def load(self, resolution: int, *, train: int, test: int, seed: int) -> Splits:
+        rng = np.random.default_rng(seed)
+
+        def draw(count: int) -> Images:
+            labels = np.arange(count, dtype=np.int32) % 8
+            waves = np.sin(np.arange(resolution)[None] * (labels[:, None] + 1) * np.pi / 9)
+            noise = rng.normal(size=(count, resolution, resolution, 1))
+            return Images((waves[:, None, :, None] + 0.1 * noise).astype(np.float32), labels)
+
+        return Splits(draw(train), draw(test))
+
+
+class Weights(Accuracy):
+    """The accuracy measure, but that it reads the weights themselves, as 48 bits of a digest."""
+
+    name = "weights"
+    metrics = (WEIGHTS,)
+
+    def __init__(self, **settings: Any) -> None:
+        of_all: dict[str, Any] = {
+            "dataset": "tests.faults.training:Bars",
+            "train_images": 256,
+            "test_images": 16,
+            "batch_size": 16,
+            "learning_rate": 0.02,
+            "dropout_rate": 0.1,
+        }
+        super().__init__(AccuracySettings.model_validate(of_all | settings))
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
+        ready, _ = self._make_ready(network)
+        module = yield from train(ready, progress, self._kept(network))
+        digest = hashlib.sha256()
+        for leaf in jax.tree.leaves(nnx.state(module, (nnx.Param, nnx.BatchStat))):
+            digest.update(np.asarray(leaf).tobytes())
+        yield Reading(WEIGHTS, network.point, float(int.from_bytes(digest.digest()[:6], "big")))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Two trainings side by side, of some seconds each, in a folder of their own."""
+
+    folder: Path
+    cache: Path
+    epochs: int = EPOCHS
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        (self.folder / "sweep.toml").write_text(TEXT.format(epochs=self.epochs))
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results" / "toy"
+
+    @property
+    def log(self) -> str:
+        path = self.results / "run.log"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        return sorted(self.results.glob("unfinished/*.ckpt"))
+
+    def start(self) -> subprocess.Popen[str]:
+        # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            f"from sweep.__main__ import main; main(['run', '--compile-cache', '{self.cache}'])"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def outcome(self) -> str:
+        """The weights' digests and the curves, by point, seconds apart."""
+        results = load(self.results)
+        readings = pd.DataFrame(results.readings[["resolution", "value"]])
+        curve = results.training.drop(columns=["seconds", "time", "commit"])
+        frames = (readings.sort_values("resolution"), curve.sort_values(["resolution", "step"]))
+        return "".join(str(f.to_json(orient="records", double_precision=15)) for f in frames)
+
+
+Breaks = Callable[[subprocess.Popen[str]], None]
+
+
+def kill_run(process: subprocess.Popen[str]) -> None:
+    """The run; its processes are on their own then."""
+    process.kill()
+
+
+def kill_worker(process: subprocess.Popen[str]) -> None:
+    """One of its processes, as the kernel does where memory runs out."""
+    if workers := workers_of(process.pid):
+        os.kill(workers[0], signal.SIGKILL)
+
+
+def harness(times: int, folder: Path) -> list[Row]:
+    """Each kind of break, `times` times."""
+    cache = folder / "cache"
+    whole = Sweep(folder / "whole", cache)
+    out, err = whole.start().communicate(timeout=600)
+    if CONTINUED in whole.log or not whole.results.exists():
+        raise AssertionError(f"{out}{err}")
+    expected = whole.outcome()
+    found = []
+    for name, breaks, status, shows in (
+        ("SIGKILL of a run in the middle of trainings", kill_run, -9, ""),
+        (
+            "SIGKILL of one training's process", kill_worker, 1,
+            "`the process was ended by SIGKILL`; the others go on; ",
+        ),
+        (
+            "SIGTERM in the middle of trainings", subprocess.Popen.terminate, 143,
+            "`Terminated. What was finished is kept; the same command continues.`; ",
+        ),
+        (
+            "Ctrl-C in the middle of trainings", lambda p: p.send_signal(signal.SIGINT), 130,
+            "`Interrupted. What was finished is kept; the same command continues.`; ",
+        ),
+    ):  # fmt: skip
+        lost = broken(times, folder / name.split()[0], cache, expected, (breaks, status, shows))
+        told = f"{shows}the next run: `.. continued at step .. of ..` in run.log, same weights"
+        found.append(row(name, times, lost, told))
+    return found
+
+
+def broken(
+    times: int, folder: Path, cache: Path, expected: str, how: tuple[Breaks, int, str]
+) -> list[str]:
+    """What was wrong after `times` breaks, a few for each sweep."""
+    breaks, status, shows = how
+    chance = random.Random(SEED)  # noqa: S311 - moments, no secret
+    lost: list[str] = []
+    while times > 0:
+        sweep = Sweep(_new(folder), cache)
+        for _ in range(min(BREAKS_A_SWEEP, times)):
+            times -= 1
+            lost += _broken_once(sweep, chance, breaks, status, shows)
+        lost += _finished_wrong(sweep, expected)
+    return lost
+
+
+def _new(folder: Path) -> Path:
+    return folder / str(len(list(folder.glob("*"))))
+
+
+def _broken_once(
+    sweep: Sweep, chance: random.Random, breaks: Breaks, status: int, shows: str
+) -> list[str]:
+    had, before = bool(sweep.checkpoints), len(sweep.log)
+    process = sweep.start()
+    if not _wait_for(lambda: STARTED in sweep.log[before:], process):
+        return [f"never started: {process.communicate()}"]
+    workers = workers_of(process.pid)
+    time.sleep(chance.uniform(0.0, 7.0))
+    workers += workers_of(process.pid)
+    if process.poll() is not None:
+        return []  # it was done before
+    breaks(process)
+    out, err = process.communicate(timeout=300)
+    lost = [] if process.returncode in (status, 0) else [f"status {process.returncode}: {err}"]
+    quoted = [each for each in shows.split("`")[1::2] if process.returncode == status]
+    lost += [f"did not say {each}: {out}{err}" for each in quoted if each not in out + err]
+    if had and CONTINUED not in sweep.log[before:] and "stored" not in sweep.log[before:]:
+        # It may have been broken off before it could read the file.
+        lost += [] if sweep.checkpoints else ["a checkpoint is gone"]
+    if not _wait_for(lambda: not any(map(_alive, workers)), None, 20):
+        lost.append("a process outlived its run")
+    return lost
+
+
+def _finished_wrong(sweep: Sweep, expected: str) -> list[str]:
+    """Where the same command, let finish, did not end as one that nobody broke off."""
+    had, before = bool(sweep.checkpoints), len(sweep.log)
+    process = sweep.start()
+    _, err = process.communicate(timeout=600)
+    wrong = [f"status {process.returncode}: {err}"] if process.returncode else []
+    if had and CONTINUED not in sweep.log[before:]:
+        wrong.append("did not go on from a checkpoint")
+    strays = {path.name for path in sweep.results.iterdir()} ^ LEFT
+    if strays:
+        wrong.append(f"strays: {sorted(strays)}")
+    return wrong + (["other weights or curves"] if sweep.outcome() != expected else [])
+
+
+def _wait_for(
+    what: Callable[[], bool], process: subprocess.Popen[str] | None, seconds: float = 200.0
+) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if what():
+            return True
+        if process is not None and process.poll() is not None:
+            return what()
+        time.sleep(0.05)
+    return False
+
+
+def workers_of(pid: int) -> list[int]:
+    """Processes of multiprocessing's under `pid` that measure."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if "spawn_main" in _command(child)]
+    except OSError:
+        return []
+
+
+def _command(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def _alive(pid: int) -> bool:
+    """Running, and not only waiting for somebody to ask how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
