@@ -183,7 +183,9 @@ def test_a_run_stops_at_a_bad_image_and_names_it(tmp_path, way, bad):
         feed, test = source(root, **way).training(SIDE)
         list(feed.calls(0, 14))
         list(test)
-    assert str(caught.value) == f"{root / bad}: not a JPEG, PNG or WebP image"
+    why, _, remedy = str(caught.value).partition(" (")
+    assert why == f"{root / bad}: not a JPEG, PNG or WebP image"
+    assert 'accuracy.bad_images = "skip"' in remedy
 
 
 @WAYS

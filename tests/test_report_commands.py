@@ -66,7 +66,7 @@ def test_pick_names_the_best_and_the_runner_up(sweep):
     # Of results/reference by eye: see test_budget.
     assert "8 fit a budget of 5.00 ms latency at batch 1, 2.000 M parameters" in flat(out)
     assert "Best: 0.5-224, 39.2 % (37.6-40.7) top-1" in flat(out)
-    assert "Runner-up: 0.5-192, 34.8 % (33.4-36.3) top-1" in flat(out)
+    assert "Runner-up: 0.5-192, 34.9 % (33.4-36.3) top-1" in flat(out)
     rows = [flat(line) for line in out.splitlines()]
     assert "best runner-up limit" in rows
     assert "Latency at batch 1 3.16 ms 2.43 ms 5.00 ms" in rows

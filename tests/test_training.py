@@ -51,12 +51,13 @@ def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise():
     ahead = Accuracy(RECIPE)
     ahead.prepare(NETWORK)  # compiled beforehand: the same training
     second: list = list(ahead(NETWORK, quiet))
-    top1, top5, images = (reading.value for reading in first[-4:-1])
+    top1, top5, images, classes = (reading.value for reading in first[-5:-1])
     # Chance is 1 in 8; the bars differ so much that a few steps suffice.
     assert top1 > 0.5
     assert top5 >= top1
     assert images == 72
-    assert [item.value for item in first[-4:-1]] == [item.value for item in second[-4:-1]]
+    assert classes == 8
+    assert [item.value for item in first[-5:-1]] == [item.value for item in second[-5:-1]]
     losses = [item.loss for item in first if isinstance(item, CurvePoint)]
     assert losses == [item.loss for item in second if isinstance(item, CurvePoint)]
     assert losses[-1] < losses[0]
