@@ -1,5 +1,6 @@
-"""Input that is wrong, or means harm: some hundred cases here, ten thousand in the long run, and the
-fuzzer itself on a program with planted faults.
+"""Input that is wrong, or means harm: some hundred cases here, ten thousand in the long run.
+
+And the fuzzer itself, on a program with planted faults.
 """
 
 from collections import Counter
