@@ -230,6 +230,7 @@ def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
     """The other side: what is refused would indeed have failed."""
     code = (
         "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
         "from benchmarks.memory import TRAINED, _train\n"
         "import jax; jax.devices()\n"
         "pages = int(open('/proc/self/statm').read().split()[0])\n"
@@ -245,6 +246,5 @@ def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
         check=False,
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(root)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)),
     )
     assert done.returncode != 0
