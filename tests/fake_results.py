@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweep.config import digest_of
 from sweep.points import derive
 from sweep.store import READINGS, TRAINING, Results
 
@@ -27,7 +28,19 @@ TOP1 = {
     (0.25, 224): 48.0, (0.25, 192): 46.1, (0.25, 160): 43.4, (0.25, 128): 39.9,
 }  # fmt: skip
 TEST_IMAGES = 4000
-MACHINE_ID = "c0ffee123456"
+FACTS = {
+    "cpu": "Intel(R) Xeon(R) Processor @ 2.10GHz",
+    "cores": 2,
+    "memory_bytes": 8 * 2**30,
+    "system": "Linux x86_64",
+    "python": "3.11.7",
+    "platform": "cpu",
+    "device": "cpu",
+    "governor": "unknown",
+    "xla_flags": "",
+    "versions": {"jax": "0.10.2", "jaxlib": "0.10.2", "flax": "0.12.8", "numpy": "2.3.5"},
+}
+MACHINE_ID = digest_of(FACTS)
 LAST = ("separable", 0.25, 128)  # the point whose latency is noisy
 
 METRICS = {
@@ -256,19 +269,7 @@ def _settings(name: str, dataset: str) -> dict[str, Any]:
 
 
 def _machine() -> dict[str, Any]:
-    return {
-        "id": MACHINE_ID,
-        "cpu": "Intel(R) Xeon(R) Processor @ 2.10GHz",
-        "cores": 2,
-        "memory_bytes": 8 * 2**30,
-        "system": "Linux x86_64",
-        "python": "3.11.7",
-        "platform": "cpu",
-        "device": "cpu",
-        "governor": "unknown",
-        "xla_flags": "",
-        "versions": {"jax": "0.10.2", "jaxlib": "0.10.2", "flax": "0.12.8", "numpy": "2.3.5"},
-    }
+    return {"id": MACHINE_ID, **FACTS}
 
 
 def _run(keys: Iterable[Key]) -> dict[str, Any]:

@@ -2,25 +2,15 @@
 
 import json
 import os
-from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-import tomli_w
 from browser_fixtures import Faults, watched
 
 from tests.fuzz.command import command, judge
+from tests.fuzz.hostile import HTML, READERS, TERMINAL, change, poisoned
 from tests.fuzz.results import write_sound
 from tests.fuzz.surroundings import stand_ins
 
-TERMINAL = "\x1b]0;owned\x07\x1b[31mred\x9b31m\x00\r\u202egnp.exe\u2066\u2028"
-MARKUP = "[bold red]rich[/bold red][link=file:///etc/passwd]here[/link]"
-HTML = "<script>alert(1)</script><img src=x onerror=alert(2)><!--</script><svg onload=alert(3)>"
-PLOTLY = '<a href="javascript:alert(4)">click</a><b>bold</b>%{x}'
-TEMPLATE = "{{ 7 * 191 }}{% raw %}"
-HOSTILE = f"{TERMINAL}{MARKUP}{HTML}{PLOTLY}{TEMPLATE}"
-READERS = ("report", "show", "compare", "pick", "check")
 SECRET = "token = 'not to be shown'\n"  # noqa: S105
 
 
@@ -29,39 +19,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     stand_ins(monkeypatch)
     return tmp_path
-
-
-def poisoned(folder: Path) -> Path:
-    """A sound run in which every text that somebody could choose is hostile."""
-    write_sound(folder)
-    table = pq.read_table(folder / "readings.parquet")
-    rows = table.to_pylist()
-    for row in rows:
-        row["commit"] = row["time"] = row["versions"] = row["unit"] = HOSTILE
-        if not row["metric"].startswith("layer"):
-            row["title"], row["note"] = HOSTILE, HOSTILE
-        if row["variant"].startswith("dataset="):
-            row["variant"] = f"dataset={HOSTILE}"
-        if row["variant"] == "layer=conv_0":
-            row["variant"] = f"layer={HOSTILE}"
-        if row["metric"] == "mult_adds_fvcore":
-            row["value"], row["reason"] = None, HOSTILE
-    extra = [dict(row, metric=HOSTILE, variant="") for row in rows if row["metric"] == "weights"]
-    pq.write_table(pa.Table.from_pylist(rows + extra, table.schema), folder / "readings.parquet")
-    texts = dict.fromkeys(("cpu", "system", "device", "python", HOSTILE), HOSTILE)
-    _change(folder / "machine.json", texts | {"versions": {HOSTILE: HOSTILE}})
-    run = {"command": HOSTILE, "commit": HOSTILE, "started": HOSTILE, "stage_s": {HOSTILE: 1.0}}
-    _change(folder / "run.json", run)
-    # TOML from a run has no zero character: `sweep.config` refuses it.
-    safe = HOSTILE.replace("\x00", "")
-    settings = {"name": safe, "grid": {"alpha": [safe]}, safe: {safe: safe}}
-    (folder / "settings.toml").write_text(tomli_w.dumps(settings), "utf-8")
-    return folder
-
-
-def _change(path: Path, values: dict) -> None:
-    text = json.dumps(json.loads(path.read_text()) | values)
-    path.write_text(text.replace("\\u0000", ""))
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -137,7 +94,7 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(chromium, here):
 
 def test_the_command_that_draws_the_page_again_names_the_folder_that_it_is_in(here):
     write_sound(here / "ours")
-    _change(here / "ours" / "run.json", {"command": "python -m sweep run; rm -rf /elsewhere"})
+    change(here / "ours" / "run.json", {"command": "python -m sweep run; rm -rf /elsewhere"})
     assert judge(command(["report", "ours"]))
     page = (here / "ours" / "report.html").read_text("utf-8")
     again = page.partition("This page again")[2].partition("</code>")[0]

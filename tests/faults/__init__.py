@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from tests.fuzz import TARGETS
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,23 @@ class Row:
     shows: str
 
 
-# Name -> "module:function"; the function is (times: int, folder: Path) -> Row | list[Row].
+# Name -> "module:function" or "module:function:argument"; the function is
+# (times: int, folder: Path, *arguments) -> Iterator[Row].
 HARNESSES: dict[str, str] = {
     "crash": "tests.faults.crash:harness",
+    "training": "tests.faults.training:harness",
     "disk": "tests.faults.disk:harness",
     "neighbours": "tests.faults.neighbours:harness",
+    "failures": "tests.faults.failures:harness",
+    **{f"fuzz-{name}": f"tests.faults.input:fuzzed:{name}" for name in TARGETS},
+    "hostile": "tests.faults.input:hostile",
 }
+
+
+def rows_of(name: str, times: int, folder: Path) -> Iterator[Row]:
+    """What one harness finds; `folder` is an empty one for it to work in."""
+    module, function, *arguments = HARNESSES[name].split(":")
+    yield from getattr(import_module(module), function)(times, folder, *arguments)
 
 
 def row(fault: str, tried: int, lost: Sequence[str], shows: str) -> Row:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults import Row, row, says
@@ -52,17 +53,15 @@ def every_operation(times: int, folder: Path) -> Row:
         lost += sweep.lost(sweep.reported(ended.out))
         lost += _finished_wrong(sweep, whole)
     return row(
-        f"SIGKILL before, within or after a write, flush or rename of the store ({count} in a run)",
+        "SIGKILL before, within or after a write, flush or rename of the store",
         times, lost, CONTINUED,
     )  # fmt: skip
 
 
-def harness(times: int, folder: Path) -> list[Row]:
+def harness(times: int, folder: Path) -> Iterator[Row]:
     """Both."""
-    return [
-        random_moments(times, folder / "random"),
-        every_operation(times, folder / "operations"),
-    ]
+    yield random_moments(times, folder / "random")
+    yield every_operation(times, folder / "operations")
 
 
 def _whole(folder: Path) -> str:

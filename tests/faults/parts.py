@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sweep.contracts import Network
@@ -13,6 +14,7 @@ from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 SIZE = Metric("size", "Size", "1", Better.LOWER)
 SPEED = Metric("speed", "Speed", "1", Better.HIGHER)
 CURVE = 7  # places on a point's curve
+LONGEST_HOLD_S = 120
 
 
 class Family:
@@ -49,14 +51,22 @@ class Numbers:
     machine_bound = False
     metrics = (SIZE, SPEED)
 
-    def __init__(self, rows: int = 40, pause_s: float = 0.0) -> None:
-        self.rows, self.pause_s = rows, pause_s
+    def __init__(self, rows: int = 40, pause_s: float = 0.0, hold: str = "") -> None:
+        """hold: a file that every point but the first waits for; empty for none."""
+        self.rows, self.pause_s, self.hold = rows, pause_s, hold
+        self._calls = 0
 
     def identity(self) -> dict[str, Any]:
         return {"rows": self.rows}
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
         time.sleep(self.pause_s)
+        self._calls += 1
+        last = time.monotonic() + LONGEST_HOLD_S
+        while self.hold and self._calls > 1 and time.monotonic() < last:
+            if Path(self.hold).exists():
+                break
+            time.sleep(0.02)
         yield from of_point(network.point, self.rows)
 
 

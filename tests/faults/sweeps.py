@@ -31,6 +31,7 @@ resolution = [64, 32]
 [custom."tests.faults.parts:Numbers"]
 rows = {rows}
 pause_s = {pause_s}
+hold = "{hold}"
 """
 LEFT = {
     "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
@@ -47,11 +48,12 @@ class Sweep:
     points: int = 24
     rows: int = ROWS
     pause_s: float = 0.0
+    hold: str = ""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         alphas = ", ".join(f"{0.05 * (n + 1):.2f}" for n in range(self.points // 2))
-        text = TEXT.format(alphas=alphas, rows=self.rows, pause_s=self.pause_s)
+        text = TEXT.format(alphas=alphas, rows=self.rows, pause_s=self.pause_s, hold=self.hold)
         (self.folder / "sweep.toml").write_text(text)
 
     @property
@@ -72,6 +74,7 @@ class Sweep:
             [sys.executable, "-u", "-m", program, "run", "sweep.toml", "--no-compile-cache"],
             cwd=self.folder,
             env=_environment(**{"SWEEP_FEWEST_ROWS": 6 * self.rows, **environment}),
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ epochs = {epochs}
 checkpoint_s = 0.2
 """
 EPOCHS = 150
+LONGEST_S = 7.0  # after the first point's start, which is before its process has JAX
+PATIENCE_S = 120.0
 LEFT = {
     "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
     "points.parquet", "report.html", "run.log",
@@ -166,77 +168,84 @@ def kill_worker(process: subprocess.Popen[str]) -> None:
         os.kill(workers[0], signal.SIGKILL)
 
 
-def harness(times: int, folder: Path) -> list[Row]:
-    """Each kind of break, `times` times."""
+def terminate(process: subprocess.Popen[str]) -> None:
+    """SIGTERM, as a machine that goes down sends it."""
+    process.terminate()
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C."""
+    process.send_signal(signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to break off; status: how the run then ends, and `says` what it says."""
+
+    fault: str
+    breaks: Breaks
+    status: int
+    says: str = ""
+
+
+KEPT = "What was finished is kept; the same command continues."
+KINDS = (
+    Kind("SIGKILL of a run in the middle of trainings", kill_run, -9),
+    Kind(
+        "SIGKILL of one training's process", kill_worker, 1,
+        "the process was ended by SIGKILL; the system does that where memory runs out",
+    ),
+    Kind("SIGTERM in the middle of trainings", terminate, 143, f"Terminated. {KEPT}"),
+    Kind("Ctrl-C in the middle of trainings", interrupt, 130, f"Interrupted. {KEPT}"),
+)  # fmt: skip
+
+
+def harness(
+    times: int, folder: Path, kinds: Sequence[Kind] = KINDS, epochs: int = EPOCHS
+) -> Iterator[Row]:
+    """Each kind of break; there are four, and all of them make `times`."""
+    times = max(1, times // 4)
     cache = folder / "cache"
-    whole = Sweep(folder / "whole", cache)
-    out, err = whole.start().communicate(timeout=600)
-    if CONTINUED in whole.log or not whole.results.exists():
+    whole = Sweep(folder / "whole", cache, epochs)
+    process = whole.start()
+    out, err = process.communicate(timeout=600)
+    if process.returncode or CONTINUED in whole.log:
         raise AssertionError(f"{out}{err}")
-    expected = whole.outcome()
-    found = []
-    for name, breaks, status, shows in (
-        ("SIGKILL of a run in the middle of trainings", kill_run, -9, ""),
-        (
-            "SIGKILL of one training's process", kill_worker, 1,
-            "`the process was ended by SIGKILL`; the others go on; ",
-        ),
-        (
-            "SIGTERM in the middle of trainings", subprocess.Popen.terminate, 143,
-            "`Terminated. What was finished is kept; the same command continues.`; ",
-        ),
-        (
-            "Ctrl-C in the middle of trainings", lambda p: p.send_signal(signal.SIGINT), 130,
-            "`Interrupted. What was finished is kept; the same command continues.`; ",
-        ),
-    ):  # fmt: skip
-        lost = broken(times, folder / name.split()[0], cache, expected, (breaks, status, shows))
-        told = f"{shows}the next run: `.. continued at step .. of ..` in run.log, same weights"
-        found.append(row(name, times, lost, told))
-    return found
+    for number, kind in enumerate(kinds):
+        chance = random.Random(SEED)  # noqa: S311 - moments, no secret
+        lost: list[str] = []
+        for at in range(0, times, BREAKS_A_SWEEP):
+            sweep = Sweep(folder / f"{number}-{at}", cache, epochs)
+            for _ in range(min(BREAKS_A_SWEEP, times - at)):
+                lost += _broken_once(sweep, chance, kind)
+            lost += _finished_wrong(sweep, whole.outcome())
+        said = f"`{kind.says}`; " if kind.says else ""
+        shows = f"{said}run.log of the next run: `.. {CONTINUED} .. of ..`; the same weights"
+        yield row(kind.fault, times, lost, shows)
 
 
-def broken(
-    times: int, folder: Path, cache: Path, expected: str, how: tuple[Breaks, int, str]
-) -> list[str]:
-    """What was wrong after `times` breaks, a few for each sweep."""
-    breaks, status, shows = how
-    chance = random.Random(SEED)  # noqa: S311 - moments, no secret
-    lost: list[str] = []
-    while times > 0:
-        sweep = Sweep(_new(folder), cache)
-        for _ in range(min(BREAKS_A_SWEEP, times)):
-            times -= 1
-            lost += _broken_once(sweep, chance, breaks, status, shows)
-        lost += _finished_wrong(sweep, expected)
-    return lost
-
-
-def _new(folder: Path) -> Path:
-    return folder / str(len(list(folder.glob("*"))))
-
-
-def _broken_once(
-    sweep: Sweep, chance: random.Random, breaks: Breaks, status: int, shows: str
-) -> list[str]:
+def _broken_once(sweep: Sweep, chance: random.Random, kind: Kind) -> list[str]:
+    """What was wrong with a run that was broken off; nothing, where it was over before."""
     had, before = bool(sweep.checkpoints), len(sweep.log)
     process = sweep.start()
     if not _wait_for(lambda: STARTED in sweep.log[before:], process):
-        return [f"never started: {process.communicate()}"]
+        out, err = process.communicate()
+        return [] if process.returncode == 0 else [f"never started: {out}{err}"]
     workers = workers_of(process.pid)
-    time.sleep(chance.uniform(0.0, 7.0))
+    time.sleep(chance.uniform(0.0, LONGEST_S))
     workers += workers_of(process.pid)
-    if process.poll() is not None:
-        return []  # it was done before
-    breaks(process)
+    if process.poll() is None:
+        kind.breaks(process)
     out, err = process.communicate(timeout=300)
-    lost = [] if process.returncode in (status, 0) else [f"status {process.returncode}: {err}"]
-    quoted = [each for each in shows.split("`")[1::2] if process.returncode == status]
-    lost += [f"did not say {each}: {out}{err}" for each in quoted if each not in out + err]
-    if had and CONTINUED not in sweep.log[before:] and "stored" not in sweep.log[before:]:
-        # It may have been broken off before it could read the file.
-        lost += [] if sweep.checkpoints else ["a checkpoint is gone"]
-    if not _wait_for(lambda: not any(map(_alive, workers)), None, 20):
+    news = sweep.log[before:]
+    lost = []
+    if process.returncode not in (kind.status, 0):
+        lost.append(f"status {process.returncode}: {err}")
+    if process.returncode == kind.status and kind.says not in " ".join(err.split()):
+        lost.append(f"did not say {kind.says}: {err}")
+    if had and not (sweep.checkpoints or CONTINUED in news or "stored" in news):
+        lost.append("a checkpoint is gone")
+    if not _wait_for(lambda: not any(map(_alive, workers)), None):
         lost.append("a process outlived its run")
     return lost
 
@@ -255,10 +264,8 @@ def _finished_wrong(sweep: Sweep, expected: str) -> list[str]:
     return wrong + (["other weights or curves"] if sweep.outcome() != expected else [])
 
 
-def _wait_for(
-    what: Callable[[], bool], process: subprocess.Popen[str] | None, seconds: float = 200.0
-) -> bool:
-    until = time.monotonic() + seconds
+def _wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | None) -> bool:
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         if what():
             return True

@@ -25,6 +25,7 @@ TARGETS = {
     "tflite": "tests.fuzz.tflite:floats",
     "tflite-quantised": "tests.fuzz.tflite:quantised",
     "safetensors": "tests.fuzz.safetensors_files:timm",
+    "archive": "tests.fuzz.archive:archive",
 }
 
 

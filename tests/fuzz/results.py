@@ -7,19 +7,25 @@ import json
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import chdir, contextmanager
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
 from hypothesis import strategies as st
 
+from sweep.results import load
+from sweep.schema import Stamp
+from sweep.store import Store
+from sweep.types import Better, CurvePoint, Metric, Point, Reading
 from tests.fuzz.command import command, judge
 from tests.fuzz.mutations import changed, damaged, numbers, plain_values, texts
 from tests.fuzz.surroundings import stand_ins
@@ -28,6 +34,7 @@ from tests.fuzz.target import Check, Fault, Target, unchanged
 FOLDER, OTHER = "results/fake", "results/other"
 TABLES = ("readings.parquet", "training.parquet")
 JSONS = ("run.json", "machine.json")
+FILES = (*TABLES, *JSONS, "settings.toml", "journal")
 COMMANDS = (
     ["report", FOLDER],
     ["report", FOLDER, "--json"],
@@ -39,6 +46,9 @@ COMMANDS = (
     ["pick", FOLDER, "--json"],
     ["diff", FOLDER, OTHER],
     ["diff", OTHER, FOLDER, "--json"],
+    ["check", FOLDER],
+    ["check", FOLDER, "--json"],
+    ["check", FOLDER, "--repair"],
 )
 SCRIPTS = 5  # elements of the page that are the page's own
 
@@ -49,8 +59,8 @@ def results() -> Target:
 
 
 def seeds() -> list[bytes]:
-    """Every command on the sound folder."""
-    return [_case({"command": each}) for each in COMMANDS]
+    """Every command on both sound folders."""
+    return [_case({"command": one, "sealed": sealed}) for one in COMMANDS for sealed in (0, 1)]
 
 
 def _case(whole: dict[str, Any]) -> bytes:
@@ -58,15 +68,21 @@ def _case(whole: dict[str, Any]) -> bytes:
 
 
 def cases() -> st.SearchStrategy[bytes]:
-    """One or two files of the folder changed."""
-    one = st.one_of(*[_table(name) for name in TABLES] * 2, *map(_json_file, JSONS), _toml_file())
-    files = st.lists(one | _bytes(), min_size=1, max_size=2)
-    command = st.sampled_from(COMMANDS)
-    return st.tuples(command, files).map(
-        lambda both: _case(
-            {"command": both[0]} | {key: each for one in both[1] for key, each in one.items()}
-        )
-    )
+    """One or two files of a folder changed."""
+    texts = [*map(_json_file, JSONS), _toml_file()]
+    tables = [_table(name) for name in TABLES] * 2
+    old = st.one_of(*tables, *texts, _bytes(sealed=False))
+    # A table that somebody else wrote has no checksum: of sealed ones the bytes change.
+    new = st.one_of(*texts, _bytes(sealed=True))
+    return _folder(0, old) | _folder(1, new)
+
+
+@st.composite
+def _folder(draw: st.DrawFn, sealed: int, change: st.SearchStrategy[dict[str, Any]]) -> bytes:
+    made: dict[str, Any] = {"command": draw(st.sampled_from(COMMANDS)), "sealed": sealed}
+    for files in draw(st.lists(change, min_size=1, max_size=2)):
+        made |= files
+    return _case(made)
 
 
 def write_sound(folder: Path) -> None:
@@ -92,6 +108,48 @@ def _sound() -> Path:
     return folder
 
 
+@cache
+def _sealed() -> Path:
+    """The same run as it is written now, killed before its last point was in the tables."""
+    made = load(_sound())
+    folder = Path(tempfile.mkdtemp(prefix="sealed-"))
+    store = Store(folder)
+    going_on = {key: value for key, value in made.run.items() if key != "finished"}
+    store.write_run(made.settings, made.machine, going_on)
+    stamp = Stamp(**{field.name: made.readings[field.name].iloc[0] for field in fields(Stamp)})
+    frames = (made.readings.fillna({"value": np.nan}), made.training)
+    for alpha, side in ((1.0, 224), (0.25, 128)):
+        for measure in ("cost", "latency", "accuracy"):
+            items: list[Reading | CurvePoint] = []
+            for frame, item in zip(frames, (_reading, _curve_point), strict=True):
+                of_one = (frame["alpha"] == alpha) & (frame["resolution"] == side)
+                rows = pd.DataFrame(frame[of_one & (frame["measure"] == measure)]).to_dict(
+                    "records"
+                )
+                items += [item(row) for row in rows if row["kind"] == "separable"]
+            store.add(measure, items, stamp)
+        if side == 224:
+            store.compact()
+    store.close()
+    return folder
+
+
+def _point(row: dict[Hashable, Any]) -> Point:
+    return Point(**{field.name: row[field.name] for field in fields(Point)})
+
+
+def _reading(row: dict[Hashable, Any]) -> Reading:
+    metric = Metric(row["metric"], row["title"], row["unit"], Better(row["better"]))
+    value = None if row["reason"] else row["value"]
+    own = (row["variant"], tuple(row["samples"]), row["reason"], row["note"])
+    return Reading(metric, _point(row), value, *own)
+
+
+def _curve_point(row: dict[Hashable, Any]) -> CurvePoint:
+    own = {field.name: row[field.name] for field in fields(CurvePoint) if field.name != "point"}
+    return CurvePoint(_point(row), **own)
+
+
 def _json_file(name: str) -> st.SearchStrategy[dict[str, Any]]:
     whole = json.loads((_sound() / name).read_text())
     return changed(whole, plain_values()).map(lambda value: {name: {"json": value}})
@@ -104,15 +162,16 @@ def _toml_file() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _bytes() -> st.SearchStrategy[dict[str, Any]]:
+def _bytes(*, sealed: bool) -> st.SearchStrategy[dict[str, Any]]:
     """Any file with its bytes changed, empty, or gone."""
+    source = _sealed() if sealed else _sound()
 
     def of(name: str) -> st.SearchStrategy[dict[str, Any]]:
-        content = damaged([(_sound() / name).read_bytes()])
+        content = damaged([(source / name).read_bytes()])
         encoded = content.map(lambda each: {"b64": base64.b64encode(each).decode()})
         return (encoded | st.just({"gone": True})).map(lambda value: {name: value})
 
-    return st.sampled_from([*TABLES, *JSONS, "settings.toml"]).flatmap(of)
+    return st.sampled_from(FILES if sealed else FILES[:-1]).flatmap(of)
 
 
 @st.composite
@@ -163,11 +222,13 @@ def room(folder: Path) -> Iterator[Check]:
     def check(case: bytes) -> bool:
         made = json.loads(case)
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        write_sound(folder / FOLDER)
-        for name in (*TABLES, *JSONS, "settings.toml"):
+        shutil.copytree(_sealed() if made.get("sealed") else _sound(), folder / FOLDER)
+        for name in FILES:
             if name in made and not _write(folder / FOLDER / name, made[name]):
                 return False
         words = made["command"]
+        if "--repair" in words:
+            return _repaired(folder)
         page = folder / FOLDER / "report.html"
         with unchanged(folder):
             ended = command(words)
@@ -180,6 +241,19 @@ def room(folder: Path) -> Iterator[Check]:
     with pytest.MonkeyPatch.context() as patch, chdir(folder):
         stand_ins(patch)
         yield check
+
+
+def _repaired(folder: Path) -> bool:
+    """Whether a folder could be put right. What can be is put right at once."""
+    ended = command(["check", FOLDER, "--repair"])
+    if not judge(ended, place=FOLDER):
+        return False
+    with unchanged(folder):
+        again = command(["check", FOLDER, "--repair"])
+        judge(again, place=FOLDER)
+    if any(done in again.out for done in ("damaged/", "made whole", "removed")):
+        raise Fault(f"a second repair goes on: {again.out}")
+    return ended.status == 0
 
 
 def _write(path: Path, made: dict[str, Any]) -> bool:
