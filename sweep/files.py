@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,22 @@ def not_through_links(path: str, flags: int) -> int:
     somebody else must not lead what is written in it to elsewhere.
     """
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+def opened_plain(path: Path) -> IO[bytes]:
+    """A file, open for reading. What is none, such as a link or a pipe in a folder from somebody
+    else, is neither followed nor waited for: OSError says so.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, "it is a link; put the file itself in its place") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(handle, "rb")
 
 
 def open_temporary(path: Path) -> tuple[int, str]:

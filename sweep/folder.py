@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ import pyarrow as pa
 
 from sweep import journal
 from sweep.digests import data_digest
-from sweep.files import FolderLock, why
+from sweep.files import FolderLock, opened_plain, why
 from sweep.journal import Journal
 from sweep.schema import READINGS, TRAINING
 from sweep.tables import (
@@ -90,16 +89,11 @@ def states(path: Path, names: tuple[str, ...] = TRUTH) -> dict[str, State]:
 
 def _open(path: Path) -> IO[bytes] | None:
     try:
-        # What is no file, such as a pipe in a folder from somebody else, must not be waited for.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        return opened_plain(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise ResultsError(f"{path}: can't be read: {why(error)}") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ResultsError(f"{path}: can't be read: it is no file")
-    return os.fdopen(handle, "rb")
 
 
 def _all_current(path: Path, files: dict[str, IO[bytes]]) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sweep.digests import text_digest
+from sweep.files import opened_plain, why
 from sweep.folder import (
     MACHINE,
     READINGS_FILE,
@@ -232,13 +233,13 @@ def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _points(path: Path, damages: list[str]) -> pd.DataFrame:
     """The derived table as it lies there: nothing depends on it."""
-    if not (path / POINTS).is_file():  # a pipe would be waited on
-        return pd.DataFrame()
     try:
-        return parsed(path / POINTS, (path / POINTS).read_bytes()).parquet.read().to_pandas()
+        with opened_plain(path / POINTS) as file:
+            return parsed(path / POINTS, file.read()).parquet.read().to_pandas()
     except FileNotFoundError:
         return pd.DataFrame()
     except UNREADABLE as error:
-        reason = error.reason if isinstance(error, DamagedError) else first_line(error)
+        reason = why(error) if isinstance(error, OSError) else first_line(error)
+        reason = error.reason if isinstance(error, DamagedError) else reason
         damages.append(f"{POINTS} can't be read: {reason}; the next run derives it anew.")
         return pd.DataFrame()

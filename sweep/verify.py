@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from sweep import journal
 from sweep.config import digest_of
 from sweep.digests import digest
-from sweep.files import strays
+from sweep.files import opened_plain, strays, why
 from sweep.folder import (
     MACHINE,
     REPLACED,
@@ -266,14 +266,13 @@ def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
 
 
 def _points(path: Path) -> list[FileCheck]:
-    if (path / POINTS).exists() and not (path / POINTS).is_file():  # a pipe would be waited on
-        return [FileCheck(POINTS, State.DAMAGED, "it is no file", "derived: remove it")]
     try:
-        file = parsed(path / POINTS, (path / POINTS).read_bytes())
-        rows = file.parquet.read().num_rows
+        with opened_plain(path / POINTS) as file:
+            rows = parsed(path / POINTS, file.read()).parquet.read().num_rows
     except FileNotFoundError:
         return []
     except UNREADABLE as error:
-        reason = error.reason if isinstance(error, DamagedError) else str(error)
+        reason = why(error) if isinstance(error, OSError) else str(error)
+        reason = error.reason if isinstance(error, DamagedError) else reason
         return [FileCheck(POINTS, State.DAMAGED, reason, "derived: the next run makes it anew")]
     return [FileCheck(POINTS, State.OK, f"{rows} points; derived")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
 from functools import cache
@@ -219,6 +220,20 @@ def test_a_damaged_or_foreign_checkpoint_is_told_removed_and_not_used(
     assert str(file.path) in said
     assert told in said
     assert list(file.path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kind", "told"), [("pipe", "it is no file"), ("link", "it is a link")])
+def test_what_only_looks_like_a_checkpoint_is_not_waited_for_or_followed(
+    tmp_path, caplog, kind, told
+):
+    ready, file = compiled("sgd"), kept(tmp_path)
+    broken(ready, file, 10)
+    elsewhere = file.path.rename(tmp_path / "elsewhere")
+    os.mkfifo(file.path) if kind == "pipe" else file.path.symlink_to(elsewhere)
+    with caplog.at_level(logging.WARNING):
+        start = Course(ready.state)
+        assert kept(tmp_path).read(start, NETWORK.point) is start
+    assert told in caplog.text
 
 
 def test_a_disk_that_takes_no_checkpoint_stops_no_training(tmp_path, caplog):

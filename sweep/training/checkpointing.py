@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from sweep.files import not_through_links
+from sweep.files import not_through_links, opened_plain
 from sweep.types import CurvePoint, Point
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,8 @@ class Kept:
         the arrays are shaped.
         """
         try:
-            blob = self.path.read_bytes()
+            with opened_plain(self.path) as file:
+                blob = file.read()
         except FileNotFoundError:
             return start
         except OSError as error:
