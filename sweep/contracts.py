@@ -240,7 +240,8 @@ class Measure(Protocol):
     """Reads something off one network.
 
     machine_bound: whether its readings hold only for the machine and versions they were taken on.
-    identity: what else its readings depend on, beside the point: settings, data, seed.
+    identity: what else its readings depend on, beside the point and the number of classes:
+    settings, data, seed.
     """
 
     name: str
@@ -284,6 +285,15 @@ class Preparing(Protocol):
     def prepare(self, network: Network) -> None:
         """Called in a thread of its own; the point's call follows, or never comes."""
         ...
+
+
+@runtime_checkable
+class ClassesOfData(Protocol):
+    """A measure whose networks have the classes of its data: `num_classes` changes none of its
+    readings.
+    """
+
+    classes_of_data: Literal[True]
 
 
 @runtime_checkable

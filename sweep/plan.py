@@ -9,6 +9,7 @@ from typing import Any
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
 from sweep.contracts import (
+    ClassesOfData,
     Describing,
     Family,
     JointMeasure,
@@ -82,7 +83,7 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
         networks = [Network(point, family, settings.num_classes) for point in wanted]
-        own = hashes[measure.name] = _hashes(measure, networks)
+        own = hashes[measure.name] = _hashes(measure, networks, settings.num_classes)
         where = machine_id(measure, machine)
         missing = [
             network
@@ -96,8 +97,12 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes), most.bytes)
 
 
-def _hashes(measure: Measure | JointMeasure, networks: Sequence[Network]) -> Hashes:
-    identity = measure.identity()
+def _hashes(
+    measure: Measure | JointMeasure, networks: Sequence[Network], num_classes: int
+) -> Hashes:
+    identity: Any = measure.identity()
+    if not isinstance(measure, ClassesOfData):
+        identity = [identity, {"num_classes": num_classes}]
     of_points = {}
     if isinstance(measure, PointBound):
         of_points = {

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
@@ -56,6 +56,7 @@ class Accuracy:
 
     name = "accuracy"
     machine_bound = False
+    classes_of_data: Literal[True] = True
     metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
 
     def __init__(self, settings: AccuracySettings) -> None:

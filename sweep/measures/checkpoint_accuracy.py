@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
@@ -32,6 +32,7 @@ class CheckpointAccuracy:
 
     name = "accuracy"
     machine_bound = False
+    classes_of_data: Literal[True] = True
     metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
 
     def __init__(self, settings: AccuracySettings) -> None:

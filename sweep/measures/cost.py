@@ -72,8 +72,13 @@ class Cost:
         self.settings = settings
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and which outside counter there is: installing it fills what it lacked."""
-        return self.settings.model_dump(mode="json") | {"torch": _version("torch")}
+        """The settings and who counts: installing an outside counter fills what it lacked."""
+        counters = {"jax": jax.__version__}
+        if self.settings.xla:
+            counters["backend"] = jax.default_backend()
+        if self.settings.fvcore:
+            counters |= {name: _version(name) for name in ("fvcore", "torch")}
+        return self.settings.model_dump(mode="json") | {"counters": counters}
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """About a second a point for fvcore's trace, half of one for JAX's."""

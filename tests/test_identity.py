@@ -1,0 +1,97 @@
+"""What a reading belongs to: a hash of exactly what affects it, neither less nor more."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from test_run import MACHINE, run
+from toys import CALLS
+
+from sweep.config import parse
+from sweep.machine import Machine
+from sweep.plan import make_plan
+from sweep.results import load
+from sweep.store import Store
+
+ALL = {"cost", "latency", "accuracy"}
+# A setting, and the measures whose readings it affects.
+AFFECTS = {
+    'name = "other"': set(),
+    "max_memory_share = 0.5": set(),
+    "grid.alpha = [1.0]": set(),  # which other points there are
+    "num_classes = 10": {"cost", "latency"},  # trained networks have the classes of their data
+    "cost.fvcore = false": {"cost"},
+    "cost.xla = false": {"cost"},
+    "latency.batch_sizes = [1, 8]": {"latency"},
+    "latency.rounds = 5": {"latency"},
+    'latency.dtype = "bfloat16"': {"latency"},
+    "accuracy.learning_rate = 0.1": {"accuracy"},
+    "accuracy.epochs = 3": {"accuracy"},
+    "accuracy.seed = 1": {"accuracy"},
+    "accuracy.train_images = 512": {"accuracy"},
+    'accuracy.dtype = "bfloat16"': {"accuracy"},
+    "accuracy.threads = 2": {"accuracy"},  # sums are taken in another order
+    "accuracy.checkpoint_s = 5.0": set(),
+    "accuracy.workers = 3": set(),  # who decodes the images, and where they lie
+    "accuracy.cache_mb = 1": set(),
+    'accuracy.title = "Patches"': set(),
+}
+
+
+def hashes(*changes: str) -> dict[str, str]:
+    settings = parse("[grid]\nalpha = [0.5]\nresolution = [64]\n", source="test", changes=changes)
+    made = make_plan(settings, Store(Path("nowhere")), MACHINE)
+    return {name: each.measure for name, each in made.hashes.items()}
+
+
+@pytest.mark.parametrize("change", AFFECTS)
+def test_a_setting_makes_new_what_it_affects_and_nothing_else(change):
+    before, after = hashes(), hashes(change)
+    assert set(before) == ALL
+    assert {name for name in ALL if before[name] != after[name]} == AFFECTS[change]
+
+
+def test_equal_settings_written_otherwise_are_the_same():
+    assert hashes("accuracy.learning_rate = 5e-2", "latency.rounds = 25") == hashes()
+
+
+def test_costs_are_counted_anew_by_another_counter(monkeypatch):
+    from sweep.measures import cost
+
+    before = hashes()
+    versions = {"fvcore": "0.1.5", "torch": "3.0"}
+    monkeypatch.setattr(cost, "version", versions.__getitem__)
+    after = hashes()
+    assert {name for name in ALL if before[name] != after[name]} == {"cost"}
+    monkeypatch.setattr(cost, "version", {**versions, "torch": "3.1"}.__getitem__)
+    assert hashes("cost.fvcore = false") != after
+    assert hashes()["cost"] != after["cost"]
+
+
+def test_an_old_reading_stays_beside_a_new_one_and_comes_back_with_its_settings(tmp_path):
+    folder, other = tmp_path / "r", '[custom."toys:Perimeter"]\nfactor = 8\n'
+    run(folder, "Perimeter")
+    first = load(folder)
+    run(folder, "Perimeter", extra=other)
+    assert sorted(load(folder).readings["value"]) == [256, 256, 512, 512]
+    CALLS.clear()
+    plan, _, _ = run(folder, "Perimeter")
+    assert (CALLS, plan.tasks, plan.done) == ([], (), 4)
+    pd.testing.assert_frame_equal(load(folder).readings, first.readings)
+    assert len(pd.read_parquet(folder / "readings.parquet")) == 8
+
+
+def test_what_holds_on_one_machine_is_not_shown_as_anothers(tmp_path, monkeypatch):
+    import toys
+
+    monkeypatch.setattr(toys.Perimeter, "machine_bound", True)
+    run(tmp_path / "r", "Perimeter")
+    first = load(tmp_path / "r").readings
+    elsewhere = Machine(**{**vars(MACHINE), "cpu": "slide rule"})
+    settings = parse(
+        'measures = ["toys:Perimeter"]\n[grid]\nalpha = [0.5, 0.25]\nresolution = [64, 32]\n',
+        source="test",
+    )
+    plan = make_plan(settings, Store(tmp_path / "r"), elsewhere)
+    assert (len(plan.tasks), plan.done) == (4, 0)
+    assert set(first["machine_id"]) == {MACHINE.id}
