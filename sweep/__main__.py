@@ -25,7 +25,7 @@ from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
 from sweep.failures import shortened
-from sweep.files import not_through_links
+from sweep.files import CONTINUES, WriteError, not_through_links, why
 from sweep.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
 from sweep.registry import UnknownPartError, find
 from sweep.report.printable import visible
@@ -116,7 +116,7 @@ def run(
     tell(f"report: {outcome.report}")
     if outcome.interrupted:
         word, status = _ended_by(outcome.terminated)
-        err.print(f"{word}. What was finished is kept; the same command continues.")
+        err.print(f"{word}. {CONTINUES}")
         raise typer.Exit(status)
     if outcome.failures:
         for line in _gathered(outcome.failures):
@@ -213,8 +213,13 @@ def _gathered(failures: Sequence[str]) -> list[str]:
 
 def _log_to(folder: Path) -> None:
     logging.raiseExceptions = False  # a full disk is told once, by the store
+    path = folder / "run.log"
+    try:
+        file = _Log(path, encoding="utf-8")
+    except OSError as error:
+        raise WriteError(f"{path}: can't be written: {why(error)}. {CONTINUES}") from None
     logging.basicConfig(
-        handlers=[_Log(folder / "run.log", encoding="utf-8")],
+        handlers=[file],
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,  # absl, which Grain imports, has put a handler of its own there

@@ -21,6 +21,9 @@ from typing import IO, Any
 _UNSUPPORTED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EBADF}
 
 
+CONTINUES = "What was finished is kept; the same command continues."
+
+
 class WriteError(OSError):
     """A file can't be written; the message is a sentence that names it and says why."""
 

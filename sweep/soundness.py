@@ -153,9 +153,11 @@ def _wrong(readings: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     yield metric.isin(_SHARES).to_numpy() & there & ~((value >= 0) & (value <= 1)), "no share"
     times = metric.isin(_TIMES).to_numpy()
     yield times & there & ~((value > 0) & (value < np.inf)), "no time above 0"
-    samples = zip(readings["samples"], times, strict=True)
-    sound = [_sound_samples(each, is_time=bool(is_time)) for each, is_time in samples]
-    yield ~np.array(sound, bool), "samples that are no numbers"
+    unsound = np.zeros(len(readings), bool)
+    for row, samples in enumerate(readings["samples"]):
+        if samples is None or len(samples):  # most have none
+            unsound[row] = not _sound_samples(samples, is_time=bool(times[row]))
+    yield unsound, "samples that are no numbers"
 
 
 def _sound_samples(samples: Any, *, is_time: bool) -> bool:

@@ -36,6 +36,7 @@ from sweep import journal
 from sweep.batch import batch_of
 from sweep.digests import data_digest, text_digest
 from sweep.files import (
+    CONTINUES,
     FolderLock,
     WriteError,
     in_words,
@@ -282,8 +283,7 @@ class Store:
         except OSError as error:
             reason = str(error) if isinstance(error, WriteError) else None
             reason = reason or f"{self.path}: can't be written: {why(error)}"
-            tail = "What was finished is kept; the same command continues."
-            raise WriteError(reason if tail in reason else f"{reason}. {tail}") from None
+            raise WriteError(reason if CONTINUES in reason else f"{reason}. {CONTINUES}") from None
 
     def _close_journal(self) -> None:
         if self._journal is not None:

@@ -26,7 +26,7 @@ from tests.faults.sweeps import CONTINUES, Ended, Sweep, content, contents, tabl
 
 SEED = 6
 FULL = f"exit 1, `results/toy.. can't be written: No space left on device. {CONTINUES}`"
-READ_ONLY = "exit 1, `results/toy: can't be written: .. " + CONTINUES + "`"
+READ_ONLY = "exit 1, `results/toy.. can't be written: .. " + CONTINUES + "`"
 # What a reader is told where a file is damaged.
 DAMAGED = {
     "readings.parquet": "`readings.parquet: can't be read: ..`",
@@ -88,7 +88,7 @@ def read_only(times: int, folder: Path) -> list[Row]:
         with mounted(place, "size=64m") as there:
             if not there and os.geteuid() == 0:
                 return []  # root writes whatever the permissions say
-            sweep.run(SWEEP_FAULT="kill", SWEEP_FAULT_AT=200 + 100 * number)
+            sweep.run(SWEEP_FAULT="kill", SWEEP_FAULT_AT=200 + 100 * number)  # the last: it ends
             reported = sweep.reported()
             with _unwritable(sweep.results, remount=there):
                 ended = sweep.run()
