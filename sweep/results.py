@@ -44,6 +44,8 @@ class Results:
     """A results folder in memory: the readings and curves of its last run's identities.
 
     damages: sentences about what could not be read, and is left out.
+    earlier: (a point's key, a measure) that has readings under other settings or on other machines
+    alone; those are kept in the table, and are not among `readings`.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Results:
     training: pd.DataFrame
     points: pd.DataFrame
     damages: tuple[str, ...] = ()
+    earlier: frozenset[tuple[str, str]] = frozenset()
 
 
 def load(path: Path) -> Results:
@@ -79,9 +82,9 @@ def _load(path: Path) -> Results:
     if reason := unsound(run, Run):
         raise DamagedError(path / RUN, reason)
     read = _journal(found, damages)
-    readings = _rows(found, READINGS_FILE, read, run, wanted)
+    readings, earlier = _rows(found, READINGS_FILE, read, run, wanted)
     try:
-        training = _rows(found, TRAINING_FILE, read, run, wanted)
+        training, _ = _rows(found, TRAINING_FILE, read, run, wanted)
     except DamagedError as error:
         damages.append(
             f"{error.path.name} can't be read: {error.reason}; curves of training are missing."
@@ -98,6 +101,7 @@ def _load(path: Path) -> Results:
         training=curves[sound_curves(curves)].reset_index(drop=True),
         points=_points(path, damages),
         damages=(*damages, *sentences),
+        earlier=earlier,
     )
 
 
@@ -146,20 +150,22 @@ def _rows(
     read: Journal | None,
     run: dict[str, Any],
     wanted: dict[tuple[str, str], str],
-) -> pa.Table:
+) -> tuple[pa.Table, frozenset[tuple[str, str]]]:
     """The rows of the last run's identities: the hash that the run has for the point and measure,
-    the same machine where it matters.
+    the same machine where it matters. And which points and measures have rows of others alone.
     """
     file = table_of(found, name, read.generation if read else None)
     here = ("", run["machine_id"])
-    tables = [TABLES[name].empty_table()]
+    tables, shown, others = [TABLES[name].empty_table()], set(), set()
     if read and read.generation is not None and file and file.generation > read.generation + 1:
         read = None  # see `sweep.folder.tables_of`
     for table in merged(name, file.groups() if file else (), read, newest(read)):
         begins, rows = identities(table)
         keep = [wanted.get((key, measure)) == of and at in here for key, measure, of, at in rows]
+        for (key, measure, _, _), kept in zip(rows, keep, strict=True):
+            (shown if kept else others).add((key, measure))
         tables.append(chosen(table, begins, keep))
-    return pa.concat_tables(tables)
+    return pa.concat_tables(tables), frozenset(others - shown)
 
 
 def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:

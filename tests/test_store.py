@@ -93,6 +93,10 @@ def test_readings_of_other_settings_or_machines_stay_but_are_not_shown(store):
     store.write_run(SETTINGS, elsewhere, run_of(POINT, machine_id="elsewhere"))
     assert load(store.path).readings["value"].tolist() == [2.0]
     assert load(store.path).machine["earlier"] == [MACHINE]
+    assert load(store.path).earlier == frozenset()
+    store.write_run(SETTINGS, MACHINE, run_of(POINT, settings_hash="newest"))
+    assert load(store.path).readings.empty
+    assert load(store.path).earlier == {(POINT.key, "timing")}
 
 
 def test_a_failed_batch_is_not_finished(store):

@@ -9,6 +9,7 @@ import pytest
 
 from sweep.report.shown import Comparison, View
 from sweep.report.view import view
+from sweep.types import Point
 
 TWO = [("separable", 1.0, 224), ("separable", 0.25, 128)]
 
@@ -188,6 +189,13 @@ def test_an_interrupted_run_says_what_is_left():
         "Not measured yet: accuracy of 0.25-224, 0.25-192, 0.25-160 and 0.25-128. "
         "The same run command continues."
     )
+    point = Point("mobilenet_v1", "separable", 0.25, 1.0, 224)
+    earlier = frozenset({(point.key, "accuracy"), ("nowhere", "accuracy")})
+    more = dataclasses.replace(results, readings=readings[~undone], earlier=earlier)
+    assert (
+        "Of 0.25-224 there are readings of accuracy under earlier settings or of another machine: "
+        "they are kept, and not shown."
+    ) in view(more).warnings
     # standard and shallow never ask for an accuracy.
     assert not any("Not measured yet" in each for each in view(results).warnings)
 

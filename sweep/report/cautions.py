@@ -202,14 +202,18 @@ def _not_yet(results: Results) -> list[str]:
     }
     sentences = []
     for measure in measures:
-        lacking = [
-            point.label
-            for point in planned
-            if measure in measures_of(grid, point, measures) and (point.key, measure) not in done
-        ]
+        asked = [point for point in planned if measure in measures_of(grid, point, measures)]
+        lacking = {point.key: point.label for point in asked if (point.key, measure) not in done}
+        earlier = [name for key, name in lacking.items() if (key, measure) in results.earlier]
         if lacking:
             sentences.append(
-                f"Not measured yet: {measure} of {listed(lacking)}. The same run command continues."
+                f"Not measured yet: {measure} of {listed(list(lacking.values()))}. "
+                "The same run command continues."
+            )
+        if earlier:
+            sentences.append(
+                f"Of {listed(earlier)} there are readings of {measure} under earlier settings or "
+                "of another machine: they are kept, and not shown."
             )
     return sentences
 
