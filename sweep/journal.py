@@ -7,10 +7,12 @@ that it continues; each entry is a batch of readings and curves with what it rep
     header   8 bytes of magic, generation u64, CRC-32 of both u32
     entry    8 bytes of magic, generation u64, number u64, length u64, length unpacked u64,
              BLAKE2b-128 of the payload, CRC-32 of all these u32; then the payload
+    end      8 bytes, behind the last entry; the next one is written over them
     payload  zstd of: length u32, JSON (identities, rows), length u64, readings, curves; the last
              two as Arrow streams, empty for no rows
 
-All numbers are little-endian. An entry counts once it is whole. What is damaged in between is
+All numbers are little-endian. An entry counts once it is whole; a file that was cut, also between
+two entries, lacks its end. What is damaged in between is
 stepped over: the next entry is found by its magic and its checksums. Applying entries twice gives
 what applying them once does, since each replaces the rows of its own identities.
 """
@@ -36,6 +38,7 @@ from sweep.tables import UNREADABLE, DamagedError, Identity, first_line
 
 NAME = "journal"
 _HEADER, _HEADER_MAGIC = struct.Struct("<8sQI"), b"\xf5SWEEPJ1"
+_END = b"\xf5ENDED\r\n"
 _FRAME, _FRAME_MAGIC = struct.Struct("<8sQQQQ16sI"), b"\xf5ENTRY\r\n"
 _LARGEST = 1 << 30  # bytes of an entry, unpacked: more is no batch of ours
 
@@ -88,8 +91,8 @@ class Journal:
 
     generation: that of the tables it continues; None where nothing is left that tells it. damage:
     (start, end) of bytes between whole entries, or before them, that are none. end: where the last
-    whole entry ends; behind it lie `torn` bytes of one that was being written, or was cut short.
-    lost: entries that the numbers say are missing.
+    whole entry ends. torn: what follows is not the end: an entry was being written, or the file was
+    cut. lost: entries that the numbers say are missing.
     """
 
     path: Path
@@ -98,7 +101,7 @@ class Journal:
     frames: tuple[Frame, ...] = ()
     damage: tuple[tuple[int, int], ...] = ()
     end: int = 0
-    torn: int = 0
+    torn: bool = False
     lost: int = 0
 
     def entries(self) -> Iterator[Entry]:
@@ -128,9 +131,8 @@ def scan(path: Path, data: bytes) -> Journal:
         at = good = frame.end
     numbers = [frame.number for frame in frames]
     lost = numbers[-1] + 1 - len(set(numbers)) if numbers else 0
-    return Journal(
-        path, data, generation, tuple(frames), tuple(damage), good, len(data) - good, lost
-    )
+    torn = data[good:] != _END
+    return Journal(path, data, generation, tuple(frames), tuple(damage), good, torn, lost)
 
 
 def _header(data: bytes) -> int | None:
@@ -208,7 +210,7 @@ def begin(path: Path, generation: int) -> None:
     """A journal without an entry, in place of the one that is there."""
     body = struct.pack("<8sQ", _HEADER_MAGIC, generation)
     header = body + struct.pack("<I", zlib.crc32(body))
-    replace_file(path, lambda file: file.write(header))
+    replace_file(path, lambda file: file.write(header + _END))
 
 
 class Writer:
@@ -236,9 +238,9 @@ class Writer:
         )  # fmt: skip
         entry = head + struct.pack("<I", zlib.crc32(head)) + payload
         try:
-            if os.fstat(self._handle).st_size != self._end:
+            if os.fstat(self._handle).st_size != self._end + len(_END):
                 os.ftruncate(self._handle, self._end)  # of an entry that was never finished
-            _write_at(self._handle, entry, self._end)
+            _write_at(self._handle, entry + _END, self._end)
             _flush(self._handle)
         except BaseException:
             self._cut()
@@ -255,7 +257,8 @@ class Writer:
 
     def _cut(self) -> None:
         with contextlib.suppress(OSError):  # tried again before the next; readers step over it
-            os.ftruncate(self._handle, self._end)
+            _write_at(self._handle, _END, self._end)  # where there was room for it before
+            os.ftruncate(self._handle, self._end + len(_END))
 
     def close(self) -> None:
         """Again does nothing."""

@@ -32,7 +32,7 @@ from sweep.journal import Journal
 from sweep.results import POINTS, machines_in, settings_of
 from sweep.tables import DamagedError, write_table
 from sweep.types import ResultsError
-from sweep.verify import FileCheck, State, check, is_machine, salvaged
+from sweep.verify import FileCheck, State, check, consistent, is_machine, salvaged
 
 KEPT = "damaged"  # the folder, inside the results folder, that damaged files go to
 
@@ -93,7 +93,8 @@ def _groups(found: Snapshot, name: str) -> tuple[list[pa.Table], int]:
     """The rows of a table that are whole, and its generation, 0 where that is unknown."""
     try:
         file = table_of(found, name)
-        return (list(file.groups()), file.generation) if file else ([], 0)
+        groups = [consistent(group) for group in file.groups()] if file else []
+        return groups, file.generation if file else 0
     except ResultsError:
         return salvaged(found, name), 0
 

@@ -138,8 +138,8 @@ def _journal(found: Snapshot, damages: list[str]) -> Journal | None:
         )
     elif read.torn:
         damages.append(
-            "journal can't be read to its end: its last batch is not whole; a run was ended while "
-            "it wrote it, or the file was cut. The same run command measures it again."
+            "journal can't be read to its end: a run was ended while it wrote a batch, or the file "
+            "was cut. The same run command measures again what is missing."
         )
     return read
 

@@ -148,6 +148,8 @@ def _wrong(readings: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     counted = metric.isin(_WHOLE).to_numpy() & there
     whole = np.where(there & (np.abs(value) <= EXACT), value, -1)
     yield ~sound_points(readings), "of no network that can be"
+    reasoned = (readings["reason"] != "").to_numpy(bool)
+    yield there == reasoned, "neither a value nor a reason, or both"
     yield ~readings["better"].isin([each.value for each in Better]).to_numpy(), "no direction"
     yield counted & ((whole < 0) | (whole != np.floor(whole))), "no whole number from 0"
     yield metric.isin(_SHARES).to_numpy() & there & ~((value >= 0) & (value <= 1)), "no share"

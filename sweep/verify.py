@@ -10,6 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -40,7 +42,8 @@ from sweep.results import (
     settings_of,
     wanted_of,
 )
-from sweep.tables import MISSING, UNREADABLE, DamagedError, identities, parsed
+from sweep.soundness import Run, unsound
+from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, identities, parsed
 from sweep.types import ResultsError, listed
 
 
@@ -93,7 +96,7 @@ def _check(path: Path) -> Check:
     if not found.contents:
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
     try:
-        run = json_of(found, RUN)
+        run = _sound_run(found)
     except DamagedError:
         run = {}
     read = journal_of(found)
@@ -127,11 +130,18 @@ def _damaged(name: str, error: DamagedError, left: str) -> FileCheck:
 
 def _run(found: Snapshot) -> str:
     """What run.json covers. Raises DamagedError."""
-    run = json_of(found, RUN)
-    wanted_of(found.path / RUN, run)
+    run = _sound_run(found)
     how = "ended early" if run.get("interrupted") else "finished"
     how = how if "finished" in run else "not at its end"
     return f"{len(run['points'])} points, {listed(list(run['measures']))}; {how}{_old(run)}"
+
+
+def _sound_run(found: Snapshot) -> dict[str, Any]:
+    run = json_of(found, RUN)
+    wanted_of(found.path / RUN, run)
+    if reason := unsound(run, Run):
+        raise DamagedError(found.path / RUN, reason)
+    return run
 
 
 def _old(told: dict[str, Any]) -> str:
@@ -177,23 +187,32 @@ def _table(found: Snapshot, name: str, read: Journal | None) -> FileCheck:
         if file.sealed and [digest(group) for group in groups] != [sha for _, sha in told]:
             raise DamagedError(found.path / name, "its rows are not those that were written")
         table = pa.concat_tables([TABLES[name].empty_table(), *groups])
-        if wrong := _neither(table):
-            raise DamagedError(
-                found.path / name, f"{wrong} rows have neither a value nor a reason, or both"
-            )
+        if wrong := contradictory(table).sum():
+            reason = f"{wrong} rows have neither a value nor a reason, or both"
+            left = _left([consistent(table)])
+            return FileCheck(name, State.DAMAGED, reason, left)
     except DamagedError as error:
         return _damaged(name, error, _left(salvaged(found, name)))
     sealed = "" if file.sealed else "; of an earlier version, without a checksum"
     return FileCheck(name, State.OK, f"{_amount([table])}{sealed}")
 
 
-def _neither(table: pa.Table) -> int:
-    """Readings that are neither a value nor a reason, or both."""
+def contradictory(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which readings have neither a value nor a reason, or both."""
     if "reason" not in table.column_names:
-        return 0
-    empty = table.column("value").is_null(nan_is_null=True).to_pylist()
-    reasons = table.column("reason").to_pylist()
-    return sum(gone == (not reason) for gone, reason in zip(empty, reasons, strict=True))
+        return np.zeros(table.num_rows, bool)
+    empty = table.column("value").is_null(nan_is_null=True).to_numpy()
+    return empty == (table.column("reason").to_numpy() == "")
+
+
+def consistent(table: pa.Table) -> pa.Table:
+    """The table without batches that have such a reading: they are measured again."""
+    wrong = contradictory(table)
+    begins, _ = identities(table)
+    ends = [*begins[1:], table.num_rows]
+    return chosen(
+        table, begins, [not wrong[at:to].any() for at, to in zip(begins, ends, strict=True)]
+    )
 
 
 def salvaged(found: Snapshot, name: str) -> list[pa.Table]:
@@ -259,7 +278,7 @@ def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
     if read.damage or read.lost or read.generation is None:
         return [FileCheck(journal.NAME, State.DAMAGED, damage_of(read), left)]
     if read.torn:
-        says = "its last batch is not whole: a run was ended while it wrote it, or it was cut"
+        says = "it lacks its end: a run was ended while it wrote a batch, or the file was cut"
         return [FileCheck(journal.NAME, State.TORN, says, left)]
     says = f"{count} batches that the next run, or the one that writes now, puts into the tables"
     return [FileCheck(journal.NAME, State.OK, says)]

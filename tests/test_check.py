@@ -18,6 +18,7 @@ from sweep.results import load
 from sweep.store import Store
 from sweep.types import ResultsError
 from sweep.verify import State, check
+from tests.fuzz.results import write_sound
 
 ROOT = Path(__file__).parents[1]
 
@@ -173,7 +174,7 @@ def test_a_damaged_journal_is_repaired_with_what_is_whole_in_it(tmp_path):
 def test_a_torn_journal_is_told_apart_and_made_whole(tmp_path):
     folder = filled(tmp_path / "r", compacted=False)
     path = folder / "journal"
-    path.write_bytes(path.read_bytes()[:-5])
+    path.write_bytes(path.read_bytes()[:-13])
     assert states(folder)["journal"] == "torn"
     repair(folder)
     assert check(folder).whole
@@ -196,6 +197,40 @@ def test_tables_that_vanished_while_the_journal_stayed_are_begun_again(tmp_path)
     repair(folder)
     assert check(folder).whole
     assert len(Store(folder).finished()) == len(POINTS)
+
+
+def test_a_reading_that_is_a_value_and_a_reason_costs_its_batch_and_is_measured_again(tmp_path):
+    folder = tmp_path / "r"
+    write_sound(folder)  # of the first version, whose tables have no checksums
+    before = Store(folder).finished()
+    path = folder / "readings.parquet"
+    table = pq.read_table(path)
+    names, reasons = table.column("metric").to_pylist(), table.column("reason").to_pylist()
+    reasons[names.index("top1")] = "too late"
+    column = table.schema.get_field_index("reason")
+    pq.write_table(table.set_column(column, table.schema.field(column), [reasons]), path)
+    (found,) = [each for each in check(folder).files if each.file == path.name]
+    assert (found.state, found.says) == (
+        State.DAMAGED,
+        "1 rows have neither a value nor a reason, or both",
+    )
+    (told,) = load(folder).damages
+    assert "1 readings are left out: neither a value nor a reason, or both (top1)" in told
+    assert repair(folder)
+    assert check(folder).whole
+    ((_, measure, _, _),) = before - Store(folder).finished()
+    assert measure == "accuracy"
+    assert repair(folder) == ()
+
+
+def test_a_journal_cut_between_two_batches_is_told(tmp_path):
+    folder = filled(tmp_path / "r", compacted=False)
+    path = folder / "journal"
+    data = path.read_bytes()
+    path.write_bytes(data[: scan(path, data).frames[-2].end])
+    assert states(folder)["journal"] == "torn"
+    assert load(folder).damages
+    assert len(Store(folder).finished()) == len(POINTS) - 1
 
 
 def test_machines_whose_facts_are_theirs_are_kept(folder):

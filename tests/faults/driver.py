@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from sweep import files, machine, store, tables
 from sweep.__main__ import main
@@ -106,8 +106,8 @@ def watch(disk: Disk) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(os, name)
 
-        def fdopen(self, handle: int, mode: str) -> io.BufferedRandom:
-            return File(io.FileIO(handle, mode))
+        def fdopen(self, handle: int, mode: str) -> IO[bytes]:
+            return File(io.FileIO(handle, mode)) if "w" in mode else os.fdopen(handle, mode)
 
     files.os = Os()  # type: ignore[assignment]
 
