@@ -30,11 +30,10 @@ def by_hypothesis(target: Target, one: One, count: int, start: int) -> None:
 
 def by_atheris(target: Target, one: One, count: int, start: int, corpus: Path) -> None:
     """`count` cases, led by which lines of the instrumented packages they reach. Ends the process:
-    libFuzzer does not return.
+    libFuzzer does not return. corpus: a folder for cases that reach new ones.
     """
     import atheris
 
-    corpus.mkdir(parents=True, exist_ok=True)
     if target.raw:
         run = one
         for number, each in enumerate(target.seeds()):

@@ -10,7 +10,9 @@ import hashlib
 import json
 import mmap
 import os
+import pkgutil
 import resource
+import shutil
 import signal
 import struct
 import sys
@@ -19,6 +21,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +34,7 @@ CASE_S = 10.0  # a case that takes longer hangs
 MEMORY_BYTES = 1 << 30  # that a case may take beyond what sound ones do
 _COUNTS = struct.Struct("<QQQQ")
 _SOURCES = ("/sweep/", "/mnv1_flax/")
+INSTRUMENTED = ("sweep", "mnv1_flax", "tomllib", "zipfile", "tflite", "flatbuffers")
 
 
 class HangError(BaseException):
@@ -102,7 +106,9 @@ def work(place: Path) -> None:
     target = _imported(job)
     state = State(place / STATE)
     room = place / ROOM
-    room.mkdir(exist_ok=True)
+    shutil.rmtree(room, ignore_errors=True)  # a worker before this one may have left it
+    room.mkdir()
+    (place / CORPUS).mkdir(exist_ok=True)  # before the room: some let no folder be made
     with target.room(room) as check:
         for seed in target.seeds():
             if len(seed) <= MOST_BYTES:
@@ -134,19 +140,28 @@ def work(place: Path) -> None:
 
 
 def _imported(job: Job) -> Any:
-    """The target. Under atheris its program is imported through atheris, which counts its lines."""
+    """The target. Under atheris its program is imported through atheris, which counts its lines:
+    all of it, since what is imported later, in the middle of a case, would not be seen.
+    """
     if job.engine != engines.ATHERIS:
         return target_named(job.target)
     import atheris
 
-    target = target_named(job.target)
     instrumented = atheris.instrument_imports(  # type: ignore[attr-defined] - it has no types
-        include=list(target.instruments), enable_loader_override=False
+        include=list(INSTRUMENTED), enable_loader_override=False
     )
     with instrumented:
+        target = target_named(job.target)
         for name in target.instruments:
-            __import__(name)
+            _import_whole(name)
     return target
+
+
+def _import_whole(name: str) -> None:
+    """A module, and all that are in it where it is a package."""
+    module = import_module(name)
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
+        import_module(found.name)
 
 
 def _limit_memory() -> None:
