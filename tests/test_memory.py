@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -247,3 +248,32 @@ def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
         env=os.environ | {"PYTHONPATH": str(root)},
     )
     assert done.returncode != 0
+
+
+@pytest.mark.slow
+def test_counting_many_networks_takes_no_more_memory_than_counting_a_few():
+    """JAX remembers what it has traced, 0.5 MB a network: 100 of them would be 50 MB."""
+    code = (
+        "from sweep.config import CostSettings\n"
+        "from sweep.contracts import Network\n"
+        "from sweep.measures.cost import Cost\n"
+        "from sweep.registry import find\n"
+        "from sweep.types import Point\n"
+        "family = find('family', 'mobilenet_v1')()\n"
+        "cost = Cost(CostSettings(fvcore=False, xla=False))\n"
+        "for n in range(200):\n"
+        "    point = Point('mobilenet_v1', 'separable', 0.01 * (n % 20 + 1), 1.0, 32 + n)\n"
+        "    list(cost(Network(point, family), lambda share, text: None))\n"
+        "    if n in (99, 199):\n"
+        "        print(open('/proc/self/statm').read().split()[1])\n"
+    )
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+    early, late = (int(pages) * resource.getpagesize() / 1e6 for pages in done.stdout.split())
+    assert late - early < 20
