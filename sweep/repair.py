@@ -21,6 +21,7 @@ from sweep.folder import (
     Snapshot,
     journal_expected,
     journal_of,
+    json_of,
     merged,
     newest,
     parsed_json,
@@ -112,6 +113,9 @@ def _machine(found: Snapshot) -> list[str]:
     path = found.path / MACHINE
     if MACHINE not in found.contents:
         return []
+    with contextlib.suppress(DamagedError):
+        if all(map(is_machine, machines_in(path, json_of(found, MACHINE, sealed=True)))):
+            return []  # it is whole: it is run.json that names another machine
     try:
         told = parsed_json(found, MACHINE)
         told.pop("sha256", None)

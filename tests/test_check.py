@@ -243,6 +243,17 @@ def test_machines_whose_facts_are_theirs_are_kept(folder):
     assert load(folder).machine == MACHINE
 
 
+def test_a_whole_machine_file_is_left_alone_where_the_run_names_another_machine(folder):
+    run = json.loads((folder / "run.json").read_text())
+    kept = {key: run[key] for key in ("points", "measures")}  # as a first version wrote it
+    (folder / "run.json").write_text(json.dumps(kept | {"machine_id": "another"}))
+    before = (folder / "machine.json").read_bytes()
+    assert states(folder)["machine.json"] == "damaged"
+    repair(folder)
+    assert (folder / "machine.json").read_bytes() == before
+    assert repair(folder) == ()
+
+
 @pytest.mark.parametrize("name", ["run.json", "machine.json"])
 def test_what_a_run_writes_anew_is_moved_away(folder, name):
     (folder / name).write_text('{"machine_id": ')
