@@ -50,8 +50,13 @@ def _show(found: Check) -> None:
         says = f"{each.says}; {each.left}" if each.left else each.says
         table.add_row(*texts(*(visible(cell) for cell in (each.file, each.state, says))))
     out.print(table)
-    if found.whole:
+    if found.whole and found.sealed:
         tell(f"{found.path}: whole")
+    elif found.whole:
+        tell(
+            f"{found.path}: whole, as far as can be told: in files without a checksum a changed "
+            "value does not show; the next run writes them with one"
+        )
     else:
         tell(
             f"{found.path}: damaged; check --repair keeps what can be kept, and the next run "
@@ -63,6 +68,7 @@ def _plain(found: Check, done: tuple[str, ...]) -> dict[str, Any]:
     return {
         "folder": str(found.path),
         "whole": found.whole,
+        "sealed": found.sealed,
         "repaired": list(done),
         "files": [
             {"file": each.file, "state": each.state.value, "says": each.says, "left": each.left}

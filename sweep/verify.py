@@ -46,6 +46,8 @@ from sweep.soundness import Run, unsound
 from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, identities, parsed
 from sweep.types import ResultsError, listed
 
+UNSEALED = "without a checksum"
+
 
 class State(StrEnum):
     """How a file is. A torn journal ends within a batch; a stray is a dead writer's temporary."""
@@ -78,6 +80,11 @@ class Check:
     def whole(self) -> bool:
         """Whether nothing is damaged, missing or torn."""
         return all(each.state in (State.OK, State.STRAY) for each in self.files)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a changed value would show in every file."""
+        return not any(UNSEALED in each.says for each in self.files)
 
 
 def check(path: Path) -> Check:
@@ -145,7 +152,7 @@ def _sound_run(found: Snapshot) -> dict[str, Any]:
 
 
 def _old(told: dict[str, Any]) -> str:
-    return "" if "schema" in told else "; of an earlier version, without a checksum"
+    return "" if "schema" in told else f"; of an earlier version, {UNSEALED}"
 
 
 def _settings(found: Snapshot, run: dict[str, Any]) -> str:
@@ -153,7 +160,7 @@ def _settings(found: Snapshot, run: dict[str, Any]) -> str:
     settings_of(found)
     if reason := settings_differ(found.contents[SETTINGS], run):
         raise DamagedError(found.path / SETTINGS, f"it {reason}")
-    return "the last run's" if "settings_sha256" in run else "readable; without a checksum"
+    return "the last run's" if "settings_sha256" in run else f"readable; {UNSEALED}"
 
 
 def _machine(found: Snapshot, run: dict[str, Any]) -> str:
@@ -193,7 +200,7 @@ def _table(found: Snapshot, name: str, read: Journal | None) -> FileCheck:
             return FileCheck(name, State.DAMAGED, reason, left)
     except DamagedError as error:
         return _damaged(name, error, _left(salvaged(found, name)))
-    sealed = "" if file.sealed else "; of an earlier version, without a checksum"
+    sealed = "" if file.sealed else f"; of an earlier version, {UNSEALED}"
     return FileCheck(name, State.OK, f"{_amount([table])}{sealed}")
 
 

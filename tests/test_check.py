@@ -53,6 +53,7 @@ def middle(path: Path, group: int) -> int:
 
 def test_a_whole_folder_is_whole(folder):
     assert check(folder).whole
+    assert check(folder).sealed
     assert set(states(folder).values()) == {"ok"}
     says = {each.file: each.says for each in check(folder).files}
     assert says["readings.parquet"] == "18 rows of 6 points"
@@ -63,6 +64,7 @@ def test_a_whole_folder_is_whole(folder):
 def test_folders_of_earlier_versions_are_whole(name):
     found = check(ROOT / "results" / name)
     assert found.whole
+    assert not found.sealed  # a changed value would not show, and `check` says so
     assert any("without a checksum" in each.says for each in found.files)
 
 
