@@ -29,11 +29,11 @@ FULL = f"exit 1, `results/toy.. can't be written: No space left on device. {CONT
 READ_ONLY = "exit 1, `results/toy.. can't be written: .. " + CONTINUES + "`"
 # What a reader is told where a file is damaged.
 DAMAGED = {
-    "readings.parquet": "`readings.parquet: can't be read: ..`",
+    "readings.parquet": "exit 2, `readings.parquet: can't be read: ..`",
     "training.parquet": "the report has a caution: `training.parquet can't be read: ..; curves of "
     "training are missing.`",
     "journal": "the report has a caution: `journal can't be read..`",
-    "run.json": "`..run.json..`",
+    "run.json": "exit 2, `..run.json..`, and what is wrong with it; the next run writes it anew",
     "machine.json": "the report has a caution: `machine.json can't be read: ..`",
     "settings.toml": "the report has a caution: `settings.toml can't be ..; the next run writes it "
     "anew.`",
