@@ -3,15 +3,17 @@
     python -m benchmarks.long_sweep          # about an hour on one core
     python -m benchmarks.long_sweep --quick  # two hundred points
 
-The run is killed (SIGKILL) half-way and started again. Goals: memory that does not grow with the
-points, and under 5 s from starting it again to the first new point. Counters from outside (fvcore,
-XLA) are off: fvcore's takes longer than all else, and PyTorch's tracer, which it is built on, keeps
-about 0.4 MB for each network.
+The run is killed (SIGKILL) half-way and started again, three times over. Goals: memory that does
+not grow with the points, and under 5 s from starting it again to the first new point. Counters from
+outside (fvcore, XLA) are off: fvcore's takes longer than all else, and PyTorch's tracer, which it is
+built on, keeps about 0.4 MB for each network.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from pathlib import Path
 from benchmarks.harness import ROOT, options, publish, table
 
 GOAL_S = 5.0
+AGAIN = 2  # times that it is killed at its first new point, before it may go on to the end
 SAMPLES = 20  # of memory, over the run
 STORED = "stored cost "
 TEXT = """
@@ -57,7 +60,12 @@ def main() -> None:
         text = TEXT.format(alphas=alphas, resolutions=[32 + 2 * n for n in range(a_side)])
         (folder / "sweep.toml").write_text(text)
         first = _followed(folder, points, start=0, kill_at=points // 2)
-        second = _followed(folder, points, start=points // 2)
+        again = [
+            _followed(folder, points, start=points // 2 + n, kill_at=points // 2 + n + 1)
+            for n in range(AGAIN)
+        ]
+        second = _followed(folder, points, start=points // 2 + AGAIN)
+        resumed = statistics.median(each.first_s or math.inf for each in (*again, second))
         results = folder / "results" / "long"
         readers = [
             (name, *_timed(words, folder))
@@ -72,7 +80,7 @@ def main() -> None:
             name: (results / name).stat().st_size for name in ("readings.parquet", "report.html")
         }
     load = os.getloadavg()[0]
-    publish("Long sweep", _text(points, first, second, readers, sizes, load), arguments)
+    publish("Long sweep", _text(points, first, second, resumed, readers, sizes, load), arguments)
 
 
 def _followed(folder: Path, points: int, *, start: int, kill_at: int = 0) -> Course:
@@ -142,11 +150,11 @@ def _text(
     points: int,
     first: Course,
     second: Course,
+    resumed: float,
     readers: Sequence[tuple[str, float, float]],
     sizes: dict[str, int],
     load: float,
 ) -> str:
-    resumed = second.first_s or float("inf")
     size = ", ".join(f"{name} has {each / 1e6:.1f} MB" for name, each in sizes.items())
     return "\n\n".join(
         [
@@ -154,7 +162,7 @@ def _text(
             f"after {points // 2:,} and started again. At the end, {size}. The machine's load, "
             f"this benchmark's own 1 among it, was {load:.1f} at the end.",
             f"The first point was stored {first.first_s:.1f} s after the start, the first after "
-            f"starting again {resumed:.1f} s: under {GOAL_S:.0f} s: "
+            f"starting again {resumed:.1f} s (median of {AGAIN + 1}): under {GOAL_S:.0f} s: "
             f"{'met' if resumed < GOAL_S else 'missed'}.",
             table(
                 ("points stored", "MB that the process holds"),
