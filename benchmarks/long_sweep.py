@@ -5,8 +5,8 @@
 
 The run is killed (SIGKILL) half-way and started again, three times over. Goals: memory that does
 not grow with the points, and under 5 s from starting it again to the first new point. Counters from
-outside (fvcore, XLA) are off: fvcore's takes longer than all else, and PyTorch's tracer, on which it
-is built, keeps about 0.4 MB for each network.
+outside (fvcore, XLA) are off: fvcore's takes longer than all else, and PyTorch's tracer, on which
+it is built, keeps about 0.4 MB for each network.
 """
 
 from __future__ import annotations
