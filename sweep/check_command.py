@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from sweep.console import out, tell, write_json
 from sweep.report.printable import visible
 from sweep.report_commands import AsJson, Folder
+from sweep.types import ResultsError
 
 if TYPE_CHECKING:
     from sweep.verify import Check
@@ -37,12 +39,27 @@ def check(
     else:
         for line in done:
             tell(line)
-        _show(found)
+        _show(found, repaired=repair)
     if not found.whole:
         raise typer.Exit(DAMAGED)
+    if not as_json and (count := _without_readings(folder)):
+        tell(f"{count} points of the last run have no readings; the same run command measures them")
 
 
-def _show(found: Check) -> None:
+def _without_readings(folder: Path) -> int:
+    """How many of the last run's points have none: lost to a repair, or not measured yet."""
+    from sweep.results import load
+
+    try:
+        results = load(folder)
+    except ResultsError:
+        return 0  # such as one of another version: `show` says why
+    key = ["family", "kind", "alpha", "resolution"]
+    there = set(results.readings[key].itertuples(index=False, name=None))
+    return len({tuple(point) for point in results.run["points"]} - there)
+
+
+def _show(found: Check, *, repaired: bool) -> None:
     from sweep.report.terminal_tables import blank, texts
 
     table = blank("", "file", "state", "what")
@@ -57,6 +74,8 @@ def _show(found: Check) -> None:
             f"{found.path}: whole, as far as can be told: in files without a checksum a changed "
             "value does not show; the next run writes them with one"
         )
+    elif repaired:
+        tell(f"{found.path}: what is left to put right, the next run writes anew")
     else:
         tell(
             f"{found.path}: damaged; check --repair keeps what can be kept, and the next run "

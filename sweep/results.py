@@ -75,7 +75,8 @@ def load(path: Path) -> Results:
 def _load(path: Path) -> Results:
     found = snapshot(path)
     if RUN not in found.contents:
-        raise ResultsError(f"{path}: not a results folder (it has no run.json)")
+        more = "; a run on it writes it anew, no reading is lost" if found.contents else ""
+        raise ResultsError(f"{path}: not a results folder (it has no run.json{more})")
     run = json_of(found, RUN)
     damages: list[str] = []
     wanted = wanted_of(path / RUN, run)

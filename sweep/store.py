@@ -283,7 +283,11 @@ class Store:
         except OSError as error:
             reason = str(error) if isinstance(error, WriteError) else None
             reason = reason or f"{self.path}: can't be written: {why(error)}"
-            raise WriteError(reason if CONTINUES in reason else f"{reason}. {CONTINUES}") from None
+            if CONTINUES not in reason and not isinstance(
+                error, (NotADirectoryError, FileExistsError)
+            ):
+                reason += f". {CONTINUES}"
+            raise WriteError(reason) from None
 
     def _close_journal(self) -> None:
         if self._journal is not None:

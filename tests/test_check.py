@@ -282,6 +282,28 @@ def test_repairing_a_whole_folder_touches_nothing(folder):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
+def test_points_that_a_repair_cost_are_told_until_they_are_measured_again(folder, capsys):
+    path = folder / "readings.parquet"
+    damaged(path, middle(path, 2))
+    status, said, _ = sweep(capsys, "check", folder, "--repair")
+    assert status == 0
+    assert "1 points of the last run have no readings; the same run command measures them" in said
+    store = Store(folder)
+    for point in POINTS:
+        store.add("timing", items(point), STAMP)
+    store.close()
+    assert "have no readings" not in sweep(capsys, "check", folder)[1]
+
+
+def test_a_folder_whose_run_json_vanished_says_that_a_run_writes_it_anew(folder, capsys):
+    (folder / "run.json").unlink()
+    status, _, error = sweep(capsys, "show", folder)
+    assert status == 2
+    assert "it has no run.json; a run on it writes it anew, no reading is lost" in error
+    status, said, _ = sweep(capsys, "check", folder, "--repair")
+    assert (status, "the next run writes anew" in said) == (1, True)
+
+
 def test_no_results_folder_is_status_2(tmp_path, capsys):
     status, _, err = sweep(capsys, "check", tmp_path)
     assert (status, err.strip()) == (2, f"{tmp_path}: not a results folder (it has no run.json)")

@@ -22,7 +22,7 @@ BUSY = (
 )
 AT_ONCE = "one of them runs; the other, exit 2: `results/toy: .. written ..`"
 SHOWN = "`report: results/toy/report.html`, of what was finished then"
-AT_WORK = "`stored numbers ..`, at once"
+AT_WORK = "`stored ..`, at once"
 # A run with time for looks at it.
 STEADY: dict[str, Any] = {"points": 24, "pause_s": 0.1}
 
