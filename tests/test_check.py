@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from stored import MACHINE, POINTS, STAMP, damaged, filled, items
 
-from sweep import tables
+from sweep import results, tables, verify
 from sweep.__main__ import main
 from sweep.journal import scan
 from sweep.repair import repair
@@ -21,6 +21,13 @@ from sweep.verify import State, check
 from tests.fuzz.results import write_sound
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_writes(monkeypatch):
+    """No second look, in case a run was just writing: none does here."""
+    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
+    monkeypatch.setattr(results, "PAUSE_S", 0.0)
 
 
 @pytest.fixture
