@@ -77,11 +77,8 @@ def _load(path: Path) -> Results:
     if RUN not in found.contents:
         more = "; a run on it writes it anew, no reading is lost" if found.contents else ""
         raise ResultsError(f"{path}: not a results folder (it has no run.json{more})")
-    run = json_of(found, RUN)
+    run, wanted = run_of(found)
     damages: list[str] = []
-    wanted = wanted_of(path / RUN, run)
-    if reason := unsound(run, Run):
-        raise DamagedError(path / RUN, reason)
     read = _journal(found, damages)
     readings, earlier = _rows(found, READINGS_FILE, read, run, wanted)
     try:
@@ -106,7 +103,19 @@ def _load(path: Path) -> Results:
     )
 
 
-def wanted_of(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
+def run_of(found: Snapshot) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    """run.json, and the hash that readings have now, by (a point's key, a measure). Raises
+    DamagedError where it is damaged, or of a form that no run writes.
+    """
+    path = found.path / RUN
+    run = json_of(found, RUN)
+    wanted = _wanted(path, run)
+    if reason := unsound(run, Run):
+        raise DamagedError(path, reason)
+    return run, wanted
+
+
+def _wanted(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
     """(a point's key, a measure) -> the hash that its readings have now. Raises DamagedError where
     run.json, at `path`, has not what it takes.
     """
@@ -238,15 +247,26 @@ def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
     return machines
 
 
-def _points(path: Path, damages: list[str]) -> pd.DataFrame:
-    """The derived table as it lies there: nothing depends on it."""
+def points_of(path: Path) -> pa.Table | None:
+    """The derived table as it lies in the folder, None where there is none: nothing depends on it.
+    Raises DamagedError.
+    """
     try:
         with opened_plain(path / POINTS) as file:
-            return parsed(path / POINTS, file.read()).parquet.read().to_pandas()
+            return parsed(path / POINTS, file.read()).parquet.read()
     except FileNotFoundError:
-        return pd.DataFrame()
+        return None
+    except DamagedError:
+        raise
     except UNREADABLE as error:
         reason = why(error) if isinstance(error, OSError) else first_line(error)
-        reason = error.reason if isinstance(error, DamagedError) else reason
-        damages.append(f"{POINTS} can't be read: {reason}; the next run derives it anew.")
+        raise DamagedError(path / POINTS, reason) from None
+
+
+def _points(path: Path, damages: list[str]) -> pd.DataFrame:
+    try:
+        table = points_of(path)
+        return pd.DataFrame() if table is None else table.to_pandas()
+    except DamagedError as error:
+        damages.append(f"{POINTS} can't be read: {error.reason}; the next run derives it anew.")
         return pd.DataFrame()

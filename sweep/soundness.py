@@ -126,6 +126,11 @@ def left_out(path: Path, readings: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     return readings.loc[kept].reset_index(drop=True), sentences
 
 
+def contradicts(values: Any, reasons: Any) -> Any:
+    """Which readings have neither a value nor a reason, or both: bool[N]."""
+    return np.isnan(values) == (reasons == "")
+
+
 def sound_points(table: pd.DataFrame) -> Any:
     """Which rows are of a network that can be: bool[N]."""
     alpha, rho = table["alpha"].to_numpy(np.float64), table["rho"].to_numpy(np.float64)
@@ -148,8 +153,7 @@ def _wrong(readings: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     counted = metric.isin(_WHOLE).to_numpy() & there
     whole = np.where(there & (np.abs(value) <= EXACT), value, -1)
     yield ~sound_points(readings), "of no network that can be"
-    reasoned = (readings["reason"] != "").to_numpy(bool)
-    yield there == reasoned, "neither a value nor a reason, or both"
+    yield contradicts(value, readings["reason"].to_numpy()), "neither a value nor a reason, or both"
     yield ~readings["better"].isin([each.value for each in Better]).to_numpy(), "no direction"
     yield counted & ((whole < 0) | (whole != np.floor(whole))), "no whole number from 0"
     yield metric.isin(_SHARES).to_numpy() & there & ~((value >= 0) & (value <= 1)), "no share"

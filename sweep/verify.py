@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sweep import journal
 from sweep.config import digest_of
 from sweep.digests import digest
-from sweep.files import opened_plain, strays, why
+from sweep.files import strays
 from sweep.folder import (
     MACHINE,
     REPLACED,
@@ -38,12 +38,13 @@ from sweep.results import (
     PAUSE_S,
     POINTS,
     machines_in,
+    points_of,
+    run_of,
     settings_differ,
     settings_of,
-    wanted_of,
 )
-from sweep.soundness import Run, unsound
-from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, identities, parsed
+from sweep.soundness import contradicts
+from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, identities
 from sweep.types import ResultsError, listed
 
 UNSEALED = "without a checksum"
@@ -103,7 +104,7 @@ def _check(path: Path) -> Check:
     if not found.contents:
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
     try:
-        run = _sound_run(found)
+        run, _ = run_of(found)
     except DamagedError:
         run = {}
     read = journal_of(found)
@@ -137,18 +138,10 @@ def _damaged(name: str, error: DamagedError, left: str) -> FileCheck:
 
 def _run(found: Snapshot) -> str:
     """What run.json covers. Raises DamagedError."""
-    run = _sound_run(found)
+    run, _ = run_of(found)
     how = "ended early" if run.get("interrupted") else "finished"
     how = how if "finished" in run else "not at its end"
     return f"{len(run['points'])} points, {listed(list(run['measures']))}; {how}{_old(run)}"
-
-
-def _sound_run(found: Snapshot) -> dict[str, Any]:
-    run = json_of(found, RUN)
-    wanted_of(found.path / RUN, run)
-    if reason := unsound(run, Run):
-        raise DamagedError(found.path / RUN, reason)
-    return run
 
 
 def _old(told: dict[str, Any]) -> str:
@@ -208,8 +201,7 @@ def contradictory(table: pa.Table) -> npt.NDArray[np.bool_]:
     """Which readings have neither a value nor a reason, or both."""
     if "reason" not in table.column_names:
         return np.zeros(table.num_rows, bool)
-    empty = table.column("value").is_null(nan_is_null=True).to_numpy()
-    return empty == (table.column("reason").to_numpy() == "")
+    return contradicts(table.column("value").to_numpy(), table.column("reason").to_numpy())
 
 
 def consistent(table: pa.Table) -> pa.Table:
@@ -293,12 +285,11 @@ def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
 
 def _points(path: Path) -> list[FileCheck]:
     try:
-        with opened_plain(path / POINTS) as file:
-            rows = parsed(path / POINTS, file.read()).parquet.read().num_rows
-    except FileNotFoundError:
+        table = points_of(path)
+    except DamagedError as error:
+        return [
+            FileCheck(POINTS, State.DAMAGED, error.reason, "derived: the next run makes it anew")
+        ]
+    if table is None:
         return []
-    except UNREADABLE as error:
-        reason = why(error) if isinstance(error, OSError) else str(error)
-        reason = error.reason if isinstance(error, DamagedError) else reason
-        return [FileCheck(POINTS, State.DAMAGED, reason, "derived: the next run makes it anew")]
-    return [FileCheck(POINTS, State.OK, f"{rows} points; derived")]
+    return [FileCheck(POINTS, State.OK, f"{table.num_rows} points; derived")]

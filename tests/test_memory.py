@@ -226,6 +226,18 @@ def test_a_share_has_a_range(share):
         parse(f"max_memory_share = {share}", source="test")
 
 
+def in_a_process(code: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+    )
+
+
 def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
     """The other side: what is refused would indeed have failed."""
     code = (
@@ -238,16 +250,7 @@ def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
         "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
         "_train(TRAINED[1])\n"
     )
-    root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-    assert done.returncode != 0
+    assert in_a_process(code).returncode != 0
 
 
 @pytest.mark.slow
@@ -267,13 +270,7 @@ def test_counting_many_networks_takes_no_more_memory_than_counting_a_few():
         "    if n in (99, 199):\n"
         "        print(open('/proc/self/statm').read().split()[1])\n"
     )
-    root = Path(__file__).parents[1]
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
+    done = in_a_process(code)
+    assert done.returncode == 0, done.stderr
     early, late = (int(pages) * resource.getpagesize() / 1e6 for pages in done.stdout.split())
     assert late - early < 20

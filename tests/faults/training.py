@@ -28,8 +28,9 @@ from sweep.contracts import Network
 from sweep.measures.accuracy import Accuracy
 from sweep.results import load
 from sweep.training.loop import train
-from sweep.types import Better, CurvePoint, Images, Metric, Progress, Reading, Splits
+from sweep.types import Better, CurvePoint, Metric, Progress, Reading
 from tests.faults import Row, row
+from tests.faults.sweeps import CONTINUES, LEFT
 
 ROOT = Path(__file__).parents[2]
 SEED = 6
@@ -51,32 +52,6 @@ checkpoint_s = 0.2
 EPOCHS = 150
 LONGEST_S = 7.0  # after the first point's start, which is before its process has JAX
 PATIENCE_S = 120.0
-LEFT = {
-    "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
-    "points.parquet", "report.html", "run.log",
-}  # fmt: skip
-
-
-class Bars:
-    """Eight classes of images told apart by the frequency of their bars."""
-
-    name = "bars"
-    class_names = tuple("abcdefgh")
-    base_resolution = 24
-
-    def identity(self) -> dict[str, Any]:
-        return {"name": self.name}
-
-    def load(self, resolution: int, *, train: int, test: int, seed: int) -> Splits:
-        rng = np.random.default_rng(seed)
-
-        def draw(count: int) -> Images:
-            labels = np.arange(count, dtype=np.int32) % 8
-            waves = np.sin(np.arange(resolution)[None] * (labels[:, None] + 1) * np.pi / 9)
-            noise = rng.normal(size=(count, resolution, resolution, 1))
-            return Images((waves[:, None, :, None] + 0.1 * noise).astype(np.float32), labels)
-
-        return Splits(draw(train), draw(test))
 
 
 class Weights(Accuracy):
@@ -87,7 +62,7 @@ class Weights(Accuracy):
 
     def __init__(self, **settings: Any) -> None:
         of_all: dict[str, Any] = {
-            "dataset": "tests.faults.training:Bars",
+            "dataset": "tests.toys:Brightness",
             "train_images": 256,
             "test_images": 16,
             "batch_size": 16,
@@ -188,15 +163,14 @@ class Kind:
     says: str = ""
 
 
-KEPT = "What was finished is kept; the same command continues."
 KINDS = (
     Kind("SIGKILL of a run in the middle of trainings", kill_run, -9),
     Kind(
         "SIGKILL of one training's process", kill_worker, 1,
         "the process was ended by SIGKILL; the system does that where memory runs out",
     ),
-    Kind("SIGTERM in the middle of trainings", terminate, 143, f"Terminated. {KEPT}"),
-    Kind("Ctrl-C in the middle of trainings", interrupt, 130, f"Interrupted. {KEPT}"),
+    Kind("SIGTERM in the middle of trainings", terminate, 143, f"Terminated. {CONTINUES}"),
+    Kind("Ctrl-C in the middle of trainings", interrupt, 130, f"Interrupted. {CONTINUES}"),
 )  # fmt: skip
 
 
