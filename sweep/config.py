@@ -107,8 +107,8 @@ class LatencySettings(Section):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     threads: Processes = 0  # 0: every core
     lowering: str = ""  # empty: the family's choice for the platform
-    processes: Annotated[int, Field(ge=1, le=20)] = 2
-    rounds: Annotated[int, Field(ge=3, le=1000)] = 25
+    processes: Annotated[int, Field(ge=1, le=100)] = 6
+    rounds: Annotated[int, Field(ge=3, le=1000)] = 8  # of each process
     min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
     warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
     seed: Seed = 0

@@ -1,9 +1,13 @@
 """One fresh process of the latency measure: a job on standard input, events on standard output.
 
-Events, a JSON object a line: {"event": "begins", ...} before a network and batch size is compiled,
-and before it is first called: should the process die, it was at that; {"event": "compiled", ...}
-for each, or {"event": "failed", ...}, which goes on without it; {"event": "round", ...} with one
-sample of each and of the reference. "compiled" and "round" come with "progress".
+A session has two kinds. One process compiles: it leaves every program in a folder. The others time:
+each loads the same programs, so that none differs from another by what it has compiled. Where a
+backend's programs can't be kept in files, each timing process compiles all of them.
+
+Events, a JSON object a line. {"event": "at", "key": .., "batch": ..}: what the process is about to
+do is for this network alone; should it die, it was at that. {"event": "at", "what": ..}: it is for
+none. {"event": "compiled", ..} or {"event": "failed", ..} of a network; {"event": "round", ..}: one
+sample of each network and of the reference. {"event": "progress", "share": .., "text": ..}.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
 from sweep.allocator import keep_freed_memory
@@ -28,51 +33,56 @@ Say = Callable[[dict[str, Any]], None]
 # A warm-up ends when the median of its last calls is within this share of the one before.
 STEADY = 0.02
 STEADY_CALLS = 5
-# Share of the progress that compiling takes: on a CPU about half of a process.
-COMPILING = 0.5
+# Shares of the progress of a timing process: loading or compiling, and warming up.
+LOADED, WARM = 0.2, 0.5
 
 
 def main(text: str, stdout: TextIO) -> None:
-    """text: the job. Pins the threads, times, reports."""
+    """text: the job. Pins the threads; compiles, or times; reports."""
 
     def say(event: dict[str, Any]) -> None:
         print(json.dumps(event), file=stdout, flush=True)
 
     keep_freed_memory()
     job = json.loads(text)
-    settings = job["settings"]
-    pin(settings["threads"])
-    executables = compiled(job, say)
-    if executables:
-        for event in rounds(executables, reference(), settings, job["process"], say):
+    pin(job["settings"]["threads"])
+    import jax
+
+    # A call that has returned has given its temporary buffers back. Dispatched asynchronously, it
+    # may still hold them while the next one asks for its own: twice the memory, now and then.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    if job["stage"] == "compile":
+        for _ in programs(job, say):
+            pass
+    elif executables := [each for each in programs(job, say) if each is not None]:
+        for event in rounds(executables, reference(), job["settings"], job["process"], say):
             say(event)
 
 
-def compiled(job: dict[str, Any], say: Say) -> list[Executable]:
-    """All networks at all batch sizes, less those that the job leaves out and those that fail."""
-    settings, executables = job["settings"], []
+def programs(job: dict[str, Any], say: Say) -> Iterator[Executable | None]:
+    """Each network at each batch size, less those that the job leaves out and those that fail:
+    loaded from the job's folder, or compiled; in the stage that compiles, put there, and None.
+    """
+    settings, folder = job["settings"], job["folder"]
     pairs = [(each, batch) for each in job["networks"] for batch in settings["batch_sizes"]]
-    for done, (network, batch) in enumerate(pairs):
-        name = {"key": key_of(network), "batch": batch}
+    compiling = job["stage"] == "compile"
+    for index, (spec, batch) in enumerate(pairs):
+        name = {"key": key_of(spec), "batch": batch}
         if [name["key"], batch] in job["left_out"]:
             continue
-        say({"event": "begins", **name})
-        try:
-            executable = compile_network(network, batch, settings)
-        except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
-            say({"event": "failed", **name, "reason": reason_of(error)})
-            continue
-        executables.append(executable)
-        event = {
-            "event": "compiled",
-            **name,
-            "seconds": executable.compile_s,
-            "memory_bytes": executable.memory_bytes,
-            "progress": COMPILING * (done + 1) / len(pairs),
-            "text": f"compiled {executable.label}",
-        }
-        say(event)
-    return executables
+        say({"event": "at", **name})
+        file = Path(folder) / f"{index}.program" if folder else None
+        with told(name, say):
+            if file is not None and not compiling:
+                yield load(spec, batch, file, settings)
+            else:
+                compiled, event = compile_network(spec, batch, settings)
+                kept = compiling and file is not None and keep(compiled, file)
+                say({"event": "compiled", **name, **event, "kept": kept})
+                yield None if compiling else Executable.of(spec, batch, compiled, settings)
+        done = (index + 1) / len(pairs)
+        text = f"{'compiled' if compiling else 'ready:'} {Point(*spec['point']).label}"
+        say({"event": "progress", "share": done if compiling else LOADED * done, "text": text})
 
 
 def pin(threads: int) -> None:
@@ -90,16 +100,27 @@ def pin(threads: int) -> None:
 
 @dataclass(frozen=True)
 class Executable:
-    """A compiled network with its input on the device, ready to be timed. `run` awaits. compile_s
-    is None where the program came from the cache.
-    """
+    """A compiled network with its input on the device, ready to be timed. `run` awaits."""
 
     key: str
-    label: str
     batch: int
     run: Callable[[], None]
-    compile_s: float | None
-    memory_bytes: int | None
+
+    @classmethod
+    def of(
+        cls, spec: dict[str, Any], batch: int, compiled: Any, settings: dict[str, Any]
+    ) -> Executable:
+        """With images of the program's shape and dtype."""
+        import jax
+        import jax.numpy as jnp
+        import numpy as np
+
+        # Drawn and converted by NumPy: nothing is compiled for it.
+        side = Point(*spec["point"]).resolution
+        drawn = 2 * np.random.default_rng(0).random((batch, side, side, 3), np.float32) - 1
+        images = jax.device_put(drawn.astype(jnp.dtype(settings["dtype"])))
+        jax.block_until_ready(images)
+        return cls(key_of(spec), batch, lambda: jax.block_until_ready(compiled(images)))
 
 
 def key_of(spec: dict[str, Any]) -> str:
@@ -107,8 +128,13 @@ def key_of(spec: dict[str, Any]) -> str:
     return Point(*spec["point"]).key
 
 
-def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) -> Executable:
-    """Ahead of time in the asked dtype, batch norm folded, the weights constants of the program."""
+def compile_network(
+    spec: dict[str, Any], batch: int, settings: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Ahead of time in the asked dtype, batch norm folded, the weights constants of the program.
+
+    The program, and what is told of it: seconds, None where it came from the cache; memory_bytes.
+    """
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -126,8 +152,6 @@ def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) 
     rng = np.random.default_rng(settings["seed"])
     state = jax.tree.map(lambda leaf: _filled(rng, leaf, dtype), shapes)
     side = network.point.resolution
-    images = jax.random.uniform(jax.random.key(0), (batch, side, side, 3), dtype, -1, 1)
-    images = jax.block_until_ready(jax.device_put(images))
 
     def forward(images: jax.Array) -> jax.Array:
         return nnx.merge(graph, state)(images)
@@ -138,20 +162,36 @@ def compile_network(spec: dict[str, Any], batch: int, settings: dict[str, Any]) 
         batch=batch,
         platform=jax.default_backend(),
     )
-    lowered = jax.jit(forward).lower(images)
+    lowered = jax.jit(forward).lower(jax.ShapeDtypeStruct((batch, side, side, 3), dtype))
     with cache_hits() as hits:
         began = time.perf_counter()
         compiled = lowered.compile(compiler_options=options)
         compile_s = time.perf_counter() - began
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
-    return Executable(
-        network.point.key,
-        network.point.label,
-        batch,
-        lambda: jax.block_until_ready(compiled(images)),
-        None if hits else compile_s,
-        _memory_bytes(compiled, weights),
-    )
+    seconds = None if hits else compile_s
+    return compiled, {"seconds": seconds, "memory_bytes": _memory_bytes(compiled, weights)}
+
+
+def keep(compiled: Any, file: Path) -> bool:
+    """Puts a program into a file; False where the backend, or the disk, can't."""
+    from jax.experimental.serialize_executable import serialize
+
+    try:
+        program, _, _ = serialize(compiled)
+        file.write_bytes(program)
+    except Exception:  # noqa: BLE001 - every backend has an error of its own for it
+        return False
+    return True
+
+
+def load(spec: dict[str, Any], batch: int, file: Path, settings: dict[str, Any]) -> Executable:
+    """A program that `keep` has put into a file a moment ago, in a folder of this session's own."""
+    import jax
+    from jax.experimental.serialize_executable import deserialize_and_load
+
+    arguments = jax.tree.structure(((0,), {}))  # of a call: the images, and nothing by name
+    compiled = deserialize_and_load(file.read_bytes(), arguments, jax.tree.structure(0))
+    return Executable.of(spec, batch, compiled, settings)
 
 
 def _filled(rng: Any, leaf: Any, dtype: Any) -> Any:
@@ -196,47 +236,51 @@ def rounds(
     process: int,
     say: Say = lambda _: None,
 ) -> Iterator[dict[str, Any]]:
-    """Yields an event a round: one sample of every executable, in random order.
+    """Yields an event a round: one sample of every executable, in random order: its key, batch
+    size, seconds of a call, and calls.
 
-    say: told which is called first, and which fail; the others go on.
+    say: told what is about to be called, and what fails; the others go on.
     """
     import numpy as np
 
     min_sample_s, warmup_s = settings["min_sample_s"], settings["warmup_s"]
     calls: dict[int, int] = {}  # of a sample, by the executable's place
     for index, each in enumerate(executables):
-        say({"event": "begins", "key": each.key, "batch": each.batch})
-        with told(each, say):
+        name = {"key": each.key, "batch": each.batch}
+        say({"event": "at", **name})
+        with told(name, say):
             calls[index] = calls_per_sample(each.run, min_sample_s, warmup_s)
+        share = LOADED + (WARM - LOADED) * (index + 1) / len(executables)
+        say({"event": "progress", "share": share, "text": "warming up"})
+    say({"event": "at", "what": "the reference computation"})
     reference_calls = calls_per_sample(reference_run, min_sample_s, warmup_s)
     rng = np.random.default_rng([settings["seed"], process])
     for number in range(settings["rounds"]):
         samples = []
+        say({"event": "at", "what": "the reference computation"})
         reference_s = sample(reference_run, reference_calls)
         for index in map(int, rng.permutation(len(executables))):
             each, own_calls = executables[index], calls.pop(index, 0)
             if not own_calls:
                 continue
-            with told(each, say):
+            name = {"key": each.key, "batch": each.batch}
+            say({"event": "at", **name})
+            with told(name, say):
                 each.run()  # brings its weights back into the cache, as in a loop of its own
-                samples.append([each.key, each.batch, sample(each.run, own_calls)])
+                samples.append([each.key, each.batch, sample(each.run, own_calls), own_calls])
                 calls[index] = own_calls
-        yield {
-            "event": "round",
-            "reference_s": reference_s,
-            "samples": samples,
-            "progress": COMPILING + (1 - COMPILING) * (number + 1) / settings["rounds"],
-            "text": f"round {number + 1} of {settings['rounds']}",
-        }
+        yield {"event": "round", "reference_s": reference_s, "samples": samples}
+        share = WARM + (1 - WARM) * (number + 1) / settings["rounds"]
+        text = f"round {number + 1} of {settings['rounds']}"
+        say({"event": "progress", "share": share, "text": text})
 
 
 @contextlib.contextmanager
-def told(executable: Executable, say: Say) -> Iterator[None]:
-    """Ends at what goes wrong within it, and says so."""
+def told(name: dict[str, Any], say: Say) -> Iterator[None]:
+    """Ends at what goes wrong within it, and says so of the network of that name."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
-        name = {"key": executable.key, "batch": executable.batch}
         say({"event": "failed", **name, "reason": reason_of(error)})
 
 

@@ -1,0 +1,231 @@
+"""One session of timing: a process that compiles, processes that time, and what they have said."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import geometric_mean, median
+from typing import Any
+
+from sweep.config import LatencySettings
+from sweep.contracts import Failed, Network
+from sweep.measures.latency_process import LatencyError, events
+from sweep.types import Better, Metric, Point, Progress, Reading, listed
+
+LATENCY = Metric("latency_s", "Latency", "s", Better.LOWER)
+PROCESS = Metric("latency_process", "Processes that timed it", "1", Better.NEITHER)
+CALLS = Metric("latency_calls", "Calls that a sample is the mean of", "1", Better.NEITHER)
+REFERENCE = Metric("reference_s", "Reference computation in the same rounds", "s", Better.NEITHER)
+DRIFT = Metric("latency_drift", "Latency against the first session", "1", Better.NEITHER)
+COMPILE = Metric("compile_s", "Compile time", "s", Better.LOWER)
+PEAK_MEMORY = Metric("peak_memory_bytes", "Peak memory by XLA's account", "B", Better.LOWER)
+
+FROM_CACHE = "the program came from the compilation cache of an earlier run"
+NO_ACCOUNT = "this backend does not account for the memory of a compiled program"
+# Of the progress, compiling a network against timing it in one process.
+COMPILING = 2.0
+# How often a process that died over no network is begun again, before the session makes do without.
+AGAIN = 1
+
+_Which = tuple[str, int]  # a point's key, and a batch size
+
+
+@dataclass
+class _Samples:
+    """Of one network and batch size, in the order taken."""
+
+    seconds: list[float] = field(default_factory=list)
+    processes: list[int] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
+
+
+class Session:
+    """Times networks together, and keeps what their processes say by (point key, batch)."""
+
+    def __init__(self, settings: LatencySettings, networks: Sequence[Network]) -> None:
+        self._settings, self._networks = settings, networks
+        self._samples: dict[_Which, _Samples] = defaultdict(_Samples)
+        self._reference: list[float] = []
+        self._compiled: dict[_Which, list[float]] = defaultdict(list)
+        self._memory: dict[_Which, int | None] = {}
+        self._failed: dict[_Which, str] = {}  # why
+        self._at: dict[str, Any] = {}  # what a process is at
+        self._rounds: list[dict[str, Any]] = []  # of the process that is under way
+        self._kept = True  # whether every program is in a file
+        self._timed = 0  # processes that came to their end
+        self._broken = ""  # why others did not
+
+    def run(self, progress: Progress) -> None:
+        """Compiles and times. Raises LatencyError where no process could."""
+        processes = self._settings.processes
+        whole = COMPILING + processes
+        with tempfile.TemporaryDirectory(prefix="sweep-programs-") as folder:
+            self._to_the_end(
+                {"stage": "compile", "folder": folder, "process": 0},
+                lambda share, text: progress(COMPILING * share / whole, text),
+            )
+            if self._broken:
+                raise LatencyError(self._broken)
+            for process in range(processes):
+                if self._broken or not self._left():
+                    break
+                self._to_the_end(
+                    {"stage": "time", "folder": folder if self._kept else "", "process": process},
+                    lambda share, text, process=process: progress(
+                        (COMPILING + process + share) / whole,
+                        f"process {process + 1} of {processes}: {text}",
+                    ),
+                )
+        if self._broken and not self._timed:
+            raise LatencyError(self._broken)
+
+    def _left(self) -> bool:
+        """Whether there is a network that has not failed."""
+        return len(self._failed) < len(self._networks) * len(self._settings.batch_sizes)
+
+    def _to_the_end(self, job: dict[str, Any], progress: Progress) -> None:
+        """Runs a process. One that dies over a network is begun again without it; one that dies
+        over none, once more as it was, and then breaks off the session: what other processes have
+        timed stands.
+        """
+        again = 0
+        while self._left():
+            done = self._memory if job["stage"] == "compile" else ()
+            self._at, self._rounds = {}, []
+            try:
+                for event in events(
+                    job_of(self._settings, self._networks, [*self._failed, *done], **job),
+                    compile_anew=not job["folder"],
+                ):
+                    self._take(event, progress)
+            except LatencyError as error:
+                which = self._at.get("key"), self._at.get("batch")
+                if which != (None, None) and which not in self._failed:
+                    self._failed[which] = str(error)
+                elif again < AGAIN:
+                    again += 1
+                else:
+                    over = self._at.get("what")
+                    self._broken = str(error) + (f" (over {over})" if over else "")
+                    return
+                continue
+            if job["stage"] == "time":
+                self._keep(job["process"])
+            return
+
+    def _take(self, event: dict[str, Any], progress: Progress) -> None:
+        which = (event.get("key", ""), event.get("batch", 0))
+        match event["event"]:
+            case "at":
+                self._at = event
+            case "progress":
+                progress(event["share"], event["text"])
+            case "failed":
+                self._failed[which] = event["reason"]
+            case "compiled":
+                self._memory[which] = event["memory_bytes"]
+                self._kept &= event["kept"]
+                if event["seconds"] is not None:
+                    self._compiled[which].append(event["seconds"])
+            case "round":
+                self._rounds.append(event)
+
+    def _keep(self, process: int) -> None:
+        """The samples of a process that came to its end."""
+        self._timed += 1
+        for each in self._rounds:
+            self._reference.append(each["reference_s"])
+            for key, batch, seconds, calls in each["samples"]:
+                samples = self._samples[key, batch]
+                samples.seconds.append(seconds)
+                samples.processes.append(process)
+                samples.calls.append(calls)
+
+    def readings(self, network: Network, batch: int) -> Iterator[Reading]:
+        """All metrics but the drift; of a network that failed, what there is, and the reason."""
+        which, point, variant = (network.point.key, batch), network.point, f"batch={batch}"
+        failed, samples = self._failed.get(which, ""), self._samples[which]
+        for metric, values, summary in (
+            (LATENCY, samples.seconds, median),
+            (PROCESS, samples.processes, lambda values: len(set(values))),
+            (CALLS, samples.calls, median),
+            (REFERENCE, self._reference if samples.seconds else [], median),
+            (COMPILE, self._compiled[which], median),
+        ):
+            if values:
+                value, raw = float(summary(values)), tuple(map(float, values))
+                yield Reading(metric, point, value, variant=variant, samples=raw)
+            else:
+                reason = failed or (FROM_CACHE if metric is COMPILE else self._broken)
+                yield Reading(metric, point, None, variant=variant, reason=reason)
+        memory = self._memory.get(which)
+        if memory is None:
+            reason = failed or NO_ACCOUNT
+            yield Reading(PEAK_MEMORY, point, None, variant=variant, reason=reason)
+        else:
+            yield Reading(PEAK_MEMORY, point, float(memory), variant=variant)
+
+    def drift(
+        self, earlier: Mapping[Network, Sequence[Reading]], batch: int, points: Sequence[Point]
+    ) -> Iterator[Reading]:
+        """How long the networks of `earlier` take now, as shares of what they took in the first
+        session: the mean, and each. Nothing where none of them was timed in both.
+        """
+        variant, ratios = f"batch={batch}", {}
+        for network, readings in earlier.items():
+            then = {each.metric: each.value for each in readings if each.variant == variant}
+            now = self._samples[network.point.key, batch].seconds
+            if now and (before := then.get(LATENCY)):
+                ratios[network.point.label] = median(now) / before * (then.get(DRIFT) or 1.0)
+        if not ratios:
+            return
+        value, samples = geometric_mean(ratios.values()), tuple(ratios.values())
+        note = f"timed again: {listed(list(ratios))}"
+        for point in points:
+            yield Reading(DRIFT, point, value, variant=variant, samples=samples, note=note)
+
+    def failures(self, network: Network) -> Iterator[Failed]:
+        """What is to be timed again, and why."""
+        for batch in self._settings.batch_sizes:
+            if reason := self._failed.get((network.point.key, batch)):
+                yield Failed(network.point, f"batch {batch}: {reason}")
+        if self._broken:
+            of = f"{self._timed} of {self._settings.processes} processes timed it"
+            yield Failed(network.point, f"{of}; then {self._broken}")
+
+
+def job_of(
+    settings: LatencySettings,
+    networks: Sequence[Network],
+    left_out: Iterable[_Which],
+    *,
+    stage: str,
+    folder: str,
+    process: int,
+) -> dict[str, Any]:
+    """What a worker is told, as plain data. stage: "compile" or "time"; folder: of the programs,
+    empty where they can't be kept.
+    """
+    return {
+        "stage": stage,
+        "folder": folder,
+        "process": process,
+        "left_out": [list(each) for each in left_out],
+        "settings": settings.model_dump(mode="json"),
+        "networks": [
+            {
+                "family": f"{type(each.family).__module__}:{type(each.family).__qualname__}",
+                "point": [
+                    each.point.family,
+                    each.point.kind,
+                    each.point.alpha,
+                    each.point.rho,
+                    each.point.resolution,
+                ],
+                "num_classes": each.num_classes,
+            }
+            for each in networks
+        ],
+    }
