@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from sweep.machine import Machine
 from sweep.plan import Hashes, Task, machine_id
 from sweep.schema import Stamp
 from sweep.store import Store
+from sweep.types import CurvePoint, Reading
 from sweep.unfinished import DEADLY
 
 log = logging.getLogger(__name__)
@@ -78,19 +79,29 @@ class Keeper:
     def _store(self, task: Task, found: SortedOut) -> None:
         measure = task.measure
         stamp = Stamp(
-            settings_hash=self.hashes[measure.name].of(task.networks[0].point),
+            settings_hash="",
             machine_id=machine_id(measure, self.machine),
             commit=self.commit,
             versions=json.dumps(self.machine.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )
         for items, failed in ((found.stored, False), (found.failed, True)):
-            if items:
-                self.store.add(measure.name, list(items), stamp, failed=failed)
+            for settings_hash, own in self._by_hash(measure.name, items).items():
+                own_stamp = replace(stamp, settings_hash=settings_hash)
+                self.store.add(measure.name, own, own_stamp, failed=failed)
         if isinstance(measure, Resumable):
             for network in task.networks:
                 if network.point not in found.reasons:
                     measure.forget(network.point)
+
+    def _by_hash(
+        self, measure: str, items: Sequence[Reading | CurvePoint]
+    ) -> dict[str, list[Reading | CurvePoint]]:
+        """What is stored under each hash: points that are measured together may have their own."""
+        found: dict[str, list[Reading | CurvePoint]] = {}
+        for item in items:
+            found.setdefault(self.hashes[measure].of(item.point), []).append(item)
+        return found
 
 
 def _failures(task: Task, found: SortedOut) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from test_run import MACHINE, run
-from toys import CALLS
+from toys import CALLS, Stumbling, Together
 
 from sweep.config import parse
 from sweep.machine import Machine
@@ -95,3 +95,19 @@ def test_what_holds_on_one_machine_is_not_shown_as_anothers(tmp_path, monkeypatc
     plan = make_plan(settings, Store(tmp_path / "r"), elsewhere)
     assert (len(plan.tasks), plan.done) == (4, 0)
     assert set(first["machine_id"]) == {MACHINE.id}
+
+
+def test_points_measured_together_each_belong_to_their_own_identity(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stumbling, "mended", False)
+    CALLS.clear()
+    run(tmp_path / "r", "Together")
+    plan, _, _ = run(tmp_path / "r", "Together")
+    assert [task.label for task in plan.tasks] == ["together 0.5-32"]  # it failed
+    Stumbling.mended = True
+    run(tmp_path / "r", "Together")
+    assert run(tmp_path / "r", "Together")[0].tasks == ()
+    assert sorted(CALLS) == ["0.25-32", "0.25-64", "0.5-32", "0.5-64"]
+    monkeypatch.setitem(Together.own, "0.25-64", "other")
+    plan, _, _ = run(tmp_path / "r", "Together")
+    assert [task.label for task in plan.tasks] == ["together 0.25-64"]
+    assert len(load(tmp_path / "r").readings) == 4
