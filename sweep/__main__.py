@@ -58,6 +58,14 @@ def run(
             "--set", metavar="KEY=VALUE", help="Another value for a setting: accuracy.epochs=3."
         ),
     ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MEASURE", help="Measure all points of it anew: latency."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MEASURE", help="Measure nothing else now; the rest stays as it is."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan with an estimate; do nothing.")
     ] = False,
@@ -97,7 +105,7 @@ def run(
         store = Store(folder)
         machine = this_machine()
         try:
-            plan = make_plan(settings, store, machine)
+            plan = make_plan(settings, store, machine, again=again or (), only=only or ())
         except (SettingsError, UnknownPartError) as error:
             raise SettingsError(f"{error}  ({config})") from None
     if as_json:

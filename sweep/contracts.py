@@ -5,7 +5,7 @@ Importing this costs nothing: no JAX, no pandas.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -276,6 +276,28 @@ class JointMeasure(Protocol):
     def measure_together(
         self, networks: Sequence[Network], progress: Progress
     ) -> Iterable[Reading | Failed]: ...
+
+
+@runtime_checkable
+class Bridging(Protocol):
+    """A joint measure whose readings can be compared within one call alone: a later one reads some
+    networks of an earlier one again, to tell how far the two agree.
+    """
+
+    def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
+        """Which of the networks that one earlier call has read are to be read again."""
+        ...
+
+    def measure_bridged(
+        self,
+        networks: Sequence[Network],
+        earlier: Mapping[Network, Sequence[Reading]],
+        progress: Progress,
+    ) -> Iterable[Reading | Failed]:
+        """As `measure_together`, of `networks` alone. earlier: of each network that is read again,
+        what the earlier call has read.
+        """
+        ...
 
 
 @runtime_checkable

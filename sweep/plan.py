@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
 from sweep.contracts import (
+    Bridging,
     ClassesOfData,
     Describing,
     Family,
@@ -21,10 +22,14 @@ from sweep.failures import reason_of
 from sweep.machine import Machine, device_bytes
 from sweep.memory import Limit, limit
 from sweep.registry import UnknownPartError, find
+from sweep.results import readings_of
+from sweep.schema import reading_of
+from sweep.sessions import SESSION, main_session
 from sweep.store import Store
-from sweep.tasks import Task, groups_of_cores, tasks_of
+from sweep.tables import Identity
+from sweep.tasks import Task, bridged, groups_of_cores, tasks_of
 from sweep.toml_data import short
-from sweep.types import Point, listed
+from sweep.types import Point, Reading, listed
 
 __all__ = ["Hashes", "Plan", "Task", "groups_of_cores", "machine_id", "make_plan"]
 
@@ -59,10 +64,26 @@ class Plan:
         return sum(task.estimate_s for task in self.tasks)
 
 
-def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
-    """Raises SettingsError where the family lacks a kind or lowering, LookupError for a part that
+def make_plan(
+    settings: Settings,
+    store: Store,
+    machine: Machine,
+    *,
+    again: Collection[str] = (),
+    only: Collection[str] = (),
+) -> Plan:
+    """again: measures, as the settings name them, whose points are all measured anew; only: those
+    that are measured now, all where it is empty.
+
+    Raises SettingsError where the family lacks a kind or lowering, LookupError for a part that
     doesn't exist.
     """
+    for option, names in (("--again", again), ("--only", only)):
+        for name in names:
+            if name not in settings.measures:
+                raise SettingsError(
+                    f"{option} {name}: must be one of measures = {list(settings.measures)}"
+                )
     family: Family = find("family", settings.family)()
     points = grid.points(settings.grid, family=family.name)
     _check(settings, family, points)
@@ -77,24 +98,48 @@ def make_plan(settings: Settings, store: Store, machine: Machine) -> Plan:
     notes: list[str] = []
     done = 0
     for name, measure in zip(settings.measures, measures, strict=True):
-        wanted = [
+        asked = [
             point
             for point in points
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
-        networks = [Network(point, family, settings.num_classes) for point in wanted]
+        networks = [Network(point, family, settings.num_classes) for point in asked]
         own = hashes[measure.name] = _hashes(measure, networks, settings.num_classes)
         where = machine_id(measure, machine)
-        missing = [
-            network
+        there = {
+            network: identity
             for network in networks
-            if (network.point.key, measure.name, own.of(network.point), where) not in finished
-        ]
-        done += len(networks) - len(missing)
+            if (identity := (network.point.key, measure.name, own.of(network.point), where))
+            in finished
+        }
+        if name in again:
+            there = {}
+        done += len(there)
+        missing = (
+            [] if only and name not in only else [each for each in networks if each not in there]
+        )
         new = tasks_of(measure, missing, machine, most)
+        if isinstance(measure, Bridging) and there:
+            new = [_bridged(measure, task, store, there, most) for task in new]
         tasks += new
         notes += [f"{measure.name}: {line}" for line in _sentences(measure, networks, new)]
     return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes), most.bytes)
+
+
+def _bridged(
+    measure: Bridging, task: Task, store: Store, there: Mapping[Network, Identity], most: Limit
+) -> Task:
+    """The task with networks of the session that most readings are of, to be read again."""
+    if task.refusal:
+        return task
+    readings = readings_of(store.path, set(there.values()))
+    readings = readings.loc[readings[SESSION] == main_session(readings)]
+    found: dict[str, list[Reading]] = {}
+    for row in readings.to_dict("records"):
+        reading = reading_of({str(name): value for name, value in row.items()})
+        found.setdefault(reading.point.key, []).append(reading)
+    earlier = measure.bridge([each for each in there if each.point.key in found])
+    return bridged(task, [(each, tuple(found[each.point.key])) for each in earlier], most)
 
 
 def _hashes(
@@ -138,6 +183,9 @@ def _sentences(
     for task in tasks:
         if task.refusal:
             refused.setdefault(task.refusal, []).append(task.networks[0].point.label)
+    again = [network.point.label for task in tasks for network, _ in task.earlier]
+    if again:
+        told.append(f"beside them, to compare with an earlier session, once more {listed(again)}")
     return told + [f"{listed(labels)}: {refusal}" for refusal, labels in refused.items()]
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 
 from sweep import pareto
 from sweep.paper import published
-from sweep.statistics import median_interval, wilson
+from sweep.sessions import interval_of, processes_of
+from sweep.statistics import wilson
 
 POINT = ["family", "kind", "alpha", "rho", "resolution"]
 COUNTS = (
@@ -47,8 +48,9 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
     of_points = readings.loc[~readings["metric"].isin(PER_LAYER)]
     for reading in of_points.to_dict("records"):
         by_point[tuple(reading[name] for name in POINT)].append(reading)
+    processes = processes_of(readings)
     rows = [
-        of_point | _row(of_point, group)
+        of_point | _row(of_point, group, processes)
         for key, group in by_point.items()
         if (of_point := dict(zip(POINT, key, strict=True)))
     ]
@@ -92,7 +94,9 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _row(point: dict[str, Any], group: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(
+    point: dict[str, Any], group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any]
+) -> dict[str, Any]:
     """Columns of one point from all of its readings."""
     values = {(each["metric"], each["variant"]): each["value"] for each in group}
     row: dict[str, Any] = {name: values.get((name, "")) for name in COUNTS}
@@ -101,7 +105,7 @@ def _row(point: dict[str, Any], group: list[dict[str, Any]]) -> dict[str, Any]:
         for (metric, variant), value in values.items()
         if variant == "" and metric not in row  # a measure from outside: a column of its own
     }
-    row |= _latency_columns(group)
+    row |= _latency_columns(group, processes)
     row |= _accuracy_columns(values)
     paper = published(point["kind"], point["alpha"], point["resolution"])
     return row | {
@@ -112,7 +116,9 @@ def _row(point: dict[str, Any], group: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _latency_columns(group: list[dict[str, Any]]) -> dict[str, Any]:
+def _latency_columns(
+    group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any]
+) -> dict[str, Any]:
     """Columns of batch 1 under plain names, of other batches as latency_batch8_s and so on."""
     columns: dict[str, Any] = {}
     for reading in group:
@@ -124,7 +130,7 @@ def _latency_columns(group: list[dict[str, Any]]) -> dict[str, Any]:
         columns[f"{stem}{infix}_{unit}"] = reading["value"]
         samples = np.asarray(reading["samples"], np.float64)
         if stem == "latency" and samples.size:
-            interval = median_interval(samples.tolist())
+            interval = interval_of(reading, processes)
             columns[f"latency{infix}_low_s"] = interval.low
             columns[f"latency{infix}_high_s"] = interval.high
             columns[f"latency{infix}_p5_s"] = float(np.percentile(samples, 5))

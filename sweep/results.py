@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,18 @@ from sweep.folder import (
     table_of,
 )
 from sweep.journal import Journal
+from sweep.sessions import withheld
 from sweep.soundness import Machine, Run, StoredSettings, left_out, sound_curves, unsound
-from sweep.tables import MISSING, UNREADABLE, DamagedError, chosen, first_line, identities, parsed
+from sweep.tables import (
+    MISSING,
+    UNREADABLE,
+    DamagedError,
+    Identity,
+    chosen,
+    first_line,
+    identities,
+    parsed,
+)
 from sweep.types import Point, ResultsError
 
 PAUSE_S = 0.1  # before a second look at what may have been half-written at the first
@@ -95,7 +106,7 @@ def _load(path: Path) -> Results:
         settings=_settings(found, run, damages),
         machine=_machine(found, run, damages),
         run=run,
-        readings=sound,
+        readings=withheld(sound),
         training=curves[sound_curves(curves)].reset_index(drop=True),
         points=_points(path, damages),
         damages=(*damages, *sentences),
@@ -164,18 +175,40 @@ def _rows(
     """The rows of the last run's identities: the hash that the run has for the point and measure,
     the same machine where it matters. And which points and measures have rows of others alone.
     """
-    file = table_of(found, name, read.generation if read else None)
     here = ("", run["machine_id"])
-    tables, shown, others = [TABLES[name].empty_table()], set(), set()
+    shown, others = set(), set()
+
+    def keep(identity: Identity) -> bool:
+        key, measure, of, at = identity
+        kept = wanted.get((key, measure)) == of and at in here
+        (shown if kept else others).add((key, measure))
+        return kept
+
+    rows = _chosen(found, name, read, keep)
+    return rows, frozenset(others - shown)
+
+
+def _chosen(
+    found: Snapshot, name: str, read: Journal | None, keep: Callable[[Identity], bool]
+) -> pa.Table:
+    """The rows of the identities that are to be kept."""
+    file = table_of(found, name, read.generation if read else None)
+    tables = [TABLES[name].empty_table()]
     if read and read.generation is not None and file and file.generation > read.generation + 1:
         read = None  # see `sweep.folder.tables_of`
     for table in merged(name, file.groups() if file else (), read, newest(read)):
         begins, rows = identities(table)
-        keep = [wanted.get((key, measure)) == of and at in here for key, measure, of, at in rows]
-        for (key, measure, _, _), kept in zip(rows, keep, strict=True):
-            (shown if kept else others).add((key, measure))
-        tables.append(chosen(table, begins, keep))
-    return pa.concat_tables(tables), frozenset(others - shown)
+        tables.append(chosen(table, begins, list(map(keep, rows))))
+    return pa.concat_tables(tables)
+
+
+def readings_of(path: Path, wanted: Container[Identity]) -> pd.DataFrame:
+    """The readings of some identities, whatever the last run covers. Raises ResultsError where they
+    can't be read.
+    """
+    found = snapshot(path)
+    rows = _chosen(found, READINGS_FILE, _journal(found, []), wanted.__contains__).to_pandas()
+    return left_out(path / READINGS_FILE, rows)[0]
 
 
 def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:

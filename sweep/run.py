@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sweep.config import Settings
-from sweep.contracts import JointMeasure, Measure, Preparing, Resumable
+from sweep.contracts import Bridging, JointMeasure, Measure, Preparing, Resumable
 from sweep.failures import reason_of
 from sweep.interrupts import Terminated
 from sweep.keeper import Keeper, Observer
@@ -224,7 +224,9 @@ def _do(task: Task, keeper: Keeper) -> None:
 
 
 def _call(task: Task, progress: Progress) -> Iterator[object]:
-    if isinstance(task.measure, JointMeasure):
+    if task.earlier and isinstance(task.measure, Bridging):
+        yield from task.measure.measure_bridged(task.networks, dict(task.earlier), progress)
+    elif isinstance(task.measure, JointMeasure):
         yield from task.measure.measure_together(task.networks, progress)
     else:
         yield from task.measure(task.networks[0], progress)

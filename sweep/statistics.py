@@ -10,10 +10,11 @@ from math import isnan, sqrt
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import kendalltau, norm, t
 
 CONFIDENCE = 0.95
-BOOTSTRAP_RESAMPLES = 2_000
+BOOTSTRAP_RESAMPLES = 4_000
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,43 @@ def wilson(successes: float, trials: int) -> Interval:
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def median_interval(samples: Sequence[float]) -> Interval:
-    """Percentile bootstrap, 95 %, of the median. The same samples give the same interval."""
+def median_interval(samples: npt.ArrayLike, processes: npt.ArrayLike | None = None) -> Interval:
+    """Bootstrap, 95 %, of the median of samples that were taken by several processes: processes
+    are drawn first, then samples of each. The same samples give the same interval.
+
+    Few processes are fewer than they look: percentiles of the bootstrap are as if their spread were
+    known, and divide by their number where one less would be right. So they are expanded to those
+    that a normal distribution has at Student's t times sqrt(n / (n - 1)) (Hesterberg 2015, "What
+    Teachers Should Know About the Bootstrap", section 4.4). processes: which took each sample; None
+    where that is not known, and with one process: the samples are then drawn as if independent, and
+    the interval leaves out what differs from process to process. Raises ValueError without samples.
+    """
     values = np.asarray(samples, np.float64)
     if values.size == 0:
         raise ValueError("no samples")
+    took = np.zeros(values.size) if processes is None else np.asarray(processes)
+    groups = [values[took == each] for each in np.unique(took)]
     rng = np.random.default_rng(0)
-    picked = rng.integers(0, values.size, size=(BOOTSTRAP_RESAMPLES, values.size))
-    medians = np.median(values[picked], axis=1)
-    tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(medians, [tail, 100 - tail])
+    if len(groups) == 1:
+        tail = (1 - CONFIDENCE) / 2
+        picked = rng.integers(0, values.size, size=(BOOTSTRAP_RESAMPLES, values.size))
+        drawn = values[picked]
+    else:
+        n = len(groups)
+        tail = float(norm.sf(t.ppf((1 + CONFIDENCE) / 2, n - 1) * sqrt(n / (n - 1))))
+        drawn = _drawn(groups, rng)
+    low, high = np.percentile(np.median(drawn, axis=1), [100 * tail, 100 * (1 - tail)])
     return Interval(float(low), float(high))
+
+
+def _drawn(groups: list[npt.NDArray[np.float64]], rng: np.random.Generator) -> Any:
+    """f64[resamples, groups * samples]: groups with replacement, and within each its samples."""
+    size = min(map(len, groups))
+    table = np.stack([group[:size] for group in groups])
+    shape = (BOOTSTRAP_RESAMPLES, len(groups))
+    which = rng.integers(0, len(groups), size=shape)
+    picked = rng.integers(0, size, size=(*shape, size))
+    return table[which[:, :, None], picked].reshape(BOOTSTRAP_RESAMPLES, -1)
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:

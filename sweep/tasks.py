@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweep.contracts import Estimating, JointMeasure, Measure, Network, SideBySide, Sized
 from sweep.machine import Machine
 from sweep.memory import Limit, said
+from sweep.types import Reading
 from sweep.workers import places
+
+Earlier = Sequence[tuple[Network, tuple[Reading, ...]]]
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ class Task:
     estimate_s: float
     bytes: int = 0  # of memory at the peak, roughly; 0 where the measure can't say
     refusal: str = ""  # why it is not to be begun
+    # Networks of an earlier call that are read again, and what that one has read of them.
+    earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
 
     @property
     def label(self) -> str:
@@ -70,6 +75,16 @@ def tasks_of(
         beside = min(at_once, most.bytes // size) if size and most.bytes else at_once
         tasks.append(Task(measure, group, _estimate_s(measure, group) / max(1, beside), size))
     return tasks + refused
+
+
+def bridged(task: Task, earlier: Earlier, most: Limit) -> Task:
+    """The task with the networks that are read again; as it is where they don't fit with it."""
+    networks = (*task.networks, *(network for network, _ in earlier))
+    size = _bytes_of(task.measure, networks)
+    if most.bytes and size > most.bytes:
+        return task
+    estimate_s = _estimate_s(task.measure, networks)
+    return replace(task, earlier=tuple(earlier), bytes=size, estimate_s=estimate_s)
 
 
 def _that_fit(

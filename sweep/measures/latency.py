@@ -1,11 +1,11 @@
 """How long a deployed network takes, timed so that points can be compared.
 
-All networks are timed together, in one session. A first process compiles them; then fresh processes,
-one after the other, load the same programs and time them in rounds, in a new random order each
-round, so that the machine's drift hits all alike. A process is one draw of what stays the same
-while it lives (where its memory lies, which cores are busy beside it), so there are many with few
-rounds each, and every sample is kept with the process that took it and the calls that it is the
-mean of. A fixed reference computation is timed in every round.
+All networks are timed together, in one session. A first process compiles them; then fresh
+processes, one after the other, load the same programs and time them in rounds, in a new random
+order each round, so that the machine's drift hits all alike. A process is one draw of what stays
+the same while it lives (where its memory lies, which cores are busy beside it), so there are many
+with few rounds each, and every sample is kept with the process that took it and the calls that it
+is the mean of. A fixed reference computation is timed in every round.
 
 A later session times some points of an earlier one again: what these took, then and now, tells how
 far the two may be compared.
@@ -14,7 +14,6 @@ far the two may be compared.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from sweep.config import LatencySettings

@@ -60,21 +60,24 @@ class Session:
     def run(self, progress: Progress) -> None:
         """Compiles and times. Raises LatencyError where no process could."""
         processes = self._settings.processes
-        whole = COMPILING + processes
+        # One process alone compiles for itself: there is no other that it could differ from.
+        whole = processes + (COMPILING if processes > 1 else 0)
         with tempfile.TemporaryDirectory(prefix="sweep-programs-") as folder:
-            self._to_the_end(
-                {"stage": "compile", "folder": folder, "process": 0},
-                lambda share, text: progress(COMPILING * share / whole, text),
-            )
+            if processes > 1:
+                self._to_the_end(
+                    {"stage": "compile", "folder": folder, "process": 0},
+                    lambda share, text: progress(COMPILING * share / whole, text),
+                )
             if self._broken:
                 raise LatencyError(self._broken)
             for process in range(processes):
                 if self._broken or not self._left():
                     break
+                loading = processes > 1 and self._kept
                 self._to_the_end(
-                    {"stage": "time", "folder": folder if self._kept else "", "process": process},
+                    {"stage": "time", "folder": folder if loading else "", "process": process},
                     lambda share, text, process=process: progress(
-                        (COMPILING + process + share) / whole,
+                        (whole - processes + process + share) / whole,
                         f"process {process + 1} of {processes}: {text}",
                     ),
                 )
@@ -97,12 +100,12 @@ class Session:
             try:
                 for event in events(
                     job_of(self._settings, self._networks, [*self._failed, *done], **job),
-                    compile_anew=not job["folder"],
+                    compile_anew=not job["folder"] and self._settings.processes > 1,
                 ):
                     self._take(event, progress)
             except LatencyError as error:
-                which = self._at.get("key"), self._at.get("batch")
-                if which != (None, None) and which not in self._failed:
+                which = self._at.get("key", ""), self._at.get("batch", 0)
+                if "key" in self._at and which not in self._failed:
                     self._failed[which] = str(error)
                 elif again < AGAIN:
                     again += 1

@@ -17,7 +17,8 @@ from sweep.types import Better
 KNOWN = {
     "mult_adds", "weights", "params", "params_with_statistics", "weight_bytes",
     "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
-    "layer_mult_adds", "layer_weights", "latency_s", "reference_s", "compile_s",
+    "layer_mult_adds", "layer_weights", "latency_s", "latency_process",
+    "latency_calls", "latency_drift", "reference_s", "compile_s",
     "peak_memory_bytes", "top1", "top5", "test_images", "left_out_images",
     "classes",
 }  # fmt: skip
