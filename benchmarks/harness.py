@@ -128,12 +128,17 @@ class Arena:
 
 def options(description: str | None) -> argparse.Namespace:
     """--quick, and --print to leave the results file alone."""
-    parser = argparse.ArgumentParser(
+    return parser(description).parse_args()
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Of `options`, for a benchmark that has more of them."""
+    found = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="fewer cases and rounds; for a look")
-    parser.add_argument("--print", action="store_true", help="write no file under results/")
-    return parser.parse_args()
+    found.add_argument("--quick", action="store_true", help="fewer cases and rounds; for a look")
+    found.add_argument("--print", action="store_true", help="write no file under results/")
+    return found
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan, sqrt
+from math import exp, hypot, isnan, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.stats import kendalltau, norm, t
 
 CONFIDENCE = 0.95
-BOOTSTRAP_RESAMPLES = 4_000
+BOOTSTRAP_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,18 @@ def _drawn(groups: list[npt.NDArray[np.float64]], rng: np.random.Generator) -> A
     which = rng.integers(0, len(groups), size=shape)
     picked = rng.integers(0, size, size=(*shape, size))
     return table[which[:, :, None], picked].reshape(BOOTSTRAP_RESAMPLES, -1)
+
+
+def ratio_interval(
+    before: float, of_before: Interval, after: float, of_after: Interval
+) -> Interval:
+    """95 % of after / before, two independent estimates above 0, from their own 95 % intervals:
+    the logs' distances add as squares (MOVER; Zou and Donner 2008, Statistics in Medicine 27).
+    """
+    ratio = after / before
+    down = hypot(log(after / of_after.low), log(of_before.high / before))
+    up = hypot(log(of_after.high / after), log(before / of_before.low))
+    return Interval(ratio * exp(-down), ratio * exp(up))
 
 
 def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
