@@ -13,8 +13,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 from benchmarks.harness import ROOT, options, publish, table
 
@@ -129,10 +130,13 @@ def _tell(told: dict[str, Any]) -> None:
 
     keep_freed_memory()
     case = Case(**{**told, "networks": tuple(map(tuple, told["networks"]))})
-    estimated = _train(case) if case.optimizer else _time(case)
+    if case.optimizer:
+        estimated, compiling = _train(case), 0
+    else:
+        estimated, compiling = _time(case)
     with open("/proc/self/status", encoding="utf-8") as status:  # noqa: PTH123 - no file
         (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM"))
-    print(json.dumps({"estimated": estimated, "measured": int(peak) * 1024}))
+    print(json.dumps({"estimated": estimated, "measured": max(compiling, int(peak) * 1024)}))
 
 
 def _train(case: Case) -> int:
@@ -163,13 +167,16 @@ def _train(case: Case) -> int:
     return measure.bytes_of([network])
 
 
-def _time(case: Case) -> int:
-    """As the latency measure's process does."""
+def _time(case: Case) -> tuple[int, int]:
+    """As the latency measure's processes do: one that compiles, and this one, which times. The
+    estimate, and the peak of the other.
+    """
     from sweep.config import LatencySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.measures import latency_worker
-    from sweep.measures.latency import Latency, job_of
+    from sweep.measures.latency import Latency
+    from sweep.measures.latency_session import job_of
     from sweep.types import Point
 
     settings = LatencySettings(
@@ -183,8 +190,28 @@ def _time(case: Case) -> int:
         Network(Point("mobilenet_v1", kind, alpha, 1.0, side), MobileNetV1Family())
         for kind, alpha, side in case.networks
     ]
-    latency_worker.main(json.dumps(job_of(settings, networks, 0)), sys.stdout)
-    return Latency(settings).bytes_of(networks)
+    with tempfile.TemporaryDirectory() as folder:
+        job = {"folder": folder, "process": 0}
+        peak = _peak_of_worker(job_of(settings, networks, (), stage="compile", **job))
+        timing = job_of(settings, networks, (), stage="time", **job)
+        latency_worker.main(json.dumps(timing), sys.stdout)
+    return Latency(settings).bytes_of(networks), peak
+
+
+def _peak_of_worker(job: dict[str, Any]) -> int:
+    """Bytes at the peak of a worker of its own."""
+    command = [sys.executable, "-m", "sweep.measures.latency_worker"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as worker:
+        stdin = cast("IO[str]", worker.stdin)
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+        _, status, usage = os.wait4(worker.pid, 0)
+        worker.returncode = os.waitstatus_to_exitcode(status)
+    if worker.returncode:
+        raise RuntimeError(f"the worker ended with status {worker.returncode}")
+    return usage.ru_maxrss * 1024
 
 
 class Noise:

@@ -28,8 +28,8 @@ HELD = 1.9
 # Of that, the share that stays with the process when another network is timed.
 LEFT_BEHIND = 0.5
 NO_LIMIT = 1 << 60
-# Weights in the program while it is compiled, and images while they are drawn.
-COMPILING, DRAWING = 3, 3
+# Weights in the program while it is compiled and put into a file, and images while they are drawn.
+COMPILING, DRAWING = 5, 3
 
 
 @dataclass(frozen=True)
