@@ -66,6 +66,7 @@ def execute(
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
+        "base_resolution": settings.grid.base_resolution,
         "measures": {
             name: {"settings_hash": hashes.measure}
             | ({"points": hashes.points} if hashes.points else {})

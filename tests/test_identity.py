@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_run import MACHINE, run
+from test_run import MACHINE, Watcher, run
 from toys import CALLS, Stumbling, Together
 
-from sweep.config import parse
+from sweep.config import AccuracySettings, parse
 from sweep.machine import Machine
+from sweep.measures.accuracy import Accuracy
 from sweep.plan import make_plan
+from sweep.points import derive
 from sweep.results import load
+from sweep.run import execute
 from sweep.store import Store
+from sweep.types import Point
 
 ALL = {"cost", "latency", "accuracy"}
 # A setting, and the measures whose readings it affects.
@@ -111,3 +115,38 @@ def test_points_measured_together_each_belong_to_their_own_identity(tmp_path, mo
     plan, _, _ = run(tmp_path / "r", "Together")
     assert [task.label for task in plan.tasks] == ["together 0.25-64"]
     assert len(load(tmp_path / "r").readings) == 4
+
+
+def test_a_point_has_one_row_whatever_base_its_readings_were_taken_under(tmp_path):
+    """What doesn't depend on rho stands; what does is read anew."""
+    text = """
+        measures = ["toys:Perimeter", "toys:Share"]
+        grid = {{alpha = [0.25], resolution = [64, 32], base_resolution = {base}}}
+    """
+
+    def measured(base: int):
+        settings = parse(text.format(base=base), source="test")
+        store = Store(tmp_path / "r")
+        plan = make_plan(settings, store, MACHINE)
+        execute(plan, settings, store, MACHINE, Watcher())
+        return plan
+
+    measured(256)
+    plan = measured(512)
+    assert [task.label for task in plan.tasks] == ["share 0.25-64", "share 0.25-32"]
+    results = load(tmp_path / "r")
+    points = derive(results.readings)
+    assert points["rho"].tolist() == points["share"].tolist() == [64 / 512, 32 / 512]
+    assert points["perimeter"].tolist() == [256, 128]
+    assert set(results.training["rho"]) == {64 / 512, 32 / 512}
+    assert measured(256).tasks == ()  # those of before are still there
+
+
+def test_a_training_goes_on_only_at_the_size_that_it_began_at():
+    measure = Accuracy(AccuracySettings(dataset="toys:Brightness"))
+    small, large = (Point("mobilenet_v1", "separable", 0.25, rho, 64) for rho in (0.5, 1.0))
+    files = {measure._file(Path("there"), point) for point in (small, large)}
+    assert len(files) == 2
+    # 0.51 x 24 is 12 pixels as 0.5 x 24 is: the same training.
+    same = Point("mobilenet_v1", "separable", 0.25, 0.51, 64)
+    assert measure._file(Path("there"), same) in files
