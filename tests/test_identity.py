@@ -7,7 +7,8 @@ import pytest
 from test_run import MACHINE, Watcher, run
 from toys import CALLS, Stumbling, Together
 
-from sweep.config import AccuracySettings, parse
+from sweep import workers
+from sweep.config import AccuracySettings, SettingsError, parse
 from sweep.machine import Machine
 from sweep.measures.accuracy import Accuracy
 from sweep.plan import make_plan
@@ -150,3 +151,11 @@ def test_a_training_goes_on_only_at_the_size_that_it_began_at():
     # 0.51 x 24 is 12 pixels as 0.5 x 24 is: the same training.
     same = Point("mobilenet_v1", "separable", 0.25, 0.51, 64)
     assert measure._file(Path("there"), same) in files
+
+
+def test_more_cores_than_there_are_are_refused(monkeypatch):
+    """Sums would be taken in the order of two threads, and be stored as those of eight."""
+    monkeypatch.setattr(workers, "_cores", lambda: [0, 1])
+    with pytest.raises(SettingsError, match=r"^accuracy\.threads = 8: must be at most 2,"):
+        hashes("accuracy.threads = 8")
+    assert hashes("accuracy.threads = 2") != hashes("accuracy.threads = 0")
