@@ -78,6 +78,7 @@ class Machine(_Known):
 
 class _Accuracy(_Known):
     source: StrictStr = ""
+    title: StrictStr = ""
     max_steps: StrictInt = 0
 
 

@@ -1,7 +1,9 @@
 """What a reading belongs to: a hash of exactly what affects it, neither less nor more."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import fake_results
 import pandas as pd
 import pytest
 from test_run import MACHINE, Watcher, run
@@ -12,7 +14,8 @@ from sweep.config import AccuracySettings, SettingsError, parse
 from sweep.machine import Machine
 from sweep.measures.accuracy import Accuracy
 from sweep.plan import make_plan
-from sweep.points import derive
+from sweep.points import derive, with_points
+from sweep.report.view import view
 from sweep.results import load
 from sweep.run import execute
 from sweep.store import Store
@@ -159,3 +162,20 @@ def test_more_cores_than_there_are_are_refused(monkeypatch):
     with pytest.raises(SettingsError, match=r"^accuracy\.threads = 8: must be at most 2,"):
         hashes("accuracy.threads = 8")
     assert hashes("accuracy.threads = 2") != hashes("accuracy.threads = 0")
+
+
+def test_a_title_is_a_word_on_the_page_whatever_the_readings_call_their_data():
+    """A forgotten title comes onto the page of what is stored; old readings hold theirs."""
+    stored = fake_results.results(dataset="imagefolder")
+    accuracy = stored.settings["accuracy"]
+    titled = replace(
+        stored, settings=stored.settings | {"accuracy": accuracy | {"title": "ImageNet"}}
+    )
+    assert set(with_points(stored).points["dataset"].dropna()) == {"imagefolder"}
+    assert set(with_points(titled).points["dataset"].dropna()) == {"ImageNet"}
+    before, after = (view(with_points(each)) for each in (stored, titled))
+    assert any("another task" in each for each in before.warnings)
+    assert not any("another task" in each for each in after.warnings)
+    assert after.cards[0].figures[0].title == "Top-1 accuracy on ImageNet"
+    old = replace(titled, readings=fake_results.results(dataset="ImageNet").readings)
+    assert with_points(old).points.equals(with_points(titled).points)

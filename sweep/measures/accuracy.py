@@ -213,7 +213,9 @@ class Accuracy:
             note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         classes = len(self.source.dataset.class_names)
-        yield from score_readings(network.point, score, self.source.title, classes, note, left_out)
+        yield from score_readings(
+            network.point, score, self.source.dataset.name, classes, note, left_out
+        )
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the point's training is written down; None where it isn't."""

@@ -87,7 +87,7 @@ class CheckpointAccuracy:
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, score, self.source.title, classes, note, test.left_out()
+            network.point, score, self.source.dataset.name, classes, note, test.left_out()
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:

@@ -69,7 +69,7 @@ class ImageSource:
 
     @property
     def title(self) -> str:
-        """What readings and reports call it."""
+        """What the plan and the page call it; readings have the data set's own name."""
         return self.settings.title or self.dataset.name
 
     @property
