@@ -33,7 +33,6 @@ _Sample = tuple[float, float]  # seconds by the clock, and of processor time
 # The command's own steps, timed from inside. Imports come first, so that no step hides one.
 STAGES = """
 import json, sys, time
-from dataclasses import replace
 from pathlib import Path
 
 folder, seconds, began = Path(sys.argv[1]), {}, time.perf_counter()
@@ -44,13 +43,12 @@ def lap(name):
     seconds[name], began = now - began, now
 
 import sweep.__main__
-from sweep.points import derive
+from sweep.points import with_points
 from sweep.report.page import render
 from sweep.report.view import view
 from sweep.store import load, replace_file
 lap("imports")
-results = load(folder)
-results = replace(results, points=derive(results.readings))
+results = with_points(load(folder))
 lap("reading Parquet, deriving points")
 shown = view(results)
 lap("the view")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -24,6 +24,7 @@ from pydantic import (
 
 from sweep import toml_data
 from sweep.toml_data import SettingsError, joined, short
+from sweep.types import alpha_text
 
 __all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
 
@@ -43,9 +44,11 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """Base of every section: frozen, unknown keys refused, numbers not made from text."""
+    """Base of every section: frozen, unknown keys refused, nothing made from a value of another
+    kind: no number from a text or a yes, no whole one from 25.0. A float may be given as 1.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def digest(self) -> str:
         """12 hex digits that change with any value of the section."""
@@ -81,6 +84,9 @@ class GridSettings(Section):
         for rho in self.rho:
             if round(rho * self.base_resolution) < SMALLEST:
                 raise ValueError(f"rho = {rho}: makes inputs smaller than {SMALLEST} pixels")
+        _told_apart("rho", self.rho, lambda rho: f"{round(rho * self.base_resolution)} pixels")
+        alphas = (*self.alpha, *(each.alpha for each in self.extra))
+        _told_apart("alpha", alphas, alpha_text)
         product = len(self.kind) * len(self.alpha) * len(self.resolutions())
         if (points := product + len(self.extra)) > MOST_POINTS:
             raise ValueError(f"makes {points} points, must be at most {MOST_POINTS}")
@@ -91,6 +97,19 @@ class GridSettings(Section):
         if self.rho:
             return tuple(round(rho * self.base_resolution) for rho in self.rho)
         return self.resolution or (224, 192, 160, 128)
+
+
+def _told_apart(name: str, values: Sequence[float], text: Callable[[float], str]) -> None:
+    """Raises ValueError where two values come to the same text: they would be points of one name.
+    One that is given twice is one.
+    """
+    first: dict[str, float] = {}
+    for value in values:
+        if first.setdefault(text(value), value) != value:
+            other = first[text(value)]
+            raise ValueError(
+                f"{name} = {other} and {value} both come to {text(value)}: leave one away"
+            )
 
 
 class CostSettings(Section):
@@ -268,7 +287,8 @@ def validated(section: type[S], data: dict[str, Any], *, source: str, place: str
     place: where the section stands in the file ("accuracy.data"); source names the file.
     """
     try:
-        return section.model_validate(data)
+        # As JSON, whose lists are tuples to pydantic though it is strict.
+        return section.model_validate_json(json.dumps(data))
     except ValidationError as error:
         details = error.errors()
         # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
@@ -303,9 +323,12 @@ def _explain(detail: Any, source: str, place: str) -> str:
         ("less than", "below"),
         ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
         ("String should have at least 1 character", "must not be empty"),
-        ("must be a valid tuple", "must be a list, such as [0.5, 0.25]"),
-        ("must be a valid integer, unable to parse string as an integer", "must be a whole number"),
-        ("must be a valid number, unable to parse string as a number", "must be a number"),
+        ("must be a valid array", "must be a list, such as [0.5, 0.25]"),
+        ("must be a valid integer", "must be a whole number"),
+        ("must be a valid number", "must be a number"),
+        ("must be a valid string", "must be a text, in quotes"),
+        ("must be a valid boolean", "must be true or false"),
+        ("must be an object", "must be a section"),
     ):
         message = message.replace(words, ours)
     if isinstance(detail["input"], dict) or not place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,15 +27,14 @@ def export(
     ] = 2.0,
 ) -> None:
     """The report's figures for a paper, as SVG and PNG. Needs kaleido and a Chromium or Chrome."""
-    from sweep.points import derive
+    from sweep.points import with_points
     from sweep.report.export import ExportError
     from sweep.report.export import export as write
     from sweep.report.printable import visible
     from sweep.report.view import view
     from sweep.store import load
 
-    results = load(folder)
-    shown = view(replace(results, points=derive(results.readings)))
+    shown = view(with_points(load(folder)))
     formats = ("svg", "png") if format_ is None else (format_,)
     try:
         files = write(shown, to, formats, width=width, scale=scale)

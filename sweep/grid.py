@@ -28,7 +28,7 @@ def point_at(grid: GridSettings, family: str, kind: str, alpha: float, resolutio
 
 def measures_of(grid: GridSettings, point: Point, every: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the measures that `point` asks for, out of `every`: all of them for a point of the
-    product, its own choice for an extra point.
+    product, its own choice for an extra point; of one that stands there twice, both choices.
     """
     if (
         point.kind in grid.kind
@@ -36,11 +36,12 @@ def measures_of(grid: GridSettings, point: Point, every: tuple[str, ...]) -> tup
         and point.resolution in grid.resolutions()
     ):
         return every
+    asked: set[str] = set()
     for extra in grid.extra:
         if (extra.kind, extra.alpha, extra.resolution) == (
             point.kind,
             point.alpha,
             point.resolution,
         ):
-            return every if extra.measures is None else extra.measures
-    return ()
+            asked |= set(every if extra.measures is None else extra.measures)
+    return tuple(name for name in every if name in asked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from sweep import pareto
 from sweep.paper import published
 from sweep.sessions import interval_of, processes_of
 from sweep.statistics import wilson
+
+if TYPE_CHECKING:
+    from sweep.results import Results
 
 POINT = ["family", "kind", "alpha", "rho", "resolution"]
 COUNTS = (
@@ -36,10 +40,17 @@ SCORES = ("top1", "top5", "test_images", "left_out_images", "classes")
 PER_LAYER = ("layer_mult_adds", "layer_weights")
 
 
-def derive(readings: pd.DataFrame) -> pd.DataFrame:
+def with_points(results: Results) -> Results:
+    """The results with their points derived anew: the readings are the truth."""
+    title = str(results.settings.get("accuracy", {}).get("title", ""))
+    return replace(results, points=derive(results.readings, title))
+
+
+def derive(readings: pd.DataFrame, title: str = "") -> pd.DataFrame:
     """The wide table, in the order of the readings' points.
 
-    SI units; shares 0..1; null where a reading is missing (its reason is in the readings). All
+    title: what the settings call the accuracies' data set; empty: its name, as in the readings. SI
+    units; shares 0..1; null where a reading is missing (its reason is in the readings). All
     readings must be of one machine, as `store.load` hands them out.
     """
     keys = readings[POINT].drop_duplicates().itertuples(index=False, name=None)
@@ -50,7 +61,7 @@ def derive(readings: pd.DataFrame) -> pd.DataFrame:
         by_point[tuple(reading[name] for name in POINT)].append(reading)
     processes = processes_of(readings)
     rows = [
-        of_point | _row(of_point, group, processes)
+        of_point | _row(of_point, group, title, processes)
         for key, group in by_point.items()
         if (of_point := dict(zip(POINT, key, strict=True)))
     ]
@@ -95,7 +106,10 @@ _EMPTY: dict[str, Any] = {
 
 
 def _row(
-    point: dict[str, Any], group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any]
+    point: dict[str, Any],
+    group: list[dict[str, Any]],
+    title: str,
+    processes: dict[tuple[Any, ...], Any],
 ) -> dict[str, Any]:
     """Columns of one point from all of its readings."""
     values = {(each["metric"], each["variant"]): each["value"] for each in group}
@@ -106,7 +120,7 @@ def _row(
         if variant == "" and metric not in row  # a measure from outside: a column of its own
     }
     row |= _latency_columns(group, processes)
-    row |= _accuracy_columns(values)
+    row |= _accuracy_columns(group, title)
     paper = published(point["kind"], point["alpha"], point["resolution"])
     return row | {
         "paper_top1": paper.top1,
@@ -124,7 +138,9 @@ def _latency_columns(
     for reading in group:
         if reading["metric"] not in ("latency_s", "compile_s", "peak_memory_bytes"):
             continue
-        batch = reading["variant"].removeprefix("batch=")
+        what, _, batch = reading["variant"].partition("=")
+        if what != "batch":  # a failure of the whole measure is of none
+            continue
         infix = "" if batch == "1" else f"_batch{batch}"
         stem, _, unit = reading["metric"].rpartition("_")
         columns[f"{stem}{infix}_{unit}"] = reading["value"]
@@ -138,12 +154,13 @@ def _latency_columns(
     return columns
 
 
-def _accuracy_columns(values: dict[tuple[str, str], float]) -> dict[str, Any]:
+def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    for (metric, variant), value in values.items():
-        if metric in SCORES and not pd.isna(value):
-            columns[metric] = value
-            columns["dataset"] = variant.removeprefix("dataset=")
+    for reading in group:
+        if reading["metric"] in SCORES and not pd.isna(reading["value"]):
+            columns[reading["metric"]] = reading["value"]
+            own = title if reading["measure"] == "accuracy" else ""
+            columns["dataset"] = own or reading["variant"].removeprefix("dataset=")
     images = columns.get("test_images")
     for metric in ("top1", "top5"):
         if images and metric in columns:

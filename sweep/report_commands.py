@@ -6,7 +6,6 @@ None imports JAX or PyTorch. All texts from data are made printable before a ter
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -188,9 +187,8 @@ def _called(source: str, results: Results) -> str:
 
 
 def _results(folder: Path) -> Results:
-    """A results folder with its points derived anew: the readings are the truth."""
-    from sweep.points import derive
+    """A results folder with its points derived anew."""
+    from sweep.points import with_points
     from sweep.store import load
 
-    results = load(folder)
-    return replace(results, points=derive(results.readings))
+    return with_points(load(folder))

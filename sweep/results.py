@@ -99,19 +99,27 @@ def _load(path: Path) -> Results:
             f"{error.path.name} can't be read: {error.reason}; curves of training are missing."
         )
         training = TABLES[TRAINING_FILE].empty_table()
-    sound, sentences = left_out(path / READINGS_FILE, readings.to_pandas())
-    curves = training.to_pandas()
+    base = run.get("base_resolution")
+    sound, sentences = left_out(path / READINGS_FILE, _with_rho(readings.to_pandas(), base))
+    curves = _with_rho(training.to_pandas(), base)
     return Results(
         path=path,
         settings=_settings(found, run, damages),
         machine=_machine(found, run, damages),
         run=run,
         readings=withheld(sound),
-        training=curves[sound_curves(curves)].reset_index(drop=True),
+        training=curves.loc[sound_curves(curves)].reset_index(drop=True),
         points=_points(path, damages),
         damages=(*damages, *sentences),
         earlier=earlier,
     )
+
+
+def _with_rho(rows: pd.DataFrame, base: int | None) -> pd.DataFrame:
+    """rho as the last run has it: what does not depend on rho may have been read under another base
+    resolution. As stored where run.json is of a version that tells no `base`.
+    """
+    return rows if base is None else rows.assign(rho=rows["resolution"] / base)
 
 
 def run_of(found: Snapshot) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:

@@ -22,7 +22,7 @@ from sweep.interrupts import Terminated
 from sweep.keeper import Keeper, Observer
 from sweep.machine import Machine, commit
 from sweep.plan import Plan, Task, groups_of_cores
-from sweep.points import derive
+from sweep.points import with_points
 from sweep.report.page import write
 from sweep.report.view import view
 from sweep.store import Store, load, writer
@@ -66,6 +66,7 @@ def execute(
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
+        "base_resolution": settings.grid.base_resolution,
         "measures": {
             name: {"settings_hash": hashes.measure}
             | ({"points": hashes.points} if hashes.points else {})
@@ -105,8 +106,7 @@ def execute(
 
 def publish(store: Store) -> Path:
     """Derives the points of what is stored, and draws the report."""
-    results = load(store.path)
-    store.write_points(derive(results.readings))
+    store.write_points(with_points(load(store.path)).points)
     report = store.path / "report.html"
     write(view(load(store.path)), report)
     return report

@@ -62,6 +62,7 @@ class Run(_Known):
 
     machine_id: StrictStr
     points: list[tuple[StrictStr, StrictStr, _Number, StrictInt]]
+    base_resolution: Annotated[StrictInt, Field(ge=1)] | None = None  # earlier versions had none
     measures: dict[StrictStr, _Identity]
     commit: StrictStr = ""
     stage_s: dict[StrictStr, _Number] = {}
@@ -77,6 +78,7 @@ class Machine(_Known):
 
 class _Accuracy(_Known):
     source: StrictStr = ""
+    title: StrictStr = ""
     max_steps: StrictInt = 0
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from sweep.contracts import Estimating, JointMeasure, Measure, Network, SideBySide, Sized
 from sweep.machine import Machine
 from sweep.memory import Limit, said
+from sweep.toml_data import SettingsError
 from sweep.types import Reading
 from sweep.workers import places
 
@@ -46,9 +47,16 @@ def groups_of_cores(
 ) -> tuple[tuple[int, ...], ...]:
     """For each point that is measured at the same time, the cores it has; () where points are
     measured one after the other in this process, as on an accelerator that they would share.
+
+    Raises SettingsError where a point is to have more cores than there are: with fewer, its sums
+    would be taken in another order than the settings say.
     """
     if isinstance(measure, SideBySide) and measure.threads and machine.platform == "cpu":
-        return places(measure.threads)
+        try:
+            return places(measure.threads)
+        except ValueError as error:
+            name, threads = measure.name, measure.threads
+            raise SettingsError(f"{name}.threads = {threads}: {error}") from None
     return ()
 
 

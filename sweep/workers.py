@@ -74,10 +74,13 @@ Event = Started | Progressed | Said | Ended
 
 def places(threads: int) -> tuple[tuple[int, ...], ...]:
     """The groups of cores that processes of `threads` threads each can have to themselves, as many
-    as this process's cores allow; one group of all where threads is 0.
+    as this process's cores allow; one group of all where threads is 0. Raises ValueError where it
+    has fewer cores.
     """
     cores = _cores()
-    size = min(threads or len(cores), len(cores))
+    size = threads or len(cores)
+    if size > len(cores):
+        raise ValueError(f"must be at most {len(cores)}, the cores that this run has; 0 takes all")
     return tuple(tuple(cores[at : at + size]) for at in range(0, len(cores) - size + 1, size))
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of, load, parse
 from sweep.registry import make_dataset
 from sweep.training.sources import DRAWN_TEST, DRAWN_TRAIN
@@ -51,12 +52,57 @@ def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
             "measures = ['cost']\n[[grid.extra]]\nmeasures = ['latency']",
             "grid.extra[0].measures: 'latency' must be one of measures = ['cost']  (x.toml)",
         ),
+        (
+            "[grid]\nresolution = ['128', 96]",
+            'grid.resolution[0] = "128": must be a whole number  (x.toml)',
+        ),
+        (
+            "[[grid.extra]]\nresolution = true",
+            "grid.extra[0].resolution = true: must be a whole number  (x.toml)",
+        ),
+        ("[grid]\nalpha = ['1']", 'grid.alpha[0] = "1": must be a number  (x.toml)'),
+        ("[accuracy]\nepochs = true", "accuracy.epochs = true: must be a whole number  (x.toml)"),
+        ("[latency]\nrounds = 25.0", "latency.rounds = 25.0: must be a whole number  (x.toml)"),
+        ("[cost]\nxla = 1", "cost.xla = 1: must be true or false  (x.toml)"),
+        ("name = 2017", "name = 2017: must be a text, in quotes  (x.toml)"),
+        (
+            "[grid]\nalpha = [0.3, 0.30000000000000004]",
+            "grid: alpha = 0.3 and 0.30000000000000004 both come to 0.3: leave one away  (x.toml)",
+        ),
+        (
+            "[grid]\nalpha = [0.123456]\n[[grid.extra]]\nalpha = 0.1234561",
+            "grid: alpha = 0.123456 and 0.1234561 both come to 0.123456: leave one away  (x.toml)",
+        ),
+        (
+            "[grid]\nrho = [0.5, 0.501]",
+            "grid: rho = 0.5 and 0.501 both come to 112 pixels: leave one away  (x.toml)",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(text, message):
     with pytest.raises(SettingsError) as refused:
         parse(text, source="x.toml")
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("grid.alpha=[1, 0.5]", (1.0, 0.5)),
+        ("grid.alpha=[1.0, 1, 0.5]", (1.0, 1.0, 0.5)),  # one point, named twice
+    ],
+)
+def test_a_number_may_be_given_without_its_point_and_twice(change, found):
+    settings = parse("", source="x.toml", changes=[change])
+    assert settings.grid.alpha == found
+    assert all(type(alpha) is float for alpha in settings.grid.alpha)
+    made = grid.points(settings.grid, family="mobilenet_v1")
+    assert len(made) == len({point.label for point in made}) == 8
+
+
+def test_a_text_among_changes_is_no_number():
+    with pytest.raises(SettingsError, match=r'epochs = "3": must be a whole number'):
+        parse("", source="x.toml", changes=['accuracy.epochs="3"'])
 
 
 def test_every_wrong_setting_is_told_at_once():

@@ -1,5 +1,8 @@
 """Knob values -> points."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sweep.config import ExtraPoint, GridSettings
 from sweep.grid import measures_of, points
 
@@ -24,7 +27,8 @@ def test_extra_points_come_last_and_repeat_nothing():
     extra = (
         ExtraPoint(kind="standard", measures=("cost",)),
         ExtraPoint(kind="separable", alpha=1.0, resolution=224, measures=("cost",)),
-        ExtraPoint(kind="shallow"),
+        ExtraPoint(kind="shallow", measures=("accuracy",)),
+        ExtraPoint(kind="shallow", measures=("cost",)),
     )
     settings = GridSettings(extra=extra)
     made = points(settings, family="mobilenet_v1")
@@ -32,7 +36,17 @@ def test_extra_points_come_last_and_repeat_nothing():
     # A point of the product has every measure, though an extra point asks for less.
     assert measures_of(settings, made[0], EVERY) == EVERY
     assert measures_of(settings, made[16], EVERY) == ("cost",)
-    assert measures_of(settings, made[17], EVERY) == EVERY
+    assert measures_of(settings, made[17], EVERY) == ("cost", "accuracy")
+
+
+@given(st.lists(st.floats(0.01, 4) | st.sampled_from([0.3, 0.1 * 3, 1 / 3]), min_size=1))
+def test_names_are_as_unique_as_keys(alphas):
+    try:
+        settings = GridSettings(alpha=tuple(alphas))
+    except ValueError:
+        return  # two of one name
+    made = points(settings, family="mobilenet_v1")
+    assert len({point.label for point in made}) == len({point.key for point in made}) == len(made)
 
 
 def test_keys_are_unique():

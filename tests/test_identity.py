@@ -1,17 +1,25 @@
 """What a reading belongs to: a hash of exactly what affects it, neither less nor more."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import fake_results
 import pandas as pd
 import pytest
-from test_run import MACHINE, run
+from test_run import MACHINE, Watcher, run
 from toys import CALLS, Stumbling, Together
 
-from sweep.config import parse
+from sweep import workers
+from sweep.config import AccuracySettings, SettingsError, parse
 from sweep.machine import Machine
+from sweep.measures.accuracy import Accuracy
 from sweep.plan import make_plan
+from sweep.points import derive, with_points
+from sweep.report.view import view
 from sweep.results import load
+from sweep.run import execute
 from sweep.store import Store
+from sweep.types import Point
 
 ALL = {"cost", "latency", "accuracy"}
 # A setting, and the measures whose readings it affects.
@@ -111,3 +119,63 @@ def test_points_measured_together_each_belong_to_their_own_identity(tmp_path, mo
     plan, _, _ = run(tmp_path / "r", "Together")
     assert [task.label for task in plan.tasks] == ["together 0.25-64"]
     assert len(load(tmp_path / "r").readings) == 4
+
+
+def test_a_point_has_one_row_whatever_base_its_readings_were_taken_under(tmp_path):
+    """What doesn't depend on rho stands; what does is read anew."""
+    text = """
+        measures = ["toys:Perimeter", "toys:Share"]
+        grid = {{alpha = [0.25], resolution = [64, 32], base_resolution = {base}}}
+    """
+
+    def measured(base: int):
+        settings = parse(text.format(base=base), source="test")
+        store = Store(tmp_path / "r")
+        plan = make_plan(settings, store, MACHINE)
+        execute(plan, settings, store, MACHINE, Watcher())
+        return plan
+
+    measured(256)
+    plan = measured(512)
+    assert [task.label for task in plan.tasks] == ["share 0.25-64", "share 0.25-32"]
+    results = load(tmp_path / "r")
+    points = derive(results.readings)
+    assert points["rho"].tolist() == points["share"].tolist() == [64 / 512, 32 / 512]
+    assert points["perimeter"].tolist() == [256, 128]
+    assert set(results.training["rho"]) == {64 / 512, 32 / 512}
+    assert measured(256).tasks == ()  # those of before are still there
+
+
+def test_a_training_goes_on_only_at_the_size_that_it_began_at():
+    measure = Accuracy(AccuracySettings(dataset="toys:Brightness"))
+    small, large = (Point("mobilenet_v1", "separable", 0.25, rho, 64) for rho in (0.5, 1.0))
+    files = {measure._file(Path("there"), point) for point in (small, large)}
+    assert len(files) == 2
+    # 0.51 x 24 is 12 pixels as 0.5 x 24 is: the same training.
+    same = Point("mobilenet_v1", "separable", 0.25, 0.51, 64)
+    assert measure._file(Path("there"), same) in files
+
+
+def test_more_cores_than_there_are_are_refused(monkeypatch):
+    """Sums would be taken in the order of two threads, and be stored as those of eight."""
+    monkeypatch.setattr(workers, "_cores", lambda: [0, 1])
+    with pytest.raises(SettingsError, match=r"^accuracy\.threads = 8: must be at most 2,"):
+        hashes("accuracy.threads = 8")
+    assert hashes("accuracy.threads = 2") != hashes("accuracy.threads = 0")
+
+
+def test_a_title_is_a_word_on_the_page_whatever_the_readings_call_their_data():
+    """A forgotten title comes onto the page of what is stored; old readings hold theirs."""
+    stored = fake_results.results(dataset="imagefolder")
+    accuracy = stored.settings["accuracy"]
+    titled = replace(
+        stored, settings=stored.settings | {"accuracy": accuracy | {"title": "ImageNet"}}
+    )
+    assert set(with_points(stored).points["dataset"].dropna()) == {"imagefolder"}
+    assert set(with_points(titled).points["dataset"].dropna()) == {"ImageNet"}
+    before, after = (view(with_points(each)) for each in (stored, titled))
+    assert any("another task" in each for each in before.warnings)
+    assert not any("another task" in each for each in after.warnings)
+    assert after.cards[0].figures[0].title == "Top-1 accuracy on ImageNet"
+    old = replace(titled, readings=fake_results.results(dataset="ImageNet").readings)
+    assert with_points(old).points.equals(with_points(titled).points)

@@ -179,6 +179,41 @@ def test_missing_readings_carry_their_reason():
     assert {row[column].reason for row in shown.counts.rows} == {"torch is not installed"}
 
 
+def test_an_empty_cell_has_the_reason_of_its_own_metric_and_batch():
+    key = ("separable", 1.0, 224)
+    reasons = {
+        ("latency_s", "batch=8"): "its timing process died",
+        ("compile_s", "batch=1"): "it came from the cache",
+        ("compile_s", "batch=8"): "nobody compiled it",
+    }
+    more = [
+        fake_results.reading(key, metric, None, measure="latency", variant=variant, reason=reason)
+        for (metric, variant), reason in reasons.items()
+    ]
+    results = fake_results.results(points=[key], without=["compile_s"], more=more)
+    table = view(results).points
+    told = {
+        column.title: cell.reason
+        for column, cell in zip(table.columns, table.rows[0], strict=True)
+        if cell.reason
+    }
+    died = reasons["latency_s", "batch=8"]
+    assert told == {
+        "Compile": reasons["compile_s", "batch=1"],
+        "Latency, batch 8": died,
+        "5th percentile, batch 8": died,
+        "95th percentile, batch 8": died,
+        "Compile, batch 8": reasons["compile_s", "batch=8"],
+        "Peak memory, batch 8": "no reading in this run",
+    }
+
+
+def test_a_failed_measure_makes_no_column_of_no_batch():
+    failed = fake_results.reading(("separable", 1.0, 224), "latency_s", None, reason="died")
+    results = fake_results.results(without=["latency_s"], more=[failed])
+    assert not [column for column in results.points if "batch" in column]
+
+
 def test_an_interrupted_run_says_what_is_left():
     results = fake_results.results()
     readings = results.readings

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sweep.contracts import Failed, Network
-from sweep.types import Better, Images, Metric, Point, Progress, Reading, Splits
+from sweep.types import Better, CurvePoint, Images, Metric, Point, Progress, Reading, Splits
 
 CALLS: list[str] = []
 
@@ -82,6 +82,20 @@ class Interrupted(Perimeter):
         if len(CALLS) == 2:
             raise KeyboardInterrupt
         yield from super().__call__(network, progress)
+
+
+class Share(Perimeter):
+    """What depends on rho: rho itself, and a curve."""
+
+    name = "share"
+    metrics = (Metric("share", "Share", "1", Better.LOWER),)
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        return {"rho": network.point.rho}
+
+    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
+        yield CurvePoint(network.point, 1, 1.0, 1.0, 1.0, 1.0, 1.0)
+        yield Reading(self.metrics[0], network.point, network.point.rho)
 
 
 class Together:

@@ -36,9 +36,11 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
-# Settings that say where images are and how they get in, not what they are, and how often training
-# is written down: no part of an identity.
-ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s"}
+# Settings that are no part of the identity: where images are and how they get in, what the page
+# calls them, how often training is written down; the image's size is each point's own.
+ELSEWHERE = {
+    "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
+}  # fmt: skip
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
@@ -82,12 +84,29 @@ class Accuracy:
         return 0 if self.source.streams else self.settings.threads
 
     def identity(self) -> dict[str, Any]:
-        """The recipe, the images that it is applied to, and whether they are streamed: random boxes
-        are then others.
+        """The recipe, as far as it is used, and the images that it is applied to."""
+        settings, source = self.settings, self.source
+        unused: set[str] = set()
+        if settings.crop != "resized":
+            unused |= {"crop_area", "crop_aspect"}
+        if settings.schedule != "exponential":
+            unused |= {"decay_rate", "decay_epochs"}
+        if not source.in_files:
+            unused |= {"test_crop"}
+        recipe = settings.model_dump(mode="json", exclude=ELSEWHERE | unused)
+        counts = {"train_images": source.train_images, "test_images": source.test_images}
+        return recipe | counts | {"threads": self.threads, "data": source.identity}
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """At what size the point is trained."""
+        return self._at(network.point)
+
+    def _at(self, point: Point) -> dict[str, Any]:
+        """The side in pixels, which rho decides, and whether images of that size are streamed:
+        random boxes are then others.
         """
-        recipe = self.settings.model_dump(mode="json", exclude=ELSEWHERE)
-        streamed = {"streamed": True} if self.source.streams else {}
-        return recipe | {"data": self.source.identity} | streamed
+        side = self._side(point)
+        return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """The data set, the sides of the images, and where training is cut short."""
@@ -194,17 +213,21 @@ class Accuracy:
             note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         classes = len(self.source.dataset.class_names)
-        yield from score_readings(network.point, score, self.source.title, classes, note, left_out)
+        yield from score_readings(
+            network.point, score, self.source.dataset.name, classes, note, left_out
+        )
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the point's training is written down; None where it isn't."""
         if self._folder is None or not self.settings.checkpoint_s:
             return None
-        training = {"identity": self.identity(), "point": network.point.key}
         path = self._file(self._folder, network.point)
-        return Kept(path, training, self.settings.checkpoint_s)
+        return Kept(path, self._training(network.point), self.settings.checkpoint_s)
 
     def _file(self, folder: Path, point: Point) -> Path:
         """A name of its own for each point and recipe: another recipe's training is left alone."""
-        digest = digest_of([self.identity(), point.key])
+        digest = digest_of(self._training(point))
         return folder / f"{self.name}-{re.sub('[^0-9A-Za-z.]+', '-', point.label)}-{digest}.ckpt"
+
+    def _training(self, point: Point) -> dict[str, Any]:
+        return {"identity": self.identity() | self._at(point), "point": point.key}

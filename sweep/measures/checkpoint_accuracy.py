@@ -41,9 +41,9 @@ class CheckpointAccuracy:
 
     def identity(self) -> dict[str, Any]:
         """How images are shown, and which; each point's checkpoint is in `identity_of`."""
-        own = {"source", "dataset", "test_images", "test_crop", "seed"}
-        shown = self.settings.model_dump(mode="json", include=own)
-        return shown | {"data": self.source.identity}
+        shown = self.settings.model_dump(mode="json", include={"source", "dataset", "test_crop"})
+        shown |= {"test_images": self.source.test_images, "data": self.source.identity}
+        return shown | ({"seed": self.settings.seed} if self.source.draws_test_images else {})
 
     def identity_of(self, network: Network) -> dict[str, Any]:
         """The content of the point's file; of Keras's checkpoints their source alone."""
@@ -87,7 +87,7 @@ class CheckpointAccuracy:
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, score, self.source.title, classes, note, test.left_out()
+            network.point, score, self.source.dataset.name, classes, note, test.left_out()
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:

@@ -21,7 +21,8 @@ def score_readings(
     point: Point, score: Score, dataset: str, classes: int, note: str, left_out: int
 ) -> Iterator[Reading]:
     """Shares of right answers, the number of test images and of classes, and how many images were
-    left out, of those to train on and of those to evaluate on together.
+    left out, of those to train on and of those to evaluate on together. dataset: its own name, not
+    what the page calls it.
     """
     variant = f"dataset={dataset}"
     for metric, right in ((TOP1, score.top1), (TOP5, score.top5)):

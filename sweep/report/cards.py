@@ -17,9 +17,8 @@ from sweep.report.figures import MEASURED, label
 from sweep.report.findings import COSTS, main
 from sweep.report.intervals import overlap
 from sweep.report.layers import layers_of, layers_table
-from sweep.report.rows import Place, Reasons, Row, accuracy_title, place, titles
+from sweep.report.rows import NOT_READ, Place, Reasons, Row, accuracy_title, place, titles
 from sweep.report.shown import Card, Figure, Mark, Quoted, Trained, Value
-from sweep.report.tables import NOT_READ
 from sweep.report.units import Form, form_of, plain, share, shown
 from sweep.types import listed
 
@@ -129,7 +128,8 @@ class _Quotes:
                 yield _from_outside(reading, variant)
 
     def _accuracies(self, row: Row, read: ByVariant) -> Iterator[Quoted]:
-        dataset = "" if pd.isna(row["dataset"]) else f"dataset={row['dataset']}"
+        of_top1 = [variant for metric, variant in read if metric == "top1"]
+        dataset = next(iter(of_top1), "")  # by its own name, whatever the page calls it
         for metric, title in (
             ("top1", self._accuracy),
             ("top5", self._title("top5", "Top-5 accuracy")),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import ValidationError
 
-from sweep.config import GridSettings
+from sweep.config import GridSettings, SettingsError, validated
 from sweep.grid import measures_of
 from sweep.paper import Row, outside
 from sweep.paper.tables import IMAGENET
@@ -219,8 +218,8 @@ def _not_yet(results: Results) -> list[str]:
     if not results.settings:
         return []  # lost: nothing tells what was asked for
     try:
-        grid = GridSettings.model_validate(results.settings.get("grid", {}))
-    except ValidationError:
+        grid = validated(GridSettings, results.settings.get("grid", {}), source="settings.toml")
+    except SettingsError:
         return ["The stored settings are of another version: missing readings can't be told."]
     base = grid.base_resolution
     measures = tuple(results.run["measures"])

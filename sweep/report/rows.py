@@ -10,8 +10,8 @@ import pandas as pd
 from sweep.paper.networks import FAMILY
 from sweep.report.costs import number
 from sweep.report.shown import Value
-from sweep.report.tables import NOT_READ
 
+NOT_READ = "no reading in this run"
 Row = dict[str, Any]
 Place = tuple[str, str, float, int]  # family, kind, alpha, resolution
 

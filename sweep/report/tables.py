@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from sweep.paper import Quantity, Row
 from sweep.report.costs import batches, number
 from sweep.report.figures import label
+from sweep.report.rows import Reasons
 from sweep.report.shown import Column, Compared, ComparedModel, Comparison, Table, Value
 from sweep.report.units import Form
 
@@ -17,15 +19,27 @@ if TYPE_CHECKING:
     from sweep.store import Results
 
 MOST_ROWS = 300  # of a table: a page with thousands could not be opened
-NOT_READ = "no reading in this run"
 FRONTS = {"on_front_mult_adds": "M", "on_front_params": "P", "on_front_latency": "L"}
-# (title, form, column), with the interval's columns after it where there is one.
-ColumnOf = tuple[str, Form, tuple[str, ...]]
-BEFORE_LATENCY: tuple[ColumnOf, ...] = (
-    ("Top-1", Form.SHARE, ("top1", "top1_low", "top1_high")),
-    ("Top-5", Form.SHARE, ("top5",)),
-    ("Mult-adds", Form.COUNT, ("mult_adds",)),
-    ("Parameters", Form.COUNT, ("params",)),
+
+
+@dataclass(frozen=True)
+class _Of:
+    """A column of numbers. columns: of points.parquet, the interval's after the value's; metric and
+    variant: of the readings behind it, where they are not called as the column.
+    """
+
+    title: str
+    form: Form
+    columns: tuple[str, ...]
+    metric: str = ""
+    variant: str = ""
+
+
+BEFORE_LATENCY = (
+    _Of("Top-1", Form.SHARE, ("top1", "top1_low", "top1_high")),
+    _Of("Top-5", Form.SHARE, ("top5",)),
+    _Of("Mult-adds", Form.COUNT, ("mult_adds",)),
+    _Of("Parameters", Form.COUNT, ("params",)),
 )
 COUNT_COLUMNS = (
     ("Closed form", "mult_adds"),
@@ -59,7 +73,7 @@ def points(results: Results) -> Table:
     """One row per point: what was measured, with intervals, and where it is on a frontier. Of very
     many points some, as `_rows` chooses.
     """
-    reasons = _reasons(results.readings)
+    reasons = Reasons(results.readings)
     columns = (*BEFORE_LATENCY, *_latency_columns(results.points))
     return Table(
         title="Every point",
@@ -70,13 +84,13 @@ def points(results: Results) -> Table:
         ),
         columns=(
             Column("Point", Form.TEXT),
-            *(Column(title, form) for title, form, _ in columns),
+            *(Column(each.title, each.form) for each in columns),
             Column("Frontier", Form.TEXT),
         ),
         rows=tuple(
             (
                 Value(label(row)),
-                *(_cell(row, names, reasons) for *_, names in columns),
+                *(reasons.cell(row, each.columns, each.metric, each.variant) for each in columns),
                 _fronts(row),
             )
             for row in _rows(results.points)
@@ -102,17 +116,22 @@ def _shortened(points: pd.DataFrame) -> str:
     )
 
 
-def _latency_columns(points: pd.DataFrame) -> list[ColumnOf]:
-    columns: list[ColumnOf] = []
+def _latency_columns(points: pd.DataFrame) -> list[_Of]:
+    columns: list[_Of] = []
     for batch, stem in batches(points).items():
-        memory = stem.replace("latency", "peak_memory") + "_bytes"
+        variant = f"batch={batch}"
+        memory, compiling = (stem.replace("latency", each) for each in ("peak_memory", "compile"))
         of = "" if stem == "latency" else f", batch {batch}"
+        interval = (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")
         columns += [
-            (f"Latency{of}", Form.SECONDS, (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")),
-            (f"5th percentile{of}", Form.SECONDS, (f"{stem}_p5_s",)),
-            (f"95th percentile{of}", Form.SECONDS, (f"{stem}_p95_s",)),
-            (f"Compile{of}", Form.SECONDS, (f"{stem.replace('latency', 'compile')}_s",)),
-            (f"Peak memory{of}", Form.BYTES, (memory,)),
+            _Of(f"{title}{of}", form, names, metric, variant)
+            for title, form, names, metric in (
+                ("Latency", Form.SECONDS, interval, "latency_s"),
+                ("5th percentile", Form.SECONDS, (f"{stem}_p5_s",), "latency_s"),
+                ("95th percentile", Form.SECONDS, (f"{stem}_p95_s",), "latency_s"),
+                ("Compile", Form.SECONDS, (f"{compiling}_s",), "compile_s"),
+                ("Peak memory", Form.BYTES, (f"{memory}_bytes",), "peak_memory_bytes"),
+            )
         ]
     return columns
 
@@ -125,7 +144,7 @@ def _fronts(row: dict[str, Any]) -> Value:
 
 def counts(results: Results) -> Table:
     """The counts side by side: the first three must be the same to the last digit."""
-    reasons = _reasons(results.readings)
+    reasons = Reasons(results.readings)
     xla = results.readings.loc[results.readings["metric"] == "mult_adds_xla", "note"]
     note = next((text for text in xla if text), "")
     return Table(
@@ -149,7 +168,7 @@ def counts(results: Results) -> Table:
         rows=tuple(
             (
                 Value(label(row)),
-                *(_cell(row, (column,), reasons) for _, column in COUNT_COLUMNS),
+                *(reasons.cell(row, (column,)) for _, column in COUNT_COLUMNS),
             )
             for row in _rows(results.points)
         ),
@@ -181,26 +200,3 @@ def _comparison(table: str, rows: tuple[Row, ...]) -> Comparison:
 
 def _notes(row: Row) -> tuple[str, ...]:
     return (*row.notes, row.reason) if row.reason else row.notes
-
-
-Reasons = dict[tuple[Any, ...], str]
-
-
-def _reasons(readings: pd.DataFrame) -> Reasons:
-    """(kind, alpha, resolution, metric) -> why there is no value."""
-    missing = readings.loc[readings["value"].isna()]
-    return {
-        (row["kind"], row["alpha"], row["resolution"], row["metric"]): row["reason"]
-        for row in missing.to_dict(orient="records")
-    }
-
-
-def _cell(row: dict[str, Any], columns: tuple[str, ...], reasons: Reasons) -> Value:
-    """The value in the first column, with the ends of its interval where two more are named."""
-    value, *interval = (number(row.get(column)) for column in columns)
-    if value is None:
-        metric = "latency_s" if columns[0].startswith("latency") else columns[0]
-        place = (row["kind"], row["alpha"], row["resolution"], metric)
-        return Value(None, reason=reasons.get(place, NOT_READ))
-    low, high = interval or (None, None)
-    return Value(value, low, high)

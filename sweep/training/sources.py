@@ -69,7 +69,7 @@ class ImageSource:
 
     @property
     def title(self) -> str:
-        """What readings and reports call it."""
+        """What the plan and the page call it; readings have the data set's own name."""
         return self.settings.title or self.dataset.name
 
     @property
@@ -80,21 +80,34 @@ class ImageSource:
     @cached_property
     def streams(self) -> bool:
         """Whether training images are decoded for every batch."""
-        return self._in_files and not self._fits(self.base_resolution)
+        return self.streamed_at(self.base_resolution)
+
+    def streamed_at(self, side: int) -> bool:
+        """Whether those of that side in pixels are."""
+        return self.in_files and not self._fits(side)
 
     @property
     def train_images(self) -> int:
         """How many there are to train on."""
-        if self._in_files:
+        if self.in_files:
             return len(self._records("train").labels)
         return self.settings.train_images or DRAWN_TRAIN
 
     @property
     def test_images(self) -> int:
         """How many there are to evaluate on."""
-        if self._in_files:
+        if self.in_files:
             return len(self._records("validation").labels)
         return self.settings.test_images or DRAWN_TEST
+
+    @property
+    def draws_test_images(self) -> bool:
+        """Whether the seed tells which images are evaluated on."""
+        if not self.in_files:
+            return True
+        return self.test_images < len(
+            cast("ImageDataset", self.dataset).records("validation").labels
+        )
 
     @cached_property
     def decode_s(self) -> float:
@@ -104,7 +117,7 @@ class ImageSource:
     @cached_property
     def never_learned(self) -> tuple[str, ...]:
         """Classes that there are images of to evaluate on, but none to train on."""
-        if not self._in_files:
+        if not self.in_files:
             return ()
         seen, asked = (set(self._records(split).labels.tolist()) for split in SPLITS)
         names = self.dataset.class_names
@@ -112,7 +125,7 @@ class ImageSource:
 
     def bytes_held(self, side: int) -> int:
         """Of the images that stay in memory: here and on the device."""
-        if not self._in_files:
+        if not self.in_files:
             # Of one colour or three, the data set doesn't say; in float32.
             return 2 * (self.train_images + self.test_images) * side * side * 3 * 4
         if self.streams:
@@ -144,7 +157,7 @@ class ImageSource:
 
     def evaluation(self, side: int) -> TestImages:
         """The images to evaluate on alone. Raises SettingsError where they don't come in files."""
-        if not self._in_files:
+        if not self.in_files:
             raise SettingsError(
                 f'accuracy.dataset = "{self.settings.dataset}": trained checkpoints need images '
                 "in files: imagefolder, parquet or numpy"
@@ -152,7 +165,8 @@ class ImageSource:
         return TestImages(self._records("validation"), side, self.settings)
 
     @property
-    def _in_files(self) -> bool:
+    def in_files(self) -> bool:
+        """Whether images are decoded and cropped, and not drawn at the size that is asked for."""
         return _is_in_files(self.dataset)
 
     def _records(self, split: Literal["train", "validation"]) -> Records:
