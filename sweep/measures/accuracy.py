@@ -36,9 +36,9 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
-# Settings that say where images are and how they get in, not what they are, and how often training
-# is written down: no part of an identity.
-ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s"}
+# Settings that say where images are and how they get in, not what they are, how often training is
+# written down, and what is of networks that others trained: no part of an identity.
+ELSEWHERE = {"data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "background"}
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
