@@ -40,6 +40,9 @@ def accuracy(recipe: AccuracySettings, alpha: float) -> float:
     images, labels = _decoded(recipe, "test")
     with torch.no_grad():
         logits = torch.cat([network(part) for part in images.split(500)])
+    if not logits.isfinite().all():
+        raise RuntimeError("the outputs of PyTorch's network are not finite: no accuracy")
+    # torch's own argmax, to hold ours against: of equals the first, too.
     return (logits.argmax(dim=1) == labels).double().mean().item()
 
 

@@ -142,6 +142,7 @@ class AccuracySettings(Section):
     # checkpoints that Keras finds in its cache or fetches.
     source: Literal["train", "checkpoints", "keras"] = "train"
     checkpoints: str = ""  # a path with {alpha} and {resolution} in it, such as "zoo/{alpha}.h5"
+    background: bool = False  # of trained networks: the first output is none of the data's classes
 
     dataset: str = "photo-patches"
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
@@ -202,6 +203,8 @@ class AccuracySettings(Section):
                 'checkpoints is missing; source = "checkpoints" needs a path, such as '
                 '"zoo/mobilenet_{alpha}_{resolution}.h5"'
             )
+        if self.background and self.source == "train":
+            raise ValueError('background is for source = "checkpoints" or "keras" alone')
         fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
         if unknown := fields - {"alpha", "resolution", "kind"}:
             raise ValueError(

@@ -236,6 +236,17 @@ class ImageDataset(Protocol):
 
 
 @runtime_checkable
+class OrdersClasses(Protocol):
+    """A data set that can say where the order of its classes is from: what somebody else's network
+    is scored by.
+    """
+
+    def class_order(self) -> str:
+        """Such as "the names of the folders, sorted"; empty where the user has said it."""
+        ...
+
+
+@runtime_checkable
 class Measure(Protocol):
     """Reads something off one network.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sweep.config import AccuracySettings, SettingsError, validated
 from sweep.contracts import LoadsCheckpoints
-from sweep.measures.checkpoint_accuracy import score_of
+from sweep.measures.checkpoint_accuracy import evaluated
+from sweep.measures.scores import FIVE, no_share
 from sweep.statistics import Interval, wilson
 from sweep.training.sources import ImageSource
 from sweep.types import Progress
@@ -17,7 +18,8 @@ from sweep.types import Progress
 @dataclass(frozen=True)
 class Evaluation:
     """Shares of right answers over `images` images, with their 95 % intervals; how many more could
-    not be read, and what to know of the checkpoint.
+    not be read, and what to know of the checkpoint and the classes. top5: None where there are no
+    more than five classes.
     """
 
     alpha: float
@@ -25,9 +27,8 @@ class Evaluation:
     images: int
     top1: float
     top1_interval: Interval
-    top5: float
-    top5_interval: Interval
-    classes: int
+    top5: float | None
+    top5_interval: Interval | None
     left_out: int
     notes: Sequence[str]
 
@@ -52,29 +53,31 @@ def evaluate_checkpoint(
     *,
     alpha: float | None,
     resolution: int | None,
+    background: bool,
     progress: Progress,
 ) -> Evaluation:
-    """alpha, resolution: None where the file is to say.
+    """alpha, resolution: None where the file is to say. background: the network's first output is
+    none of the classes.
 
-    Raises ValueError where the checkpoint can't be read or does not fit the classes, and where an
-    image can't be read and is not to be left out.
+    Raises ValueError where the checkpoint can't be read or does not fit the classes, where an image
+    can't be read and is not to be left out, and where there is no accuracy.
     """
     trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution)
-    images = source.evaluation(trained.resolution)
-    score = score_of(trained, images, len(source.dataset.class_names), progress)
-    if not score.images:
-        raise SettingsError("none of the images could be read")
+    found = evaluated(trained, source, background, progress)
+    score, classes = found.score, len(source.dataset.class_names)
+    if reason := no_share(score, classes, 1):
+        raise SettingsError(f"there is no accuracy: {reason}")
+    told = not no_share(score, classes, FIVE)
     return Evaluation(
         alpha=trained.alpha,
         resolution=trained.resolution,
         images=score.images,
         top1=score.top1 / score.images,
         top1_interval=wilson(score.top1, score.images),
-        top5=score.top5 / score.images,
-        top5_interval=wilson(score.top5, score.images),
-        classes=len(source.dataset.class_names),
-        left_out=images.left_out(),
-        notes=trained.notes,
+        top5=score.top5 / score.images if told else None,
+        top5_interval=wilson(score.top5, score.images) if told else None,
+        left_out=found.left_out,
+        notes=found.notes,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +17,7 @@ from sweep.registry import find
 
 if TYPE_CHECKING:
     from sweep.evaluate import Evaluation
+    from sweep.statistics import Interval
 
 
 def evaluate(
@@ -32,6 +33,10 @@ def evaluate(
         Path | None,
         typer.Option(help="The classes in the order of the network's outputs: .tsv or .txt."),
     ] = None,
+    background: Annotated[
+        bool,
+        typer.Option("--background", help="The network's first output is none of the classes."),
+    ] = False,
     alpha: Annotated[
         float | None, typer.Option(help="Width multiplier; default: the file's own.")
     ] = None,
@@ -80,6 +85,7 @@ def evaluate(
                 source,
                 alpha=alpha,
                 resolution=resolution,
+                background=background,
                 progress=lambda share, text: bar.update(task, completed=share, description=text),
             )
         except ValueError as error:
@@ -111,27 +117,25 @@ def _plain(found: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
         "top1_low": found.top1_interval.low,
         "top1_high": found.top1_interval.high,
         "top5": found.top5,
-        "top5_low": found.top5_interval.low,
-        "top5_high": found.top5_interval.high,
+        "top5_low": found.top5_interval and found.top5_interval.low,
+        "top5_high": found.top5_interval and found.top5_interval.high,
         "left_out": found.left_out,
         "notes": list(found.notes),
     }
 
 
 def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
-    from sweep.measures.scores import FIVE
-
-    def line(name: Literal["top1", "top5"], title: str) -> str:
-        interval = getattr(found, f"{name}_interval")
-        share = 100 * getattr(found, name)
-        return f"{title}  {share:.1f} %  ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
+    def line(title: str, share: float, interval: Interval) -> str:
+        percent = (100 * each for each in (share, interval.low, interval.high))
+        return "{}  {:.1f} %  ({:.1f} to {:.1f})".format(title, *percent)
 
     lines = [
         f"{checkpoint}: alpha {found.alpha:g}, {found.resolution} px",
         f"{data}: {found.images} images"
         + (f", {found.left_out} left out: they could not be read" if found.left_out else ""),
-        line("top1", "top-1"),
-        *([line("top5", "top-5")] if found.classes > FIVE else []),
-        *(f"note: {note}" for note in found.notes),
+        line("top-1", found.top1, found.top1_interval),
     ]
+    if found.top5 is not None and found.top5_interval is not None:
+        lines.append(line("top-5", found.top5, found.top5_interval))
+    lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)

@@ -193,8 +193,6 @@ def test_a_missing_column_lists_what_there_is(tmp_path):
 def test_classes_have_the_names_that_the_files_give_them(tmp_path):
     path = write(tmp_path / "x.parquet", table([1, 2], [1, 0], names=("ant", "bee", "cat")))
     assert parquet(path=path).class_names == ("ant", "bee", "cat")
-    (tmp_path / "list.txt").write_text("x\ny\n")
-    assert parquet(path=path, classes=str(tmp_path / "list.txt")).class_names == ("x", "y")
 
 
 def test_labels_without_names_are_numbers_up_to_the_largest_of_any_split(files):

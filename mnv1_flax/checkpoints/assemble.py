@@ -31,7 +31,7 @@ USUAL_ALPHAS = (1.0, 0.75, 0.5, 0.25, 1.25, 1.4, 1.3, 0.35, 1.5, 2.0)
 # "mobilenet_1_0_224_tf.h5", "mobilenet_v1_0.5_160_quant.tflite", "mobilenet_0.25_128.keras": alpha,
 # then resolution. "mobilenetv1_100.ra4_e3600_r224_in1k.safetensors": r, then resolution.
 _IN_NAMES = re.compile(r"(?:\d[._]\d{1,2}_|[._-]r)(\d{2,3})(?=[._-])")
-_BACKGROUND = "1001 outputs: class 0 is the background, ImageNet's class i is output i + 1"
+_BACKGROUND = "1001 outputs: where they are TensorFlow's for ImageNet, class i is output i + 1"
 
 StatePath = tuple[str, ...]
 

@@ -55,7 +55,11 @@ class ImageFolder:
         if not self.settings.classes:
             return tuple(folders)
         source = f"classes = {self.settings.classes!r}"
-        return names_of(class_list(self.settings.classes), folders, source)
+        return names_of(class_list(self.settings.classes), folders, source, "folder")
+
+    def class_order(self) -> str:
+        """Of the folders, where no list says it."""
+        return "" if self.settings.classes else "the names of the folders, sorted"
 
     def identity(self) -> dict[str, Any]:
         """A hash of the classes and of every file's name, under its class folder, and size."""

@@ -19,9 +19,8 @@ from sweep.datasets.records import (
     DatasetError,
     Indices,
     Labels,
+    NumberedClasses,
     SplitSettings,
-    checked_labels,
-    class_list,
     numbered_classes,
     split_by_share,
 )
@@ -53,13 +52,19 @@ class NumpyArchive:
         if not there:
             raise DatasetError(f"path = {settings.path!r}: there is no such file or folder")
 
-    @cached_property
+    @property
     def class_names(self) -> tuple[str, ...]:
         """From the list, or "0", "1", .. up to the largest label."""
-        if self.settings.classes:
-            return tuple(row[0] for row in class_list(self.settings.classes))
-        labels = (self._arrays(file)[1] for file in self._files())
-        return numbered_classes(labels, self.settings.path)
+        return self._classes.names
+
+    def class_order(self) -> str:
+        """Of the labels, which have no names."""
+        return self._classes.order
+
+    @cached_property
+    def _classes(self) -> NumberedClasses:
+        stored = [self._arrays(file)[1] for file in self._files()]
+        return numbered_classes(stored, (), self.settings.classes, self.settings.path)
 
     @cached_property
     def base_resolution(self) -> int:
@@ -71,11 +76,15 @@ class NumpyArchive:
         digest = hashlib.sha256()
         for file in self._files():
             digest.update(file.read_bytes())
-        return {
-            "name": self.name,
-            "classes": self.class_names,
-            "sha256": digest.hexdigest(),
-        } | self.settings.model_dump(mode="json", exclude={"path", "classes"})
+        return (
+            {
+                "name": self.name,
+                "classes": self.class_names,
+                "sha256": digest.hexdigest(),
+            }
+            | self._classes.identity()
+            | self.settings.model_dump(mode="json", exclude={"path", "classes"})
+        )
 
     def records(self, split: Literal["train", "validation"]) -> ArrayRecords:
         """One file is all for evaluation, unless a share is set.
@@ -94,9 +103,8 @@ class NumpyArchive:
                 f"path = {self.settings.path!r}: to train on a share of one file, set "
                 "validation_share"
             )
-        labels = checked_labels(
-            self._arrays(file)[1], len(self.class_names), lambda row: f"{file}, row {row}"
-        )
+        stored = self._arrays(file)[1]
+        labels = self._classes.labels(stored, lambda row: f"{file}, row {row}")
         rows = np.arange(len(labels))
         if share and not self.path.is_dir():
             train, validation = split_by_share(labels, share, self.settings.split_seed)

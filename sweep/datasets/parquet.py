@@ -14,9 +14,8 @@ from sweep.datasets.records import (
     DatasetError,
     Indices,
     Labels,
+    NumberedClasses,
     SplitSettings,
-    checked_labels,
-    class_list,
     numbered_classes,
     split_by_share,
 )
@@ -51,16 +50,24 @@ class Parquet:
         if bool(settings.path) == bool(settings.train or settings.validation):
             raise DatasetError("parquet: give either path, or train and validation")
 
-    @cached_property
+    @property
     def class_names(self) -> tuple[str, ...]:
         """From the list, from the files themselves, or "0", "1", .. to the largest label."""
-        if self.settings.classes:
-            return tuple(row[0] for row in class_list(self.settings.classes))
-        for table in self._tables.values():
-            if table.class_names:
-                return table.class_names
-        labels = (table.labels for table in self._tables.values())
-        return numbered_classes(labels, self.settings.path or "parquet")
+        return self._classes.names
+
+    def class_order(self) -> str:
+        """Of the names or labels in the files."""
+        return self._classes.order
+
+    @cached_property
+    def _classes(self) -> NumberedClasses:
+        tables = [*self._tables.values()]
+        source = self.settings.path or "parquet"
+        if len(named := {table.class_names for table in tables if table.class_names}) > 1:
+            raise DatasetError(f"{source}: its splits name the classes in different ways")
+        own = next(iter(named), ())
+        stored = [table.labels for table in tables]
+        return numbered_classes(stored, own, self.settings.classes, source)
 
     @cached_property
     def base_resolution(self) -> int:
@@ -74,11 +81,15 @@ class Parquet:
     def identity(self) -> dict[str, Any]:
         """Labels, and from each file's footer the place, size and statistics of every column."""
         split = {"validation_share", "split_seed"} if self.settings.validation_share else set()
-        return {
-            "name": self.name,
-            "classes": self.class_names,
-            "files": {name: table.fingerprint for name, table in self._tables.items()},
-        } | self.settings.model_dump(mode="json", include=split)
+        return (
+            {
+                "name": self.name,
+                "classes": self.class_names,
+                "files": {name: table.fingerprint for name, table in self._tables.items()},
+            }
+            | self._classes.identity()
+            | self.settings.model_dump(mode="json", include=split)
+        )
 
     def records(self, split: Literal["train", "validation"]) -> Rows:
         """Files whose names tell no split are all for evaluation, unless a share is set.
@@ -90,7 +101,7 @@ class Parquet:
         if table is None:
             where = self.settings.path or f"{split} = []"
             raise DatasetError(f"{where}: has no {split} files (or set validation_share)")
-        labels = checked_labels(table.labels, len(self.class_names), table.name)
+        labels = self._classes.labels(table.labels, table.name)
         rows = np.arange(len(labels))
         if share:
             parts = split_by_share(labels, share, self.settings.split_seed)

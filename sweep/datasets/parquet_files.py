@@ -126,7 +126,12 @@ def read_table(addresses: Sequence[str], image_column: str, label_column: str) -
             labels.append(_labels(file, label, address))
             footer = file.metadata
             before = 0
-            names = names or _named_classes(footer.metadata or {}, label)
+            named = _named_classes(footer.metadata or {}, label)
+            if names and named and names != named:
+                raise DatasetError(
+                    f"{address}: names its classes otherwise than {addresses[0]} and others"
+                )
+            names = names or named
             for number in range(footer.num_row_groups):
                 chunks = footer.row_group(number).to_dict()["columns"]
                 size = sum(
@@ -223,6 +228,7 @@ def _named_classes(metadata: dict[bytes, bytes], label: str) -> tuple[str, ...]:
     """Class names where the `datasets` library has left them in the file."""
     try:
         features = json.loads(metadata[b"huggingface"])["info"]["features"]
-        return tuple(str(name) for name in features[label]["names"])
+        names = features[label]["names"]
+        return tuple(map(str, names)) if isinstance(names, list) else ()
     except (KeyError, TypeError, ValueError):
         return ()

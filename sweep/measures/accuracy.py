@@ -37,9 +37,11 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
 # Settings that are no part of the identity: where images are and how they get in, what the page
-# calls them, how often training is written down; the image's size is each point's own.
+# calls them, how often training is written down, what is of networks that others trained; the
+# image's size is each point's own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
+    "background",
 }  # fmt: skip
 
 

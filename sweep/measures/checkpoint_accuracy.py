@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,6 @@ from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
 from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
 from sweep.training.evaluation import Score, evaluate
-from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, Reading, alpha_text, listed
 
@@ -21,6 +21,8 @@ from sweep.types import Point, Progress, Reading, alpha_text, listed
 LOAD_S, MULT_ADD_S = 8.0, 4e-11
 MOST_FILES = 10_000  # in a folder that may be a checkpoint
 MOST_NAMED = 3  # missing files, in the plan
+MOST_CLASSES_NAMED = 6
+IMAGENET_OUTPUTS = 1001
 
 
 class MissingCheckpointError(FileNotFoundError):
@@ -41,7 +43,9 @@ class CheckpointAccuracy:
 
     def identity(self) -> dict[str, Any]:
         """How images are shown, and which; each point's checkpoint is in `identity_of`."""
-        shown = self.settings.model_dump(mode="json", include={"source", "dataset", "test_crop"})
+        shown = self.settings.model_dump(
+            mode="json", include={"source", "dataset", "test_crop", "background"}
+        )
         shown |= {"test_images": self.source.test_images, "data": self.source.identity}
         return shown | ({"seed": self.settings.seed} if self.source.draws_test_images else {})
 
@@ -56,6 +60,7 @@ class CheckpointAccuracy:
         source = self.source
         classes = len(source.dataset.class_names)
         data = f"{source.title}, {classes} classes; {source.test_images:,} images to evaluate on"
+        data = "; ".join([data, *source.told_classes])
         if self.settings.source == "keras":
             return data, "Keras's ImageNet checkpoints, from its cache or fetched"
         paths = [self._path(network.point) for network in networks]
@@ -76,18 +81,17 @@ class CheckpointAccuracy:
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)
-        test = self.source.evaluation(network.point.resolution)
-        score = score_of(trained, test, len(self.source.dataset.class_names), progress)
+        found = evaluated(trained, self.source, self.settings.background, progress)
         note = "; ".join(
             [
                 f"{origin} at {network.point.resolution} px",
-                *trained.notes,
+                *found.notes,
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, score, self.source.dataset.name, classes, note, test.left_out()
+            network.point, found.score, self.source.dataset.name, classes, note, found.left_out
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:
@@ -115,23 +119,70 @@ class CheckpointAccuracy:
         return Path(text)
 
 
-def score_of(trained: Trained, test: TestImages, classes: int, progress: Progress) -> Score:
-    """Evaluates a trained network; one more output than classes is a background class before them.
+@dataclass(frozen=True)
+class Evaluated:
+    """A trained network's score, how many images could not be read, and what to know of both."""
 
-    Raises ValueError where the outputs fit the classes neither way.
+    score: Score
+    left_out: int
+    notes: tuple[str, ...]
+
+
+def evaluated(
+    trained: Trained, source: ImageSource, background: bool, progress: Progress
+) -> Evaluated:
+    """Evaluates at the network's own resolution.
+
+    background: the user says that the first output is none of the classes. Raises ValueError where
+    the outputs don't fit the classes.
     """
-    extra = trained.num_classes - classes
-    if extra not in (0, 1):
-        raise ValueError(
-            f"the checkpoint has {trained.num_classes} outputs, the data set {classes} classes: "
-            "give the list that it was trained on (--classes FILE, or accuracy.data.classes)"
-        )
+    shifted = has_background(trained.num_classes, source.dataset.class_names, background)
+    test = source.evaluation(trained.resolution)
     total = max(1, len(test))
 
     def report(done: int) -> None:
         progress(done / total, f"{done} of {total} images")
 
-    return evaluate(trained.module, test, background=extra == 1, progress=report)
+    score = evaluate(trained.module, test, background=shifted, progress=report)
+    left_away = f"the first of {trained.num_classes} outputs is left away as a background class"
+    notes = (*trained.notes, *([left_away] if shifted else []), *source.told_classes)
+    return Evaluated(score, test.left_out(), notes)
+
+
+def has_background(outputs: int, classes: Sequence[str], asked: bool) -> bool:
+    """Whether a network's first output is none of the classes: where the user says so, and of 1001
+    outputs on 1000 classes, TensorFlow's convention for ImageNet. Any other mismatch could be
+    another order as well: a ValueError, which says what to give.
+    """
+    count = len(classes)
+    if outputs == count + 1 and (asked or outputs == IMAGENET_OUTPUTS):
+        return True
+    if outputs == count and not asked:
+        return False
+    listing = (
+        f"give a list of all {outputs} in the order of the outputs (--classes FILE, or "
+        "accuracy.data.classes)"
+    )
+    first = (
+        "if the first output is a background class, say so (--background, or accuracy.background = "
+        "true)"
+    )
+    if outputs == count:
+        remedy = (
+            "none is left for a background class: leave --background or accuracy.background away"
+        )
+    elif outputs < count:
+        remedy = "give images, or a list, of those classes alone that it was trained on"
+    else:
+        remedy = f"{listing}; or, {first}" if outputs == count + 1 else listing
+    raise ValueError(
+        f"the network has {_number(outputs, 'output')}, the data set "
+        f"{_number(count, 'class')} ({listed(classes, MOST_CLASSES_NAMED)}): {remedy}"
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"
 
 
 def _is_there(path: Path) -> bool:

@@ -25,14 +25,28 @@ def score_readings(
     what the page calls it.
     """
     variant = f"dataset={dataset}"
-    for metric, right in ((TOP1, score.top1), (TOP5, score.top5)):
-        reason = "" if score.images else "none of the test images could be read"
-        if metric is TOP5 and classes <= FIVE:
-            reason = f"with {classes} classes five guesses are always right"
-        if reason:
+    for metric, guesses, right in ((TOP1, 1, score.top1), (TOP5, FIVE, score.top5)):
+        if reason := no_share(score, classes, guesses):
             yield Reading(metric, point, None, variant=variant, reason=reason)
         else:
             yield Reading(metric, point, right / score.images, variant=variant, note=note)
     counts = ((TEST_IMAGES, score.images), (CLASSES, classes), (LEFT_OUT, left_out))
     for metric, count in counts:
         yield Reading(metric, point, float(count), variant=variant, note=note)
+
+
+def no_share(score: Score, classes: int, guesses: int) -> str:
+    """Why a share of answers that are right within so many guesses would say nothing; empty where
+    it does say something.
+    """
+    if not score.images:
+        return "none of the test images could be read"
+    if score.not_finite:
+        return (
+            f"the network's outputs are not finite (NaN or infinite) for {score.not_finite} of "
+            f"{score.images} images"
+        )
+    if classes <= guesses:
+        number = {1: "one guess is", FIVE: "five guesses are"}[guesses]
+        return f"with {classes} class{'es' * (classes > 1)} {number} always right"
+    return ""

@@ -1,4 +1,4 @@
-"""Counts right answers on images that training has not seen."""
+"""Which answers are right, and how many are on images that training has not seen."""
 
 from __future__ import annotations
 
@@ -13,15 +13,34 @@ from flax import nnx
 from sweep.training.augment import as_floats, three_channels
 
 TOP = 5
+NEVER = 2**31 - 1  # rank of an answer that is none
 
 
 @dataclass(frozen=True)
 class Score:
-    """Counts over the test images: how many, how many right first, how many within five."""
+    """Counts over the test images: how many, how many right first, how many within five, and for
+    how many the network's outputs are not all finite.
+    """
 
     images: int
     top1: int
     top5: int
+    not_finite: int = 0
+
+
+def ranks(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Rank of each label among the classes, 0 for the first: logits f32[B,C], labels i32[B] in
+    0..C-1 -> i32[B]. An answer is right within k where its rank is below k.
+
+    Ahead of a class are those that score higher and, of those that score the same, those of a lower
+    index: rank 0 is what `argmax` gives in NumPy, JAX, Keras and LiteRT. Where an output is not
+    finite no answer is right: the rank is above any k.
+    """
+    own = jnp.take_along_axis(logits, labels[:, None], axis=1)
+    earlier = jnp.arange(logits.shape[1]) < labels[:, None]
+    ahead = (logits > own) | ((logits == own) & earlier)
+    rank = jnp.sum(ahead, axis=1, dtype=jnp.int32)
+    return jnp.where(jnp.isfinite(logits).all(axis=1), rank, NEVER)
 
 
 def evaluate(
@@ -40,19 +59,18 @@ def evaluate(
     graph, state = nnx.split(module)
 
     @jax.jit
-    def count(state: Any, batch: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))[:, int(background) :]
-        own = jnp.take_along_axis(logits, jnp.maximum(labels, 0)[:, None], axis=1)
-        # Rank of the true class: how many score higher. Where a score is NaN nothing is right.
-        rank = jnp.sum(~(logits <= own), axis=1)
-        real = labels >= 0
-        return jnp.sum(real & (rank < 1)), jnp.sum(real & (rank < TOP))
+    def count(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
+        logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))
+        finite = jnp.isfinite(logits).all(axis=1)
+        rank = ranks(logits[:, int(background) :], jnp.maximum(labels, 0))
+        counted = jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
+        return jnp.sum(counted & (labels >= 0), axis=1)
 
-    images = top1 = top5 = 0
+    images = top1 = top5 = not_finite = 0
     for pixels, labels in batches:
-        first, within = count(state, pixels, labels)
+        first, within, wild = map(int, count(state, pixels, labels))
         images += int((labels >= 0).sum())
-        top1, top5 = top1 + int(first), top5 + int(within)
+        top1, top5, not_finite = top1 + first, top5 + within, not_finite + wild
         if progress is not None:
             progress(images)
-    return Score(images, top1, top5)
+    return Score(images, top1, top5, not_finite)

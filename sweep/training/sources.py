@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sweep.config import AccuracySettings, SettingsError, digest_of
-from sweep.contracts import Dataset, ImageDataset, Records
+from sweep.contracts import Dataset, ImageDataset, OrdersClasses, Records
 from sweep.datasets.records import DatasetError
 from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
@@ -15,6 +15,7 @@ from sweep.loading.subset import some
 from sweep.registry import make_dataset
 from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
+from sweep.types import listed
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -24,6 +25,7 @@ DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
 MEBIBYTE = 1 << 20
 SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
+MOST_NAMED = 3  # classes, in a note
 
 _SHELF = Shelf()
 
@@ -122,6 +124,22 @@ class ImageSource:
         seen, asked = (set(self._records(split).labels.tolist()) for split in SPLITS)
         names = self.dataset.class_names
         return tuple(names[label] for label in sorted(asked - seen))
+
+    @cached_property
+    def told_classes(self) -> tuple[str, ...]:
+        """What to know of the classes where others have trained the network: the order that they
+        are taken in, where the user has not said it, and which of them there are no images of.
+        """
+        names, dataset = self.dataset.class_names, self.dataset
+        order = dataset.class_order() if isinstance(dataset, OrdersClasses) else "the data set's"
+        told = [f"order of the classes: {order} ({listed(names, MOST_NAMED)})"] if order else []
+        if not self._in_files:
+            return tuple(told)
+        seen = set(self._records("validation").labels.tolist())
+        if absent := [name for label, name in enumerate(names) if label not in seen]:
+            share = f"{len(absent)} of the {len(names)} classes"
+            told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
+        return tuple(told)
 
     def bytes_held(self, side: int) -> int:
         """Of the images that stay in memory: here and on the device."""

@@ -181,6 +181,7 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
     import sweep.report.export
     import sweep.run
     from sweep.datasets.fetch import FetchError
+    from sweep.measures.checkpoint_accuracy import Evaluated
     from sweep.training.evaluation import Score
 
     def execute(plan: Any, settings: Any, store: Any, *others: Any) -> Any:
@@ -191,7 +192,8 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
     patch.setattr(sweep.run, "execute", execute)
     patch.setattr(sweep.datasets.fetch, "fetch", fetch)
-    patch.setattr(sweep.evaluate, "score_of", lambda *_: Score(images=4, top1=1, top5=4))
+    found = Evaluated(Score(images=4, top1=1, top5=4), left_out=0, notes=())
+    patch.setattr(sweep.evaluate, "evaluated", lambda *_: found)
     patch.setattr(sweep.report.export, "_draw", lambda jobs, chromium: [b"x"] * len(jobs))
     patch.setattr(Path, "mkdir", _only_within(folder, Path.mkdir))
     patch.setenv("HOME", str(folder))
