@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,24 +75,6 @@ def this_machine() -> Machine:
         allocator=allocator.state(),
         versions={name: _version(name) for name in PACKAGES},
     )
-
-
-def commit() -> str:
-    """The checkout's commit with "+" where the tree has changes; "unknown" outside a checkout."""
-    folder = Path(__file__).parent
-    try:
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return UNKNOWN
-    return head + ("+" if changed else "")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()
 
 
 def _cpu_name() -> str:

@@ -20,9 +20,10 @@ from sweep.contracts import JointMeasure, Measure, Preparing, Resumable
 from sweep.failures import reason_of
 from sweep.interrupts import Terminated
 from sweep.keeper import Keeper, Observer
-from sweep.machine import Machine, commit
+from sweep.machine import Machine
 from sweep.plan import Plan, Task, groups_of_cores
 from sweep.points import derive
+from sweep.provenance import commit
 from sweep.report.page import write
 from sweep.report.view import view
 from sweep.store import Store, load, writer
