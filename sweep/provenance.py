@@ -1,13 +1,16 @@
-"""Which source this is that runs: what readings are stamped with."""
+"""What a run tells of where it comes from: its source, and the command that began it."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+
+from sweep.failures import storable
 
 UNKNOWN = "unknown"
 DISTRIBUTION = "mobilenet-sweep"
@@ -35,6 +38,25 @@ def commit_of(file: Path, installed: Iterable[Distribution]) -> str:
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
     return head + ("+" if changed else "")
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """A command as a shell takes it, in characters that every file can hold: bytes that are no
+    UTF-8, as a file's name may have, are written as bash's $'\\xff'.
+
+    arguments: as in `sys.argv`, where such bytes are halves of surrogate pairs, and under a locale
+    without UTF-8 all that is not ASCII.
+    """
+    return storable(" ".join(_in_shell(each) for each in arguments))
+
+
+def _in_shell(argument: str) -> str:
+    data = argument.encode("utf-8", "surrogateescape")
+    try:
+        return shlex.quote(data.decode())
+    except UnicodeDecodeError:
+        printable = (chr(each) if 32 <= each < 127 else f"\\x{each:02x}" for each in data)
+        return "$'" + "".join(f"\\{each}" if each in "'\\" else each for each in printable) + "'"
 
 
 def _owns(installed: Distribution, file: Path) -> bool:

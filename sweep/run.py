@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from sweep.keeper import Keeper, Observer
 from sweep.machine import Machine
 from sweep.plan import Plan, Task, groups_of_cores
 from sweep.points import derive
-from sweep.provenance import commit
+from sweep.provenance import command_line, commit
 from sweep.report.page import write
 from sweep.report.view import view
 from sweep.store import Store, load, writer
@@ -62,7 +61,7 @@ def execute(
     finished is kept and reported.
     """
     run: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "sweep", *sys.argv[1:]]),
+        "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
         "commit": commit(),
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,

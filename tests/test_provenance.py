@@ -1,4 +1,4 @@
-"""Which commit readings are stamped with; what is right, git itself says."""
+"""Which commit readings are stamped with; what is right, git says. And the command: bash says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.provenance import DISTRIBUTION, UNKNOWN, commit_of
+from sweep.provenance import DISTRIBUTION, UNKNOWN, command_line, commit_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -134,3 +134,27 @@ def test_what_git_refuses_to_read_is_unknown(tmp_path):
     with pytest.raises(subprocess.CalledProcessError):
         git(tmp_path / "checkout", "status")
     assert commit_of(file, []) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        b"plain",
+        b"two words",
+        b"",
+        b"it's",
+        b"\xc3\xa9",
+        b"\xff",
+        b"a\xffb 'c' \\d \n\t$e",
+        b"\xffabc",
+    ],
+)
+def test_a_command_can_be_kept_in_any_file_and_begun_again(argument):
+    told = command_line(["printf", "%s\\0", os.fsdecode(argument)])
+    assert json.loads(json.dumps(told, ensure_ascii=False).encode()) == told
+    printed = subprocess.run(["bash", "-c", told.encode()], capture_output=True, check=True).stdout
+    assert printed == argument + b"\0"
+
+
+def test_a_command_as_a_locale_without_utf_8_hands_it_over_reads_as_it_was_typed():
+    assert command_line(["run", "r\udcc3\udca9"]) == "run 'r\u00e9'"
