@@ -18,9 +18,9 @@ import typer
 from sweep import report_commands
 from sweep.allocator import keep_freed_memory
 from sweep.check_command import check
-from sweep.compile_cache import default_root, enable
+from sweep.compile_cache import default_root, disable, enable
 from sweep.config import GridSettings, SettingsError, load
-from sweep.console import err, out, say, tell, write_json
+from sweep.console import err, out, say, spell_out, tell, write_json
 from sweep.data_command import data_app
 from sweep.evaluate_command import evaluate
 from sweep.export_command import export
@@ -90,11 +90,15 @@ def run(
             "--json: goes together with --dry-run; a run's figures: show DIR --json"
         )
     keep_freed_memory()
-    if not no_compile_cache:
-        enable(compile_cache or default_root())
     settings = load(config, name=name, changes=set_ or ())
+    if no_compile_cache or dry_run:
+        disable()
+    elif without := enable(compile_cache or default_root()):
+        say(without)
     with ends_at_once():
         from sweep.machine import this_machine
+
+        machine = this_machine()
         from sweep.plan import make_plan
         from sweep.progress import ProgressBar, duration, plan_table
         from sweep.report import plain_results
@@ -103,7 +107,6 @@ def run(
 
         folder = results / settings.name
         store = Store(folder)
-        machine = this_machine()
         try:
             plan = make_plan(settings, store, machine, again=again or (), only=only or ())
         except (SettingsError, UnknownPartError) as error:
@@ -171,6 +174,7 @@ app.add_typer(data_app, name="data")
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line. A wrong input is one message on standard error and exit status 2."""
+    spell_out()
     try:
         _run(arguments)
     except (SettingsError, ResultsError, UnknownPartError) as error:
@@ -180,6 +184,12 @@ def main(arguments: list[str] | None = None) -> None:
         word, status = _ended_by(isinstance(end, Terminated))
         err.print(f"{word}.")
         raise SystemExit(status) from None
+    except UnicodeEncodeError as error:
+        say(
+            f"{error.object}: can't name a file under this locale, which has {error.encoding} "
+            "alone; set PYTHONUTF8=1, or a locale with UTF-8"
+        )
+        raise SystemExit(USAGE_ERROR) from None
     except OSError as error:
         named = error.filename is not None and error.strerror
         say(f"{error.filename}: {error.strerror}" if named else str(error))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_FOLDER = "JAX_COMPILATION_CACHE_DIR"
+_FOLDER, _SWITCH = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
 KEEP_EVERYTHING = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -21,21 +22,54 @@ KEEP_EVERYTHING = {
 _HIT = "/jax/compilation_cache/cache_hits"
 
 
-def default_root() -> Path:
-    """Where caches of this user's programs belong, by the XDG convention."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobilenet-sweep"
-
-
-def enable(root: Path) -> None:
-    """Turns the cache on in this process and those it starts; before JAX is imported.
-
-    A folder that JAX's own variable names already is left to its owner.
+def default_root() -> Path | None:
+    """Where caches of this user's programs belong, by the XDG convention; None where the user has
+    no home.
     """
-    if _FOLDER in os.environ:
-        return
-    os.environ[_FOLDER] = str(root / f"xla-{_host_digest()}")
-    for name, value in KEEP_EVERYTHING.items():
-        os.environ.setdefault(name, value)
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():  # others are to be ignored, says the convention
+        return named / "mobilenet-sweep"
+    try:
+        return Path.home() / ".cache" / "mobilenet-sweep"
+    except RuntimeError:
+        return None
+
+
+def enable(root: Path | None) -> str:
+    """Turns the cache on in this process and those it starts; before JAX is imported. Where it
+    can't be, there is none, and a sentence says so; else it returns "".
+
+    A folder that JAX's own variable names already is taken in place of one in `root`.
+    """
+    own = os.environ.get(_FOLDER)
+    folder = own or (root and str(root / f"xla-{_host_digest()}"))
+    if not folder or not _writable(folder):
+        disable()
+        why = f"{folder} can't be written" if folder else "you have no home folder"
+        other = f"{_FOLDER} names it" if own else "--compile-cache FOLDER keeps them elsewhere"
+        return f"compiled programs are not kept: {why}; {other}"
+    if not own:
+        os.environ[_FOLDER] = folder
+        for name, value in KEEP_EVERYTHING.items():
+            os.environ.setdefault(name, value)
+    return ""
+
+
+def disable() -> None:
+    """Nothing is kept or loaded by this process and those it starts, whatever variables say."""
+    os.environ[_SWITCH] = "false"
+
+
+def _writable(folder: str) -> bool:
+    """Whether files can be made in a folder, by trying: permissions alone don't tell."""
+    if "://" in folder:
+        return True  # JAX can keep them in a cloud; it will say itself where it can't
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

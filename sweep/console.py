@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +17,30 @@ from sweep.report.printable import visible
 # Without a terminal rich would fold tables at 80 columns, also in a file.
 out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
+
+
+# What stands in texts of ours and is not in every locale's encoding.
+_SPELT = {
+    "\u00a0": " ", "\u202f": " ", "\u2013": "-", "\u2212": "-", "\u00b1": "~", "×": "x", "·": ".",
+    "²": "^2", "µ": "u", "\u03bc": "u", "α": "alpha", "ρ": "rho",
+}  # fmt: skip
+
+
+def spell_out() -> None:
+    """From now on, what the encoding of standard output hasn't is written in characters that all
+    have, in place of an error.
+    """
+    codecs.register_error("sweep.spelt", _spelt)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="sweep.spelt")
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    spelt = (_SPELT.get(each) or each.encode("ascii", "backslashreplace").decode() for each in text)
+    return "".join(spelt), error.end
 
 
 def printed(text: str) -> Text:

@@ -56,6 +56,9 @@ def evaluate(
     """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
     keep_freed_memory()
     with ends_at_once():
+        from sweep.machine import jax_device
+
+        jax_device()
         from sweep.evaluate import evaluate_checkpoint, image_source
 
         family = find("family", "mobilenet_v1")()

@@ -16,6 +16,7 @@ from sweep.types import CurvePoint, Metric, Point, Reading
 
 LONGEST = 10_000  # characters of a reason that are stored
 A_LINE = 300  # of one that is shown while a run goes on
+_GAP = " [..] "
 OUT_OF_MEMORY = "out of memory"
 # XLA's word for it, in the text of its one exception.
 _EXHAUSTED = "RESOURCE_EXHAUSTED"
@@ -45,13 +46,23 @@ def reason_of(error: BaseException) -> str:
 def storable(text: str) -> str:
     """Text that any file can hold: halves of surrogate pairs written out, and not endless."""
     text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 5]} [..]"
+    return _cut(text.split("\n"), LONGEST, "\n")
 
 
 def shortened(text: str) -> str:
     """A reason as far as a line on the screen has room for it."""
-    text = " ".join(text.split())
-    return text if len(text) <= A_LINE else f"{text[: A_LINE - 5]} [..]"
+    return _cut([" ".join(line.split()) for line in text.splitlines()], A_LINE, " ").strip()
+
+
+def _cut(lines: Sequence[str], most: int, between: str) -> str:
+    """The lines as one text of at most so many characters. What is left out is its middle: errors
+    say what went wrong in their first line or, below a traceback, in their last.
+    """
+    text = between.join(lines)
+    if len(text) <= most:
+        return text
+    end = min(max(len(lines[-1]), most // 2), most * 3 // 4)
+    return f"{text[: most - end - len(_GAP)]}{_GAP}{text[-end:]}"
 
 
 def end_of(status: int) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from sweep import allocator
-from sweep.config import digest_of
+from sweep.config import SettingsError, digest_of
+from sweep.failures import storable
 
 # What changes the machine code that runs, and so what it takes.
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
@@ -58,11 +58,46 @@ def this_cpu() -> Cpu:
     return Cpu(_cpu_name(), cores or 1)
 
 
-def this_machine() -> Machine:
-    """Reads the facts; starts JAX's backend."""
+def jax_device() -> Any:
+    """The device that JAX computes on; starts JAX's backend. Raises SettingsError where JAX was
+    asked for one that isn't here, or not to compile.
+    """
+    try:
+        import jax
+    except ValueError as error:  # such as JAX_ENABLE_X64=maybe
+        raise SettingsError(f"JAX: {error}") from None
+    config: Any = jax.config
+    if config.jax_disable_jit:
+        raise SettingsError(
+            "JAX_DISABLE_JIT is set: what is trained and timed here are compiled programs; unset it"
+        )
+    try:
+        return jax.devices()[0]
+    except (RuntimeError, AssertionError) as error:  # the latter is JAX's word for no GPU
+        asked = config.jax_platforms
+        if not asked:
+            raise
+        why = str(error).partition(" (set JAX_PLATFORMS")[0] or "there is none, or no plugin for it"
+        raise SettingsError(
+            f'JAX_PLATFORMS = "{asked}": JAX finds no such device here ({why}). {_instead()}'
+        ) from None
+
+
+def _instead() -> str:
+    """What JAX would use if it were not asked for anything; and that it can be."""
     import jax
 
-    device, cpu = jax.devices()[0], this_cpu()
+    jax.config.update("jax_platforms", None)
+    try:
+        there = jax.devices()[0].platform
+    except (RuntimeError, AssertionError):
+        return "Unset it"
+    return f'This machine has "{there}": set it to that, or unset it'
+
+
+def this_machine() -> Machine:
+    """Reads the facts; starts JAX's backend. Raises SettingsError as `jax_device` does."""
+    device, cpu = jax_device(), this_cpu()
     return Machine(
         cpu=cpu.name,
         cores=cpu.cores,
@@ -70,30 +105,12 @@ def this_machine() -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         platform=device.platform,
-        device=device.device_kind,
+        device=storable(device.device_kind),
         governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
-        xla_flags=os.environ.get("XLA_FLAGS", ""),
+        xla_flags=storable(os.environ.get("XLA_FLAGS", "")),
         allocator=allocator.state(),
         versions={name: _version(name) for name in PACKAGES},
     )
-
-
-def commit() -> str:
-    """The checkout's commit with "+" where the tree has changes; "unknown" outside a checkout."""
-    folder = Path(__file__).parent
-    try:
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return UNKNOWN
-    return head + ("+" if changed else "")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-    )
-    return done.stdout.strip()
 
 
 def _cpu_name() -> str:
@@ -101,7 +118,7 @@ def _cpu_name() -> str:
     different vector units, so its family and model numbers are told as well where Linux has them.
     """
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
         lines = []
     pairs = (line.partition(":") for line in lines)
@@ -129,7 +146,7 @@ def device_bytes() -> int:
 
 def _first_line(path: Path) -> str:
     try:
-        return path.read_text().strip() or UNKNOWN
+        return path.read_text("utf-8", "replace").strip() or UNKNOWN
     except OSError:
         return UNKNOWN
 

@@ -14,10 +14,12 @@ from sweep.digests import data_digest
 from sweep.files import in_words, replace_file, strays, sync_folder
 from sweep.folder import (
     MACHINE,
+    READINGS_FILE,
     REPLACED,
     RUN,
     SETTINGS,
     TABLES,
+    BusyError,
     Snapshot,
     journal_expected,
     journal_of,
@@ -30,7 +32,8 @@ from sweep.folder import (
     taken,
 )
 from sweep.journal import Journal
-from sweep.results import POINTS, machines_in, settings_of
+from sweep.points import derive
+from sweep.results import POINTS, load, machines_in, points_of, settings_of
 from sweep.tables import DamagedError, write_table
 from sweep.types import ResultsError
 from sweep.verify import FileCheck, State, check, consistent, is_machine, salvaged
@@ -63,6 +66,37 @@ def repair(path: Path) -> tuple[str, ...]:
     finally:
         lock.release()
     return tuple(done)
+
+
+def renew_points(path: Path) -> bool:
+    """Derives points.parquet anew where it is missing, damaged or older than the readings, and says
+    whether it did; where a run writes the folder it doesn't: the run will, at its end. Raises
+    ResultsError where there are no readings to be read, WriteError where it can't be written.
+    """
+    try:
+        lock = taken(path)
+    except BusyError:
+        return False
+    try:
+        found = snapshot(path)
+        read, table = journal_of(found), table_of(found, READINGS_FILE)
+        generation = table.generation if table else 0
+        # A run that has not come to its end has left a journal, and may not have derived them.
+        if read is None and _points_generation(path) == generation:
+            return False
+        points = pa.Table.from_pandas(derive(load(path).readings), preserve_index=False)
+        _write(path / POINTS, [points], points.schema, generation)
+    finally:
+        lock.release()
+    return True
+
+
+def _points_generation(path: Path) -> int | None:
+    """Which readings they were derived from; None where they are missing or damaged."""
+    with contextlib.suppress(DamagedError):
+        points = points_of(path)
+        return points[1] if points else None
+    return None
 
 
 def _tables(found: Snapshot, wrong: dict[str, FileCheck]) -> list[str]:

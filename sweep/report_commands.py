@@ -28,13 +28,19 @@ OUTSIDE = 1
 
 
 def report(folder: Folder, as_json: AsJson = False) -> None:
-    """Draw report.html again, from what is stored alone."""
+    """Draw report.html again, from what is stored alone; and points.parquet where it is not as the
+    readings are.
+    """
+    from sweep.repair import renew_points
     from sweep.report import plain_results
     from sweep.report.page import write
     from sweep.report.printable import visible
     from sweep.report.view import view
 
-    shown = view(_results(folder))
+    results = _results(folder)
+    if renew_points(folder):
+        results = _results(folder)
+    shown = view(results)
     page = folder / "report.html"
     write(shown, page)
     if as_json:

@@ -288,13 +288,14 @@ def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
     return machines
 
 
-def points_of(path: Path) -> pa.Table | None:
-    """The derived table as it lies in the folder, None where there is none: nothing depends on it.
-    Raises DamagedError.
+def points_of(path: Path) -> tuple[pa.Table, int] | None:
+    """The derived table as it lies in the folder, and of which generation of the others it is; None
+    where there is none: nothing depends on it. Raises DamagedError.
     """
     try:
         with opened_plain(path / POINTS) as file:
-            return parsed(path / POINTS, file.read()).parquet.read()
+            found = parsed(path / POINTS, file.read())
+        return found.parquet.read(), found.generation
     except FileNotFoundError:
         return None
     except DamagedError:
@@ -306,8 +307,10 @@ def points_of(path: Path) -> pa.Table | None:
 
 def _points(path: Path, damages: list[str]) -> pd.DataFrame:
     try:
-        table = points_of(path)
-        return pd.DataFrame() if table is None else table.to_pandas()
+        found = points_of(path)
+        return found[0].to_pandas() if found else pd.DataFrame()
     except DamagedError as error:
-        damages.append(f"{POINTS} can't be read: {error.reason}; the next run derives it anew.")
+        damages.append(
+            f"{POINTS} can't be read: {error.reason}; report, or the next run, derives it anew."
+        )
         return pd.DataFrame()

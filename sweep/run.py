@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +19,10 @@ from sweep.contracts import Bridging, JointMeasure, Measure, Preparing, Resumabl
 from sweep.failures import reason_of
 from sweep.interrupts import Terminated
 from sweep.keeper import Keeper, Observer
-from sweep.machine import Machine, commit
+from sweep.machine import Machine
 from sweep.plan import Plan, Task, groups_of_cores
 from sweep.points import with_points
+from sweep.provenance import command_line, commit
 from sweep.report.page import write
 from sweep.report.view import view
 from sweep.store import Store, load, writer
@@ -61,7 +61,7 @@ def execute(
     finished is kept and reported.
     """
     run: dict[str, Any] = {
-        "command": shlex.join(["python", "-m", "sweep", *sys.argv[1:]]),
+        "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
         "commit": commit(),
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,

@@ -35,6 +35,7 @@ import tomli_w
 from sweep import journal
 from sweep.batch import batch_of
 from sweep.digests import data_digest, text_digest
+from sweep.failures import storable
 from sweep.files import (
     CONTINUES,
     FolderLock,
@@ -67,6 +68,7 @@ from sweep.folder import (
 from sweep.interrupts import held_back
 from sweep.results import Results, load, machines_in
 from sweep.schema import READINGS, SCHEMA_VERSION, TRAINING, Stamp
+from sweep.soundness import Machine, Run, StoredSettings, unsound
 from sweep.tables import IDENTITY, Identity, identities, write_table
 from sweep.types import CurvePoint, Reading, ResultsError
 
@@ -198,6 +200,7 @@ class Store:
 
         A run with "finished" has come to its end: the journal goes into the tables, and away.
         """
+        _check_readable(self.path, settings, machine, run)
         ended = "finished" in run
         if ended:
             self.compact()
@@ -319,7 +322,22 @@ def _finished_in(group: pa.Table) -> set[Identity]:
 
 def writer(since: str) -> dict[str, Any]:
     """Who writes, for run.json: this process, since when (ISO 8601)."""
-    return {"pid": os.getpid(), "host": platform.node(), "since": since}
+    return {"pid": os.getpid(), "host": storable(platform.node()), "since": since}
+
+
+def _check_readable(
+    path: Path, settings: dict[str, Any], machine: dict[str, Any], run: dict[str, Any]
+) -> None:
+    """Raises ResultsError for what could be written, but not be read again: at a run's beginning,
+    not once hours of measuring are behind it.
+    """
+    for name, data, form in (
+        (SETTINGS, _without_nones(settings), StoredSettings),
+        (MACHINE, machine, Machine),
+        (RUN, run, Run),
+    ):
+        if reason := unsound(data, form):
+            raise ResultsError(f"{path / name}: could not be read again: {reason}")
 
 
 def _without_nones(value: Any) -> Any:

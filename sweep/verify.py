@@ -285,11 +285,10 @@ def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
 
 def _points(path: Path) -> list[FileCheck]:
     try:
-        table = points_of(path)
+        found = points_of(path)
     except DamagedError as error:
-        return [
-            FileCheck(POINTS, State.DAMAGED, error.reason, "derived: the next run makes it anew")
-        ]
-    if table is None:
+        left = "derived: report, or the next run, makes it anew"
+        return [FileCheck(POINTS, State.DAMAGED, error.reason, left)]
+    if found is None:
         return []
-    return [FileCheck(POINTS, State.OK, f"{table.num_rows} points; derived")]
+    return [FileCheck(POINTS, State.OK, f"{found[0].num_rows} points; derived")]

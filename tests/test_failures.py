@@ -181,14 +181,30 @@ def test_the_page_shows_the_reason_and_runs_nothing_in_it(tmp_path, odd):
     assert "<script>alert(1)" not in page
 
 
-def test_a_long_reason_is_stored_and_shortened_on_the_way():
-    reason = reason_of(ValueError("a stone in\nthe way " * 600))
-    assert len(reason) == LONGEST
-    assert reason.endswith(" [..]")
+@pytest.mark.parametrize("before", [600, 12_000])
+def test_a_long_reason_is_stored_and_shortened_from_its_first_words_to_its_last_line(before):
+    last = "KeyError: the very stone, of which no other line has told, at the end of the way"
+    reason = reason_of(ValueError("a stone in\nthe way " * before + f"\n{last}"))
+    assert len(reason) <= LONGEST
     line = shortened(reason)
-    assert line.startswith("ValueError: a stone in the way a stone")
-    assert len(line) <= 300
+    for each in (reason, line):
+        assert each.startswith("ValueError: a stone in")
+        assert " [..] " in each
+        assert each.endswith(last)
+    assert len(line) == 300
     assert "\n" not in line
+
+
+def test_a_last_line_that_is_too_long_leaves_room_for_the_first():
+    line = shortened("ValueError: first\n" + "x" * 400)
+    assert len(line) == 300
+    assert line.startswith("ValueError: first x")
+    assert line.endswith("x" * 225)
+
+
+def test_a_short_reason_stays_as_it_is():
+    assert shortened("one\n  two\n") == "one two"
+    assert shortened("x" * 300) == "x" * 300
 
 
 def test_how_a_process_ended_is_told_in_words():

@@ -118,8 +118,11 @@ def _draw(jobs: Sequence[_Job], chromium: Path) -> list[bytes]:
 
 
 async def _in_browser(jobs: Sequence[_Job], chromium: Path) -> list[bytes]:
-    import kaleido
-    from choreographer.errors import ChannelClosedError
+    try:
+        import kaleido
+        from choreographer.errors import ChannelClosedError
+    except RuntimeError as error:  # it wants a home folder when it is imported
+        raise ExportError(f"kaleido: {error}") from None
     from kaleido.errors import BrowserClosedError, BrowserFailedError, JavascriptError, KaleidoError
 
     # Its own words to standard error about a browser that fails; ours say it once.

@@ -133,7 +133,7 @@ class ImageSource:
         names, dataset = self.dataset.class_names, self.dataset
         order = dataset.class_order() if isinstance(dataset, OrdersClasses) else "the data set's"
         told = [f"order of the classes: {order} ({listed(names, MOST_NAMED)})"] if order else []
-        if not self._in_files:
+        if not self.in_files:
             return tuple(told)
         seen = set(self._records("validation").labels.tolist())
         if absent := [name for label, name in enumerate(names) if label not in seen]:
