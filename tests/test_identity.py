@@ -60,7 +60,7 @@ def test_a_setting_makes_new_what_it_affects_and_nothing_else(change):
 
 
 def test_equal_settings_written_otherwise_are_the_same():
-    assert hashes("accuracy.learning_rate = 5e-2", "latency.rounds = 25") == hashes()
+    assert hashes("accuracy.learning_rate = 5e-2", "latency.rounds = 8") == hashes()
 
 
 def test_costs_are_counted_anew_by_another_counter(monkeypatch):
