@@ -132,7 +132,7 @@ def class_list(path: str) -> list[list[str]]:
 
     .tsv: columns between tabs, with or without a heading; a column of numbers must count 0, 1, 2,
     .. and is left away. Anything else: one class a line, of which only the WordNet id is taken
-    where it starts with one ("n01440764 tench"). No line may be empty. Raises DatasetError.
+    where it starts with one ("n01440764 tench"). Raises DatasetError.
     """
     file = Path(path)
     try:
@@ -148,16 +148,13 @@ def class_list(path: str) -> list[list[str]]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DatasetError(f"classes = {path!r}: can't be read: {why}") from None
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise DatasetError(f"classes = {path!r}: the file is empty")
     rows = [
         line.split("\t") if path.endswith(".tsv") else [_WORDNET_ID.sub(r"\1", line.strip())]
         for line in lines
+        if line.strip()
     ]
-    if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
-        raise DatasetError(f"classes = {path!r}: line {empty[0]} is empty: must name a class")
+    if not rows:
+        raise DatasetError(f"classes = {path!r}: the file is empty")
     if len({len(row) for row in rows}) > 1:
         raise DatasetError(f"classes = {path!r}: its rows have different numbers of columns")
     return _without_heading_and_index(rows, path) if len(rows[0]) > 1 else rows
