@@ -202,7 +202,7 @@ class Records(Protocol):
         ...
 
     def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
-        """An encoded JPEG, PNG or WebP, or pixels u8[H,W,3]. Raises OSError where it can't."""
+        """An encoded image, or pixels u8[H,W,3]. Raises OSError where it can't."""
         ...
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
