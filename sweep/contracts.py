@@ -247,6 +247,17 @@ class OrdersClasses(Protocol):
 
 
 @runtime_checkable
+class Noting(Protocol):
+    """A data set that can say what it had to decide about the user's files."""
+
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Sentences: which of several splits is evaluated on, which files are left aside. trains:
+        whether the images to train on are used too.
+        """
+        ...
+
+
+@runtime_checkable
 class Measure(Protocol):
     """Reads something off one network.
 

@@ -216,13 +216,13 @@ def test_held_images_are_the_good_ones_in_order(hold, caplog):
 
 
 def test_the_size_that_all_images_have_is_told_from_their_headers():
-    same = [encoded(plain(0, 12, 20)), plain(0, 12, 20), GIF, OSError("gone")]
+    same = [encoded(plain(0, 12, 20)), plain(0, 12, 20), NO_IMAGE, OSError("gone")]
     assert common_size(InMemory(same), 10**6) == (12, 20)
     # Four images of 720 bytes.
     assert common_size(InMemory(same), 4 * 720) == (12, 20)
     assert common_size(InMemory(same), 4 * 720 - 1) is None
     assert common_size(InMemory([*same, encoded(plain(0, 20, 12))]), 10**6) is None
-    assert common_size(InMemory([GIF]), 10**6) is None
+    assert common_size(InMemory([NO_IMAGE]), 10**6) is None
 
 
 # Processes

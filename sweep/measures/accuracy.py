@@ -119,6 +119,7 @@ class Accuracy:
             f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on; "
             f"at {', '.join(map(str, sides))} px"
         ]
+        lines += source.notes(trains=True)
         if source.never_learned:
             lines.append(
                 f"evaluated on, but never trained on: {listed(source.never_learned, MOST_NAMED)}"

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sweep.config import AccuracySettings, SettingsError, digest_of
-from sweep.contracts import Dataset, ImageDataset, OrdersClasses, Records
+from sweep.contracts import Dataset, ImageDataset, Noting, OrdersClasses, Records
 from sweep.datasets.records import DatasetError
 from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
@@ -140,6 +140,11 @@ class ImageSource:
             share = f"{len(absent)} of the {len(names)} classes"
             told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
         return tuple(told)
+
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """What the data set had to decide: which split is evaluated on, what is left aside."""
+        dataset = self.dataset
+        return dataset.notes(trains=trains) if isinstance(dataset, Noting) else ()
 
     def bytes_held(self, side: int) -> int:
         """Of the images that stay in memory: here and on the device."""
