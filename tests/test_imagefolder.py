@@ -212,7 +212,7 @@ def test_odd_names_are_read_and_other_files_are_not(tmp_path):
     assert dataset.class_names == ("Käse und 奶酪",)
     assert [grey for *_, grey in content(dataset, "validation")] == [3, 1, 5, 2]
     assert dataset.notes(trains=False) == (
-        "3 files left aside: 1 .png beside the folders, 1 hidden .png and 1 .txt",
+        "3 files left aside: 1 .png beside the folders, 1 .txt and 1 hidden .png",
         "1 of the images lie in folders within their class folder",
     )
 
