@@ -27,7 +27,7 @@ from sweep.export_command import export
 from sweep.failures import shortened
 from sweep.files import CONTINUES, WriteError, not_through_links, why
 from sweep.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
-from sweep.registry import UnknownPartError, find
+from sweep.registry import UnknownPartError, find, look_in
 from sweep.report.printable import visible
 from sweep.report_commands import AsJson
 from sweep.types import ResultsError, listed
@@ -91,6 +91,7 @@ def run(
         )
     keep_freed_memory()
     settings = load(config, name=name, changes=set_ or ())
+    look_in(config.parent)
     if no_compile_cache or dry_run:
         disable()
     elif without := enable(compile_cache or default_root()):
