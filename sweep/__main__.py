@@ -103,7 +103,7 @@ def run(
         from sweep.plan import make_plan
         from sweep.progress import ProgressBar, duration, plan_table
         from sweep.report import plain_results
-        from sweep.run import execute
+        from sweep.run import execute, look_first
         from sweep.store import Store
 
         folder = results / settings.name
@@ -118,8 +118,13 @@ def run(
     out.print(plan_table(plan, folder))
     if dry_run:
         return
+    with heard(), out.status("looking at the data"):
+        found = look_first(plan)
     with heard(), store.writing():
         _log_to(folder)
+        for line in found:
+            logging.getLogger(__name__).warning(line)
+            say(line)
         with ProgressBar(plan, out) as bar:
             outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():

@@ -386,6 +386,17 @@ class Describing(Protocol):
 
 
 @runtime_checkable
+class LooksFirst(Protocol):
+    """A measure that can look at its data before anything of a run is measured."""
+
+    def look(self) -> tuple[str, ...]:
+        """Sentences: what it found. Raises SettingsError where the data must stop the run: told
+        once, and not by every point.
+        """
+        ...
+
+
+@runtime_checkable
 class Sized(Protocol):
     """A measure that can say beforehand how much memory it takes."""
 

@@ -131,6 +131,10 @@ class Accuracy:
             )
         return tuple(lines)
 
+    def look(self) -> tuple[str, ...]:
+        """Decodes the images once."""
+        return self.source.look(trains=True)
+
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling, then a time per image of two parts, fitted to the reference run. Where images
         are decoded all the time, this machine's own speed counts: see `training.speed`.

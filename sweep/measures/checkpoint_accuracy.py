@@ -71,6 +71,10 @@ class CheckpointAccuracy:
             found += f"; missing: {listed(missing, MOST_NAMED)}"
         return data, *notes, found
 
+    def look(self) -> tuple[str, ...]:
+        """Decodes the images once."""
+        return self.source.look(trains=False)
+
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """By the mult-adds of all images."""
         images = self.source.test_images
