@@ -325,7 +325,7 @@ def test_every_format_and_depth_is_counted_and_the_rest_is_told(tmp_path):
         "3.png": (0, 52),
     }
     assert found == {f"{name}.{name.upper()}": (1, at) for at, name in enumerate(suffixes)}
-    assert dataset.notes(trains=False) == (
+    assert dataset.notes(trains=True) == (
         "5 files left aside: 2 .heic, 1 .txt, 1 no ordinary file and 1 without a suffix",
         "no images in the class folder c",
         "2 of the images lie in folders within their class folder",

@@ -106,7 +106,8 @@ class ImageFolder:
             self._files(root)
             aside = self._scanned[root][1]
             together.kinds.update(aside.kinds)
-            together.empty += [each for each in aside.empty if each not in together.empty]
+            if trains:  # else scores say which classes there was no image of
+                together.empty += [each for each in aside.empty if each not in together.empty]
             together.deeper += aside.deeper
         return tuple(filter(None, [self._division.sentence(trains=trains), *together.sentences()]))
 
