@@ -27,7 +27,7 @@ from sweep.export_command import export
 from sweep.failures import shortened
 from sweep.files import CONTINUES, WriteError, not_through_links, why
 from sweep.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
-from sweep.registry import UnknownPartError, find
+from sweep.registry import UnknownPartError, find, look_in
 from sweep.report.printable import visible
 from sweep.report_commands import AsJson
 from sweep.types import ResultsError, listed
@@ -91,6 +91,7 @@ def run(
         )
     keep_freed_memory()
     settings = load(config, name=name, changes=set_ or ())
+    look_in(config.parent)
     if no_compile_cache or dry_run:
         disable()
     elif without := enable(compile_cache or default_root()):
@@ -102,7 +103,7 @@ def run(
         from sweep.plan import make_plan
         from sweep.progress import ProgressBar, duration, plan_table
         from sweep.report import plain_results
-        from sweep.run import execute
+        from sweep.run import execute, look_first
         from sweep.store import Store
 
         folder = results / settings.name
@@ -117,8 +118,13 @@ def run(
     out.print(plan_table(plan, folder))
     if dry_run:
         return
+    with heard(), out.status("looking at the data"):
+        found = look_first(plan)
     with heard(), store.writing():
         _log_to(folder)
+        for line in found:
+            logging.getLogger(__name__).warning(line)
+            say(line)
         with ProgressBar(plan, out) as bar:
             outcome = execute(plan, settings, store, machine, bar)
     for stage, seconds in outcome.stage_s.items():

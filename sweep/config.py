@@ -25,6 +25,7 @@ from pydantic import (
 from sweep import toml_data
 from sweep.toml_data import SettingsError, joined, short
 from sweep.types import alpha_text
+from sweep.unknown_keys import meant
 
 __all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
 
@@ -296,7 +297,7 @@ def validated(section: type[S], data: dict[str, Any], *, source: str, place: str
         details = error.errors()
         # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
         lines = [
-            _explain(detail, source, place)
+            _explain(detail, source, place, section)
             for detail in details
             if detail["type"] != "too_short"
             or not any(other["loc"][:-1] == detail["loc"] for other in details)
@@ -311,13 +312,15 @@ def digest_of(data: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _explain(detail: Any, source: str, place: str) -> str:
+def _explain(detail: Any, source: str, place: str, section: type[Section]) -> str:
     """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
+    above = place
     for part in detail["loc"]:
         place = joined(place, part)
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        return f"{place}: unknown setting  ({source})"
+        hint = meant(place, section, above, Settings if section is not Settings else None)
+        return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"
     for words, ours in (
         ("Input should be ", "must be "),
         ("greater than or equal to", "at least"),

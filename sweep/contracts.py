@@ -202,7 +202,7 @@ class Records(Protocol):
         ...
 
     def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
-        """An encoded JPEG, PNG or WebP, or pixels u8[H,W,3]. Raises OSError where it can't."""
+        """An encoded image, or pixels u8[H,W,3]. Raises OSError where it can't."""
         ...
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -243,6 +243,17 @@ class OrdersClasses(Protocol):
 
     def class_order(self) -> str:
         """Such as "the names of the folders, sorted"; empty where the user has said it."""
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A data set that can say what it had to decide about the user's files."""
+
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Sentences: which of several splits is evaluated on, which files are left aside. trains:
+        whether the images to train on are used too.
+        """
         ...
 
 
@@ -371,6 +382,17 @@ class Describing(Protocol):
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """Sentences for whoever reads the plan: the data, and what is missing already."""
+        ...
+
+
+@runtime_checkable
+class LooksFirst(Protocol):
+    """A measure that can look at its data before anything of a run is measured."""
+
+    def look(self) -> tuple[str, ...]:
+        """Sentences: what it found. Raises SettingsError where the data must stop the run: told
+        once, and not by every point.
+        """
         ...
 
 

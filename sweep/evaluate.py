@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweep.config import AccuracySettings, SettingsError, validated
 from sweep.contracts import LoadsCheckpoints
+from sweep.datasets.splits import split_of
 from sweep.measures.checkpoint_accuracy import evaluated
 from sweep.measures.scores import FIVE, no_share
 from sweep.statistics import Interval, wilson
@@ -34,8 +35,8 @@ class Evaluation:
 
 
 def image_source(data: Path, classes: Path | None, **settings: object) -> ImageSource:
-    """The images of a folder of class folders (or one with val/ in it), of Parquet files, or of an
-    .npz archive. `settings` are others of [accuracy].
+    """The images of a folder of class folders (or one that holds val/ or test/), of Parquet files,
+    or of an .npz archive. `settings` are others of [accuracy].
 
     Raises SettingsError where there are none.
     """
@@ -77,13 +78,13 @@ def evaluate_checkpoint(
         top5=score.top5 / score.images if told else None,
         top5_interval=wilson(score.top5, score.images) if told else None,
         left_out=found.left_out,
-        notes=found.notes,
+        notes=(*found.notes, *source.notes(trains=False)),
     )
 
 
 def _kind_of(data: Path) -> str:
     """The data set that reads such a file or folder."""
-    if data.suffix == ".npz" or (data / "val.npz").exists():
+    if data.suffix == ".npz" or any(split_of(each.name) for each in data.glob("*.npz")):
         return "numpy"
     if data.suffix == ".parquet" or any(data.glob("*.parquet")):
         return "parquet"

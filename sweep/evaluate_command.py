@@ -27,7 +27,9 @@ def evaluate(
     ],
     data: Annotated[
         Path,
-        typer.Option(help="A folder of class folders, or one with val/; Parquet files; an .npz."),
+        typer.Option(
+            help="A folder of class folders, or one with val/ or test/; Parquet; an .npz."
+        ),
     ],
     classes: Annotated[
         Path | None,

@@ -54,6 +54,7 @@ class ProgressBar:
         self._console = console
         self._left = len(plan.tasks)
         self._done_s = 0.0
+        self._failed: dict[str, str] = {}  # the first task of each reason: told in full once
         # Tasks under way: the share of each that is done, and what it last said.
         self._under_way: dict[str, tuple[float, str]] = {}
         self._bar = Progress(
@@ -106,8 +107,11 @@ class ProgressBar:
         self._done_s += task.estimate_s
         self._draw()
         mark = "failed" if failure else "stored"
+        why = f"as {self._failed[failure]}" if failure in self._failed else shortened(failure)
+        if failure:
+            self._failed.setdefault(failure, task.label)
         self._console.print(
-            printed(f"{mark} {task.label}  {seconds:.1f} s  {shortened(failure)}".rstrip()),
+            printed(f"{mark} {task.label}  {seconds:.1f} s  {why}".rstrip()),
             soft_wrap=True,
         )
 

@@ -5,8 +5,10 @@ Parts are imported only when asked for, so that reading settings or drawing a re
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from sweep.config import SettingsError, validated
@@ -38,6 +40,15 @@ _KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures
 
 class UnknownPartError(LookupError):
     """No part of that name; the message says which there are."""
+
+
+def look_in(folder: Path) -> None:
+    """Finds modules of that folder too, after all others; so do the processes of measures, which
+    are told of the path.
+    """
+    path = str(folder.resolve())
+    if path not in sys.path:
+        sys.path.append(path)
 
 
 def find(part: str, name: str) -> Any:
@@ -79,7 +90,9 @@ def _import(part: str, target: str) -> Any:
     try:
         found = getattr(import_module(module_name), attribute)
     except ModuleNotFoundError as error:
-        raise UnknownPartError(f"{named}: no module named {short(str(error.name))}") from None
+        lacking = short(str(error.name))
+        where = ", here, beside the settings or installed" if error.name == module_name else ""
+        raise UnknownPartError(f"{named}: no module named {lacking}{where}") from None
     except AttributeError:
         raise UnknownPartError(f"{named}: {module_name} has no {attribute}") from None
     except Exception as error:  # whatever a module of somebody else's does when it is imported

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from sweep.config import Settings
-from sweep.contracts import Bridging, JointMeasure, Measure, Preparing, Resumable
+from sweep.contracts import (
+    Bridging,
+    JointMeasure,
+    LooksFirst,
+    Measure,
+    Preparing,
+    Resumable,
+)
 from sweep.failures import reason_of
 from sweep.interrupts import Terminated
 from sweep.keeper import Keeper, Observer
@@ -102,6 +109,16 @@ def execute(
     return Outcome(
         stage_s, tuple(keeper.failures), end is not None, report, isinstance(end, Terminated)
     )
+
+
+def look_first(plan: Plan) -> tuple[str, ...]:
+    """What the measures that have something to do find in their data, before any of them begins.
+
+    Raises SettingsError where that must stop the run.
+    """
+    busy = {id(task.measure): task.measure for task in plan.tasks if not task.refusal}
+    looking = (each for each in busy.values() if isinstance(each, LooksFirst))
+    return tuple(f"{each.name}: {line}" for each in looking for line in each.look())
 
 
 def publish(store: Store) -> Path:

@@ -21,18 +21,20 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, config: str) -> pd.DataFrame:
+def run(folder: Path, config: str, *, inside: str = ".") -> pd.DataFrame:
+    """inside: where under the folder the command is started."""
     (folder / "sweep.toml").write_text(config)
+    (folder / inside).mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-m", "sweep", "run"],
-        cwd=folder,
+        [sys.executable, "-m", "sweep", "run", str(folder / "sweep.toml")],
+        cwd=folder / inside,
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return pd.read_parquet(folder / "results" / "quick" / "points.parquet")
+    return pd.read_parquet(folder / inside / "results" / "quick" / "points.parquet")
 
 
 def test_the_page_has_its_examples():
@@ -49,8 +51,10 @@ def test_a_measure_in_one_file(folder):
     assert "Energy, estimated" in page
 
 
-def test_a_data_set_in_one_file(folder):
+def test_a_data_set_in_one_file_from_another_folder(folder):
+    """Beside sweep.toml, and found by the processes that train."""
     config = QUICK.replace('"cost", "latency", "accuracy"', '"accuracy"')
-    points = run(folder, config.replace("[accuracy]", '[accuracy]\ndataset = "stripes:Stripes"'))
+    config = config.replace("[accuracy]", '[accuracy]\ndataset = "stripes:Stripes"')
+    points = run(folder, config, inside="elsewhere")
     assert points["dataset"].tolist() == ["stripes", "stripes"]
     assert points["test_images"].tolist() == [40, 40]

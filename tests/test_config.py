@@ -34,7 +34,10 @@ def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
         ("[grid]\nalpha = [0]", "grid.alpha[0] = 0: must be above 0  (x.toml)"),
         ("[grid]\nalpha = []", "grid.alpha = []: must not be empty  (x.toml)"),
         ("[grid]\nresolution = [7]", "grid.resolution[0] = 7: must be at least 8  (x.toml)"),
-        ("[latency]\nround = 3", "latency.round: unknown setting  (x.toml)"),
+        (
+            "[latency]\nround = 3",
+            "latency.round: unknown setting; did you mean latency.rounds?  (x.toml)",
+        ),
         (
             "[accuracy]\noptimizer = 'lion'",
             "accuracy.optimizer = \"lion\": must be 'sgd', 'adamw' or 'rmsprop'  (x.toml)",
@@ -105,6 +108,27 @@ def test_a_text_among_changes_is_no_number():
         parse("", source="x.toml", changes=['accuracy.epochs="3"'])
 
 
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ("epochs=3", "did you mean accuracy.epochs?"),
+        ("latency.epochs=3", "did you mean accuracy.epochs?"),
+        ("seed=3", "did you mean latency.seed or accuracy.seed?"),
+        ("acuracy.epochs=3", "did you mean accuracy?"),
+        ("accuracy.learning-rate=3", "did you mean accuracy.learning_rate?"),
+        ("accuracy.num_classes=3", "did you mean num_classes?"),
+        ("accuracy.path=x", "did you mean accuracy.data.path?"),
+        ("grid.extra=[{}, {alhpa = 1}]", "did you mean grid.extra[1].alpha?"),
+        ("cost.torch=true", "must be one of fvcore, xla"),
+        ("unlike_anything.at_all=1", "must be one of name, family, num_classes, measures, "),
+    ],
+)
+def test_an_unknown_key_says_what_may_have_been_meant(change, hint):
+    with pytest.raises(SettingsError) as refused:
+        parse("", source="x.toml", changes=[change])
+    assert f": unknown setting; {hint}" in str(refused.value)
+
+
 def test_every_wrong_setting_is_told_at_once():
     with pytest.raises(SettingsError) as refused:
         parse("num_classes = 0\n[latency]\nrounds = 1", source="x.toml")
@@ -157,7 +181,11 @@ def test_changes_take_the_place_of_keys():
             "accuracy.epochs=0",
             "accuracy.epochs = 0: must be at least 1  (x.toml, accuracy.epochs=0)",
         ),
-        ("accuracy.epoch=1", "accuracy.epoch: unknown setting  (x.toml, accuracy.epoch=1)"),
+        (
+            "accuracy.epoch=1",
+            "accuracy.epoch: unknown setting; did you mean accuracy.epochs?  "
+            "(x.toml, accuracy.epoch=1)",
+        ),
     ],
 )
 def test_a_wrong_change_is_refused_in_words(change, message):
@@ -188,7 +216,16 @@ def test_settings_that_do_not_go_together(section, message):
     ("dataset", "data", "message"),
     [
         ("imagefolder", {}, "accuracy.data.path: Field required"),
-        ("imagefolder", {"path": "a", "pth": "b"}, "accuracy.data.pth: unknown setting"),
+        (
+            "imagefolder",
+            {"path": "a", "pth": "b"},
+            "accuracy.data.pth: unknown setting; did you mean accuracy.data.path?",
+        ),
+        (
+            "imagefolder",
+            {"path": "a", "epochs": 3},
+            "accuracy.data.epochs: unknown setting; did you mean accuracy.epochs?",
+        ),
         ("parquet", {"path": "a", "split_seed": -1}, "accuracy.data.split_seed = -1: must be at"),
         ("photo-patches", {"path": "a"}, "accuracy.data: "),
     ],

@@ -184,7 +184,7 @@ def test_a_run_stops_at_a_bad_image_and_names_it(tmp_path, way, bad):
         list(feed.calls(0, 14))
         list(test)
     why, _, remedy = str(caught.value).partition(" (")
-    assert why == f"{root / bad}: not a JPEG, PNG or WebP image"
+    assert why == f"{root / bad}: not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"
     assert 'accuracy.bad_images = "skip"' in remedy
 
 
@@ -204,7 +204,8 @@ def test_a_run_may_go_on_without_bad_images_and_counts_each_once(tmp_path, way, 
     assert test.left_out() == 1
     told = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
     assert sorted(told) == sorted(
-        f"left out: {root / name}: not a JPEG, PNG or WebP image" for name in BAD
+        f"left out: {root / name}: not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"
+        for name in BAD
     )
 
 

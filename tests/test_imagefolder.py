@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_files import plain, write_folder
+from image_files import encoded, plain, write_folder
 
 from sweep.config import SettingsError
 from sweep.contracts import ImageDataset
@@ -210,7 +210,11 @@ def test_odd_names_are_read_and_other_files_are_not(tmp_path):
     )
     dataset = folder(root)
     assert dataset.class_names == ("Käse und 奶酪",)
-    assert [grey for *_, grey in content(dataset, "validation")] == [3, 1, 2]
+    assert [grey for *_, grey in content(dataset, "validation")] == [3, 1, 5, 2]
+    assert dataset.notes(trains=False) == (
+        "3 files left aside: 1 .png beside the folders, 1 .txt and 1 hidden .png",
+        "1 of the images lie in folders within their class folder",
+    )
 
 
 def test_names_that_are_no_utf8_are_read(tmp_path):
@@ -237,9 +241,30 @@ def test_a_link_to_nowhere_is_a_bad_image_by_name(tmp_path):
     [
         ({}, {}, "there are no class folders in it"),
         ({"a.png": plain(1)}, {}, "there are no class folders in it"),
-        ({"a/1.png": plain(1), "b/2.gif": b""}, {}, "b: has no .jpg, .jpeg, .png, .webp files"),
+        ({"a/1.txt": b"", "b/2.txt": b""}, {}, "are read; 2 files left aside: 2 .txt"),
         ({"train/a/1.png": plain(1)}, {}, "has no val/"),
-        ({"train/a/1.png": plain(1), "val/x.txt": b""}, {}, "none of the classes has images"),
+        (
+            {"train/a/1.png": plain(1), "val/x.txt": b""},
+            {},
+            "there is train (train/) and others (val/)",
+        ),
+        ({"train/a/1.png": plain(1), "val/b/x": b""}, {}, "none of the classes has images"),
+        (
+            {"train/1.png": plain(1), "val/1.png": plain(1)},
+            {},
+            "holds train/ and val/, but no class",
+        ),
+        ({"in/a/1.png": plain(1), "in/b/1.png": plain(1)}, {}, "where these are the classes, give"),
+        (
+            {"val/a/1.png": plain(1), "dev/a/1.png": plain(1)},
+            {},
+            "dev/ and val/ are all of the split validation: give the one that is meant as path",
+        ),
+        (
+            {"train/a/1.png": plain(1), "val/a/1.png": plain(1)},
+            {"validation_share": 0.5},
+            "is split already, into train (train/) and validation (val/): validation_share is for",
+        ),
         ({"a/1.png": plain(1)}, {"validation_share": 1.0}, "validation_share = 1.0: must be below"),
         ({"a/1.png": plain(1)}, {"clases": ""}, "accuracy.data.clases: unknown setting"),
     ],
@@ -260,6 +285,104 @@ def test_a_folder_that_is_not_there_is_refused_by_its_path(tmp_path):
         folder(file)
 
 
+# Which files are counted
+
+
+def test_every_format_and_depth_is_counted_and_the_rest_is_told(tmp_path):
+    """torchvision's ImageFolder counts the same, whose list has no GIF: Keras's has."""
+    suffixes = ("jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif")
+    forms = {"jpg": "JPEG", "tif": "TIFF", "pgm": "PPM"}
+    images = {
+        f"b/{suffix}.{suffix.upper()}": encoded(plain(at), forms.get(suffix, suffix))
+        for at, suffix in enumerate(suffixes)
+    }
+    root = write_folder(
+        tmp_path / "set",
+        images
+        | {
+            "a/one/1.png": plain(50),
+            "a/one/two/2.png": plain(51),
+            "a/3.png": plain(52),
+            "a/.ipynb_checkpoints/1-checkpoint.png": plain(9),
+            "a/@eaDir/3.png/SYNOPHOTO_THUMB_M.jpg": plain(9),
+            "__MACOSX/a/._3.png": b"a Mac has been here",
+            "b/notes.txt": b"",
+            "b/photo.heic": b"",
+            "b/x.heic": b"",
+            "b/.DS_Store": b"",
+            "b/desktop.ini": b"",
+            "b/README": b"",
+        },
+    )
+    (root / "c").mkdir()
+    os.mkfifo(root / "b" / "pipe.png")
+    dataset = folder(root)
+    assert dataset.class_names == ("a", "b", "c")
+    found = {Path(file).name: (label, grey) for file, label, grey in content(dataset, "validation")}
+    assert {name: found.pop(name) for name in ("1.png", "2.png", "3.png")} == {
+        "1.png": (0, 50),
+        "2.png": (0, 51),
+        "3.png": (0, 52),
+    }
+    assert found == {f"{name}.{name.upper()}": (1, at) for at, name in enumerate(suffixes)}
+    assert dataset.notes(trains=True) == (
+        "5 files left aside: 2 .heic, 1 .txt, 1 no ordinary file and 1 without a suffix",
+        "no images in the class folder c",
+        "2 of the images lie in folders within their class folder",
+    )
+
+
+def test_links_between_folders_are_followed_but_not_in_a_circle(tmp_path):
+    root = write_folder(tmp_path, {"set/a/1.png": plain(1), "else/2.png": plain(2)}) / "set"
+    (root / "a" / "more").symlink_to(tmp_path / "else")
+    (tmp_path / "else" / "back").symlink_to(root / "a")
+    (root / "a" / "self").symlink_to(root / "a")
+    found = [file for file, *_ in content(folder(root), "validation")]
+    assert found == ["a/1.png", "a/more/2.png"]
+
+
+SPLITS = pytest.mark.parametrize(
+    ("folders", "trained", "evaluated", "note"),
+    [
+        (("train", "val"), "train", "val", ""),
+        (("train", "test"), "train", "test", "evaluated on the split test: test/"),
+        (("Training", "Testing"), "Training", "Testing", "evaluated on the split test: Testing/"),
+        (
+            ("train", "valid", "test"),
+            "train",
+            "valid",
+            "evaluated on the split validation: valid/; left aside: test (test/)",
+        ),
+        (
+            ("train", "dev", "extra"),
+            "train",
+            "dev",
+            "evaluated on the split validation: dev/; left aside: others (extra/)",
+        ),
+        (("birds_train", "birds-val2"), "birds_train", "birds-val2", ""),
+    ],
+)
+
+
+@SPLITS
+def test_folders_named_by_their_split(folders, trained, evaluated, note, tmp_path):
+    root = write_folder(tmp_path, {f"{each}/x/{each}.png": plain(1) for each in folders})
+    dataset = folder(root)
+    for purpose, expected in (("train", trained), ("validation", evaluated)):
+        assert [file for file, *_ in content(dataset, purpose)] == [f"{expected}/x/{expected}.png"]
+    assert dataset.notes(trains=True) == ((note,) if note else ())
+    (alone,) = dataset.notes(trains=False)
+    assert f"left aside: train ({trained}/)" in alone
+
+
+def test_classes_may_have_the_names_of_splits(tmp_path):
+    """As in CIFAR-100 ("train"), or in a laboratory."""
+    images = {f"{each}/1.png": plain(1) for each in ("apple", "train", "test tube", "dev-board")}
+    dataset = folder(write_folder(tmp_path, images | {"test tube/old/2.png": plain(2)}))
+    assert dataset.class_names == ("apple", "dev-board", "test tube", "train")
+    assert len(dataset.records("validation").labels) == 5
+
+
 # Identity
 
 
@@ -278,9 +401,12 @@ def test_identity_changes_with_the_files_and_not_with_the_way_to_them(unsplit, m
     assert len(shared | {first}) == 4
 
     (moved / "a" / "notes.txt").write_text("not an image")
+    (moved / "a" / "photo.heic").write_text("none that is read")
     assert identity(moved) == first
     write_folder(moved, {"a/new.png": plain(1)})
     added = identity(moved)
+    write_folder(moved, {"a/deeper/new.bmp": encoded(plain(1), "BMP")})
+    deeper = identity(moved)
     (moved / "a" / "new.png").write_bytes(plain(1).tobytes())
     grown = identity(moved)
     (moved / "a" / "new.png").rename(moved / "b" / "new.png")
@@ -288,7 +414,7 @@ def test_identity_changes_with_the_files_and_not_with_the_way_to_them(unsplit, m
     (moved / "b" / "new.png").rename(moved / "b" / "old.png")
     renamed = identity(moved)
     (moved / "c").rename(moved / "d")
-    assert len({first, added, grown, changed, renamed, identity(moved)}) == 6
+    assert len({first, added, deeper, grown, changed, renamed, identity(moved)}) == 7
 
 
 def test_identity_changes_with_the_order_of_the_classes(unsplit, tmp_path):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from image_files import InMemory, encoded, noise, png, smooth, with_orientation
+from image_files import ORIENTATION, InMemory, encoded, noise, png, smooth, with_orientation
 from PIL import Image
 
 from sweep.loading import images
-from sweep.loading.images import BadImageError, decode, size_of
+from sweep.loading.images import FORMATS, BadImageError, decode, size_of
 from sweep.loading.reading import pixels_of
 
 
@@ -67,12 +67,12 @@ def test_the_format_is_told_by_the_content_and_not_by_the_name(tmp_path):
     assert np.array_equal(decode(path.read_bytes(), str(path)), pixels)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_truncated_image_is_refused(form, share):
     data = encoded(noise(64, 64), form)
     reason = refusal(data[: int(len(data) * share)])
-    assert reason.startswith(("can't be decoded: ", "can't be read: ", "not a JPEG, PNG or WebP"))
+    assert reason.startswith(("can't be decoded: ", "can't be read: ", "not a JPEG, PNG, WebP"))
 
 
 def test_a_jpeg_followed_by_something_else_is_read():
@@ -84,10 +84,11 @@ def test_a_jpeg_followed_by_something_else_is_read():
     ("data", "reason"),
     [
         (b"", "the file is empty"),
-        (b"a list of things to do\n", "not a JPEG, PNG or WebP image"),
-        (encoded(noise(8, 8), "GIF"), "not a JPEG, PNG or WebP image"),
-        (encoded(noise(8, 8), "BMP"), "not a JPEG, PNG or WebP image"),
-        (b"\xff\xd8\xff", "not a JPEG, PNG or WebP image"),
+        (b"a list of things to do\n", "not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"),
+        (encoded(noise(8, 8), "ICO"), "not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"),
+        (encoded(np.zeros((8, 8), np.float32), "TIFF"), "can't be decoded: its pixels are numbers"),
+        (encoded(np.zeros((8, 8), np.int32), "TIFF"), "can't be decoded: its pixels are numbers"),
+        (b"\xff\xd8\xff", "not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"),
         (
             png(30_000, 30_000, depth=8, colour=2, rows=b""),
             "too many pixels: Image size (900000000 pixels) exceeds limit",
@@ -98,11 +99,11 @@ def test_a_jpeg_followed_by_something_else_is_read():
             "too many pixels: 10000 x 10000 pixels, more than 89478485 in all",
         ),
     ],
-    ids=["empty", "text", "gif", "bmp", "start of a jpeg", "bomb", "large"],
+    ids=["empty", "text", "ico", "floats", "whole numbers", "start of a jpeg", "bomb", "large"],
 )
 def test_what_is_no_image_of_ours_is_refused_in_words(data, reason):
     assert refusal(data).startswith(reason)
-    if data:  # nothing in the header is wrong with an empty file: it has none
+    if data and "pixels are" not in reason:  # of these nothing in the header is wrong, or is there
         with pytest.raises(BadImageError, match=r"^x: "):
             size_of(data, "x")
 
@@ -114,7 +115,7 @@ def test_a_jpeg_that_claims_to_be_huge_is_refused_before_any_memory_is_taken():
     assert refusal(bytes(data)).startswith("too many pixels: ")
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_the_limit_is_one_of_pixels_whatever_the_format(form, monkeypatch):
     data = encoded(smooth(37, 50), form)
     monkeypatch.setattr(images, "MAX_PIXELS", 37 * 50)
@@ -222,11 +223,33 @@ def test_a_transparent_level_of_grey_is_white(depth, dtype, white):
     assert agreed(data)[0, :, 0].tolist() == white
 
 
-def test_of_an_animation_it_is_the_first_image():
+@pytest.mark.parametrize("form", ["WEBP", "PNG", "GIF", "TIFF"])
+def test_of_several_images_it_is_the_first(form):
     frames = [Image.fromarray(noise(8, 8, seed=seed)) for seed in (1, 2)]
-    for form in ("WEBP", "PNG"):
-        data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
-        assert np.array_equal(agreed(data), noise(8, 8, seed=1))
+    data = encoded(frames[0], form, save_all=True, append_images=frames[1:], lossless=True)
+    assert np.array_equal(agreed(data), noise(8, 8, seed=1))  # 64 colours: a palette holds them
+
+
+@pytest.mark.parametrize(
+    ("form", "mode", "options"),
+    [
+        *((form, mode, {}) for form in ("BMP", "GIF", "TIFF", "PPM") for mode in ("RGB", "L", "1")),
+        *((form, "P", {}) for form in ("BMP", "GIF", "TIFF")),
+        *(("TIFF", mode, {}) for mode in ("CMYK", "YCbCr")),
+        *(("TIFF", "RGB", {"compression": each}) for each in ("tiff_lzw", "tiff_deflate", "jpeg")),
+    ],
+)
+def test_other_formats_have_the_pixels_that_pillow_gives_them(form, mode, options):
+    image = Image.fromarray(noise(23, 31)).convert(mode)
+    data = encoded(image, form, **options)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert np.array_equal(agreed(data), np.asarray(opened.convert("RGB")))
+
+
+def test_sixteen_bits_of_grey_are_divided_by_257_whatever_the_format():
+    values = np.array([[0, 128, 129, 257, 300, 32768, 65406, 65535]], np.uint16)
+    for form in ("TIFF", "PPM"):
+        assert agreed(encoded(values, form))[0, :, 0].tolist() == [0, 0, 1, 1, 1, 128, 254, 255]
 
 
 # Orientation
@@ -265,6 +288,13 @@ def test_an_image_is_turned_as_its_exif_says(orientation, form):
     assert np.abs(np.array(seen, int) - expected).max() < 40
 
 
+@pytest.mark.parametrize("orientation", SEEN)
+def test_a_tiff_is_turned_as_its_tag_says(orientation):
+    pixels = agreed(encoded(corners(), "TIFF", tiffinfo={ORIENTATION: orientation}))
+    seen = [pixels[2, 2], pixels[2, -3], pixels[-3, 2], pixels[-3, -3]]
+    assert [tuple(each) for each in seen] == [COLOURS[name] for name in SEEN[orientation]]
+
+
 def test_a_png_may_say_its_orientation_after_the_pixels():
     rows = b"".join(b"\0" + row.tobytes() for row in corners())
     exif = with_orientation(6).tobytes().removeprefix(b"Exif\0\0")
@@ -297,6 +327,7 @@ HEADERS = [
     encoded(smooth(16, 16))[:33],
     encoded(smooth(16, 16))[:60],
     encoded(smooth(16, 16), "WEBP")[:30],
+    *(encoded(smooth(16, 16), form)[:30] for form in ("BMP", "GIF", "TIFF", "PPM")),
 ]
 
 
@@ -314,6 +345,8 @@ WHOLE = [
     encoded(noise(16, 16), "PNG", exif=with_orientation(6)),
     encoded(noise(16, 16), "WEBP", exif=with_orientation(6)),
     cmyk(1, 2, 3, 4),
+    *(encoded(noise(16, 16), form) for form in ("BMP", "GIF", "TIFF", "PPM")),
+    encoded(noise(16, 16), "TIFF", compression="tiff_lzw"),
 ]
 
 

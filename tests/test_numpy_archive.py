@@ -84,8 +84,43 @@ def test_two_files_are_the_two_splits(tmp_path):
     assert train.labels.tolist() == [0, 0, 1, 1, 0]
     assert np.array_equal(pixels_of(validation, 1), noise(10, 12, seed=51))
     (tmp_path / "train.npz").unlink()
-    with pytest.raises(SettingsError, match=r"train\.npz: there is no such file"):
+    with pytest.raises(SettingsError, match=r"has no train\.npz; there is validation \(val\.npz\)"):
         archive(tmp_path).records("train")
+
+
+@pytest.mark.parametrize(
+    ("names", "evaluated", "note"),
+    [
+        (("x_train", "x_test"), 1, "evaluated on the split test: x_test.npz"),
+        (
+            ("train", "valid", "test"),
+            1,
+            "evaluated on the split validation: valid.npz; left aside: test (test.npz)",
+        ),
+        (
+            ("a.training", "a.dev", "b"),
+            1,
+            "evaluated on the split validation: a.dev.npz; left aside: others (b.npz)",
+        ),
+        (("images",), 0, ""),
+    ],
+)
+def test_archives_named_by_their_split(tmp_path, names, evaluated, note):
+    for at, name in enumerate(names):
+        save(tmp_path / f"{name}.npz", images=photos(1, seed=at), labels=np.array([0]))
+    dataset = archive(tmp_path)
+    shown = pixels_of(dataset.records("validation"), 0)
+    assert np.array_equal(shown, noise(10, 12, seed=evaluated))
+    assert dataset.notes(trains=True) == ((note,) if note else ())
+    if len(names) > 1:
+        assert np.array_equal(pixels_of(dataset.records("train"), 0), noise(10, 12, seed=0))
+
+
+def test_archives_that_could_all_be_meant_are_refused(tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / f"{name}.npz", images=photos(1), labels=np.array([0]))
+    assert "a.npz and b.npz could all be the validation split: give the one" in refusal(tmp_path)
+    assert "validation_share is for one .npz" in refusal(tmp_path, validation_share=0.5)
 
 
 def test_one_file_is_split_by_share(tmp_path):
@@ -158,8 +193,8 @@ def test_what_is_no_archive_is_refused_by_name(tmp_path):
     with pytest.raises(SettingsError, match="there is no such file or folder"):
         archive(tmp_path / "nowhere.npz")
     (tmp_path / "empty").mkdir()
-    assert refusal(tmp_path / "empty").endswith("empty/val.npz: there is no such file")
-    with pytest.raises(SettingsError, match=r"has no train\.npz or val\.npz"):
+    assert refusal(tmp_path / "empty").endswith("empty': has no val.npz or test.npz")
+    with pytest.raises(SettingsError, match=r"has no val\.npz or test\.npz"):
         _ = archive(tmp_path / "empty").class_names
 
 

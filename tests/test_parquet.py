@@ -140,6 +140,58 @@ def test_folders_tell_the_split_where_files_do_not(tmp_path):
     assert greys_of(parquet(path=tmp_path / "train").records("validation")) == [5]
 
 
+@pytest.mark.parametrize(
+    ("names", "trained", "evaluated", "note"),
+    [
+        (("a_train", "a_test"), "a_train", "a_test", "evaluated on the split test: a_test.parquet"),
+        (
+            ("train", "dev", "test"),
+            "train",
+            "dev",
+            "evaluated on the split validation: dev.parquet; left aside: test (test.parquet)",
+        ),
+        (
+            ("train", "val", "more"),
+            "train",
+            "val",
+            "evaluated on the split validation: val.parquet; left aside: others (more.parquet)",
+        ),
+        (
+            ("data/train-00000-of-00001", "data/eval-00000-of-00001"),
+            "data/train-00000-of-00001",
+            "data/eval-00000-of-00001",
+            "evaluated on the split test: data/eval-00000-of-00001.parquet",
+        ),
+    ],
+)
+def test_splits_are_told_by_keywords(tmp_path, names, trained, evaluated, note):
+    for at, name in enumerate(names):
+        write(tmp_path / f"{name}.parquet", table([at]))
+    dataset = parquet(path=tmp_path)
+    assert greys_of(dataset.records("train")) == [names.index(trained)]
+    assert greys_of(dataset.records("validation")) == [names.index(evaluated)]
+    assert dataset.notes(trains=True) == (note,)
+    (alone,) = dataset.notes(trains=False)
+    assert f"left aside: train ({trained}.parquet)" in alone
+
+
+def test_names_above_the_folder_tell_nothing(tmp_path):
+    root = tmp_path / "test" / "flowers"
+    write(root / "latest.parquet", table([1]))
+    write(root / "strain.parquet", table([2]))
+    dataset = parquet(path=root)
+    assert greys_of(dataset.records("validation")) == [1, 2]
+    assert dataset.notes(trains=False) == (
+        "no name tells a split: evaluated on all of latest.parquet and strain.parquet",
+    )
+    # A file that is named is meant, whatever its name.
+    train = write(root / "train.parquet", table([3]))
+    assert greys_of(parquet(path=train).records("validation")) == [3]
+    assert "has no validation files (or set validation_share); there is train" in refusal(
+        path=write(tmp_path / "only" / "train.parquet", table([3])).parent
+    )
+
+
 def test_an_address_that_fsspec_knows():
     with fsspec.open("memory://set/test.parquet", "wb") as file:
         pq.write_table(table([5, 6, 7]), file)
@@ -162,6 +214,10 @@ def test_a_share_is_split_off_and_both_are_complete(files):
     ]
     assert sorted(splits[0] + splits[1]) == [*range(30), *range(100, 107)]
     assert len(splits[1]) in (11, 12)
+    assert parquet(path=files, validation_share=0.3).notes(trains=True) == (
+        "validation_share is taken of all files alike: train (3, the first "
+        "train-00000-of-00003.parquet) and validation (validation-00000-of-00001.parquet)",
+    )
 
 
 # Columns and classes

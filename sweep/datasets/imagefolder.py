@@ -1,30 +1,36 @@
-"""A folder of class folders: train/<class>/* and val/<class>/*, or one level of class folders."""
+"""A folder of class folders: train/<class>/* and val/<class>/*, or class folders alone."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
+from sweep.datasets.class_folders import (
+    Aside,
+    Files,
+    folders_in,
+    holds_folders,
+    holds_images,
+    loose_in,
+    scan,
+)
 from sweep.datasets.records import (
     DatasetError,
-    Indices,
-    Labels,
     SplitSettings,
     class_list,
     names_of,
     split_by_share,
 )
+from sweep.datasets.splits import KEYWORDS, Division, split_of
+from sweep.types import listed
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-SPLIT_FOLDERS = {"train": "train", "validation": "val"}
+PURPOSES: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
 class ImageFolderSettings(SplitSettings):
@@ -34,7 +40,7 @@ class ImageFolderSettings(SplitSettings):
 
 
 class ImageFolder:
-    """JPEG, PNG and WebP files; the class of an image is the folder it lies in."""
+    """Image files; the class of an image is the class folder that it lies in, however deep."""
 
     name = "imagefolder"
     Settings = ImageFolderSettings
@@ -49,10 +55,12 @@ class ImageFolder:
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Folder names, in the order of their indices."""
-        folders = sorted({folder.name for root in self._roots().values() for folder in _in(root)})
+        found = [each for root in self._roots().values() for each in folders_in(root)]
+        folders = sorted({each.name for each in found})
         if not folders:
-            raise DatasetError(f"path = {self.settings.path!r}: there are no class folders in it")
+            raise DatasetError(f"{self._place}: there are no class folders in it")
         if not self.settings.classes:
+            _check(folders, found[0], self._place)
             return tuple(folders)
         source = f"classes = {self.settings.classes!r}"
         return names_of(class_list(self.settings.classes), folders, source, "folder")
@@ -88,94 +96,94 @@ class ImageFolder:
             return self._files("all")
         return self._files(split)
 
-    def _roots(self) -> dict[str, Path]:
-        """Folders that hold class folders, by split; "all" where they aren't split."""
-        found = {
-            split: self.root / folder
-            for split, folder in SPLIT_FOLDERS.items()
-            if (self.root / folder).is_dir()
-        }
-        if self.settings.validation_share or not found:
-            return {"all": self.root}
-        return found
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Which split is evaluated on, and what is not counted."""
+        used = [each for each in self._roots() if trains or each != "train"]
+        together = Aside()
+        if self._division.told:
+            together.kinds.update(loose_in(self.root))
+        for root in used:
+            self._files(root)
+            aside = self._scanned[root][1]
+            together.kinds.update(aside.kinds)
+            if trains:  # else scores say which classes there was no image of
+                together.empty += [each for each in aside.empty if each not in together.empty]
+            together.deeper += aside.deeper
+        return tuple(filter(None, [self._division.sentence(trains=trains), *together.sentences()]))
 
-    def _files(self, split: str) -> Files:
-        if split not in self._scanned:
-            root = self._roots().get(split)
-            if root is None:
-                raise DatasetError(
-                    f"path = {self.settings.path!r}: has no {SPLIT_FOLDERS[split]}/ (to train on a "
-                    "share of class folders that are not split, set validation_share)"
-                )
-            self._scanned[split] = _scan(root, self.class_names)
-        return self._scanned[split]
+    @property
+    def _place(self) -> str:
+        return f"path = {self.settings.path!r}"
 
     @cached_property
-    def _scanned(self) -> dict[str, Files]:
+    def _division(self) -> Division:
+        """The folders of splits, where there are such: they hold class folders themselves. A class
+        may have the name of a split ("train"), or one that looks like it ("test tube").
+        """
+        folders = sorted(f"{each.name}/" for each in folders_in(self.root))
+        telling = [each for each in folders if split_of(each) and holds_folders(self.root / each)]
+        named = [each for each in telling if each[:-1].lower() in KEYWORDS]
+        if not named and telling != folders:
+            return Division({})
+        names = dict(Division.of(named or telling).names)
+        if rest := tuple(each for each in folders if each not in (named or telling)):
+            names[None] = rest
+        return Division(names)
+
+    def _roots(self) -> dict[str, Path]:
+        """Folders that hold class folders, by what they are for; "all" where they aren't split."""
+        division = self._division
+        if not division.told:
+            return {"all": self.root}
+        if self.settings.validation_share:
+            raise DatasetError(
+                f"{self._place}: is split already, into {division.listed()}: validation_share is "
+                "for class folders that are not; give one of these as path, or leave it away"
+            )
+        found = {}
+        for purpose in PURPOSES:
+            names = division.for_purpose(purpose)
+            if len(names) > 1:
+                raise DatasetError(
+                    f"{self._place}: {listed(names)} are all of the split {split_of(names[0])}: "
+                    "give the one that is meant as path, or move the others away"
+                )
+            if names:
+                found[purpose] = self.root / names[0]
+        return found
+
+    def _files(self, purpose: str) -> Files:
+        if purpose not in self._scanned:
+            root = self._roots().get(purpose)
+            if root is None:
+                raise DatasetError(f"{self._place}: {self._lacking(purpose)}")
+            self._scanned[purpose] = scan(root, self.class_names)
+        return self._scanned[purpose][0]
+
+    def _lacking(self, purpose: str) -> str:
+        if purpose == "train":
+            return (
+                "has no train/ (to train on a share of class folders that are not split, set "
+                "validation_share)"
+            )
+        there = f"; there is {self._division.listed()}" if self._division.told else ""
+        return f"has no val/ or test/ with class folders in it{there}"
+
+    @cached_property
+    def _scanned(self) -> dict[str, tuple[Files, Aside]]:
         return {}
 
 
-@dataclass(frozen=True)
-class Files:
-    """Records of files under `root`: names S[N] (paths under it, encoded as the file system has
-    them), labels i32[N], sizes i64[N] in bytes.
-    """
-
-    root: Path
-    names: npt.NDArray[np.bytes_]
-    labels: Labels
-    sizes: npt.NDArray[np.int64]
-
-    def name(self, index: int) -> str:
-        """The file's path."""
-        return str(self.root / os.fsdecode(bytes(self.names[index])))
-
-    def read(self, index: int) -> bytes:
-        """The whole file."""
-        return Path(self.name(index)).read_bytes()
-
-    def order(self, rng: np.random.Generator) -> Indices:
-        """Any order is as good as any other."""
-        return rng.permutation(len(self.labels))
-
-    def at(self, indices: Indices) -> Files:
-        """Some of them."""
-        return Files(self.root, self.names[indices], self.labels[indices], self.sizes[indices])
-
-
-def _in(root: Path) -> list[Path]:
-    return [each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")]
-
-
-def _scan(root: Path, class_names: tuple[str, ...]) -> Files:
-    """Every image under root/<class>/, class by class, names sorted."""
-    names: list[bytes] = []
-    labels: list[int] = []
-    sizes: list[int] = []
-    for label, folder in enumerate(class_names):
-        if not (root / folder).is_dir():
-            continue  # a list may have classes that this folder has no image of
-        with os.scandir(root / folder) as entries:
-            found = sorted((entry.name, _size(entry)) for entry in entries if _is_image(entry))
-        if not found:
-            raise DatasetError(f"{root / folder}: has no {', '.join(SUFFIXES)} files")
-        names += [os.fsencode(f"{folder}/{name}") for name, _ in found]
-        labels += [label] * len(found)
-        sizes += [size for _, size in found]
-    if not names:
-        raise DatasetError(f"{root}: none of the classes has images there")
-    return Files(
-        root, np.array(names, np.bytes_), np.array(labels, np.int32), np.array(sizes, np.int64)
-    )
-
-
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    named = entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
-    return named and not entry.is_dir()
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_size
-    except OSError:  # a link to nowhere: told by name when it is to be read
-        return 0
+def _check(folders: Sequence[str], first: Path, place: str) -> None:
+    """Raises DatasetError for class folders that are something else, a level too high."""
+    if all(each.lower() in KEYWORDS for each in folders):
+        raise DatasetError(
+            f"{place}: holds {listed([f'{each}/' for each in folders])}, but no class folders in "
+            "them: must be <class>/*, or train/<class>/* and val/<class>/*"
+        )
+    if len(folders) == 1 and not holds_images(first) and len(inner := folders_in(first)) > 1:
+        names = listed(sorted(each.name for each in inner), 3)
+        raise DatasetError(
+            f"{place}: holds one folder alone, {first.name}/, and that {names}: where these are "
+            f"the classes, give path = {str(first)!r}"
+        )

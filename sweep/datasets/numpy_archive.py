@@ -24,14 +24,17 @@ from sweep.datasets.records import (
     numbered_classes,
     split_by_share,
 )
+from sweep.datasets.splits import Division
+from sweep.types import listed
 
-SPLIT_FILES = {"train": "train.npz", "validation": "val.npz"}
+PURPOSES: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
 class NumpySettings(SplitSettings):
     """[accuracy.data] of `numpy`."""
 
-    path: Annotated[str, Field(min_length=1)]  # a folder with train.npz and val.npz, or one .npz
+    # A folder of archives whose names tell the split, such as train.npz and val.npz; or one .npz.
+    path: Annotated[str, Field(min_length=1)]
     image_key: str = "images"
     label_key: str = "labels"
 
@@ -93,9 +96,9 @@ class NumpyArchive:
         """
         share = self.settings.validation_share
         if self.path.is_dir():
-            file = self.path / SPLIT_FILES[split]
-            if not file.exists():
-                raise DatasetError(f"{file}: there is no such file")
+            if split not in self._split_files:
+                raise self._lacking(split)
+            file = self._split_files[split]
         elif share or split == "validation":
             file = self.path
         else:
@@ -118,14 +121,49 @@ class NumpyArchive:
     def _arrays(self, file: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         return _arrays(file, self._keys)
 
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Which split is evaluated on, and which archives are left aside."""
+        sentence = self._division.sentence(trains=trains)
+        return (sentence,) if sentence else ()
+
     def _files(self) -> list[Path]:
         if not self.path.is_dir():
             return [self.path]
-        found = [self.path / name for name in SPLIT_FILES.values() if (self.path / name).exists()]
-        if not found:
-            names = " or ".join(SPLIT_FILES.values())
-            raise DatasetError(f"path = {self.settings.path!r}: has no {names}")
+        if not self._split_files:
+            raise self._lacking("validation")
+        return [*self._split_files.values()]
+
+    @cached_property
+    def _division(self) -> Division:
+        names = self.path.glob("[!.]*.npz") if self.path.is_dir() else []
+        return Division.of(sorted(each.name for each in names))
+
+    @cached_property
+    def _split_files(self) -> dict[str, Path]:
+        """The archive for each purpose, of a folder. Raises DatasetError where it could be several,
+        or all are to be split by a share.
+        """
+        if self.settings.validation_share:
+            raise DatasetError(
+                f"path = {self.settings.path!r}: is a folder of archives: validation_share is for "
+                "one .npz that is not split"
+            )
+        found = {}
+        for purpose in PURPOSES:
+            names = self._division.for_purpose(purpose)
+            if len(names) > 1:
+                raise DatasetError(
+                    f"path = {self.settings.path!r}: {listed(names)} could all be the "
+                    f"{purpose} split: give the one that is meant, or move the others away"
+                )
+            if names:
+                found[purpose] = self.path / names[0]
         return found
+
+    def _lacking(self, split: str) -> DatasetError:
+        wanted = "train.npz" if split == "train" else "val.npz or test.npz"
+        there = f"; there is {self._division.listed()}" if self._division.names else ""
+        return DatasetError(f"path = {self.settings.path!r}: has no {wanted}{there}")
 
 
 @dataclass(frozen=True)

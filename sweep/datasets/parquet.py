@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -19,11 +18,10 @@ from sweep.datasets.records import (
     numbered_classes,
     split_by_share,
 )
+from sweep.datasets.splits import Division
 from sweep.loading.images import BadImageError, size_of
 
-# Beginnings of the names of a split's files, or its folder's name, in the order in which they are
-# looked for.
-SPLIT_NAMES = {"train": ("train",), "validation": ("validation", "val", "test")}
+PURPOSES: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 USUAL_SIDE = 224
 
 
@@ -100,13 +98,26 @@ class Parquet:
         table = self._tables.get("train" if share else split)
         if table is None:
             where = self.settings.path or f"{split} = []"
-            raise DatasetError(f"{where}: has no {split} files (or set validation_share)")
+            division = Division.of(self._under.values())
+            there = f"; there is {division.listed()}" if division.told else ""
+            raise DatasetError(f"{where}: has no {split} files (or set validation_share){there}")
         labels = self._classes.labels(table.labels, table.name)
         rows = np.arange(len(labels))
         if share:
             parts = split_by_share(labels, share, self.settings.split_seed)
             rows = parts[0] if split == "train" else parts[1]
         return Rows(table, rows, labels[rows])
+
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Which split is evaluated on, and which files are left aside."""
+        division = Division.of(self._under.values())
+        if not self.settings.validation_share:
+            sentence = division.sentence(trains=trains)
+        elif division.told:
+            sentence = f"validation_share is taken of all files alike: {division.listed()}"
+        else:
+            sentence = ""
+        return (sentence,) if sentence else ()
 
     @cached_property
     def _tables(self) -> dict[str, Table]:
@@ -115,33 +126,22 @@ class Parquet:
         columns = (settings.image_column, settings.label_column)
         return {
             split: read_table(addresses, *columns)
-            for split in SPLIT_NAMES
+            for split in PURPOSES
             if (addresses := self._addresses(split))
         }
 
-    def _addresses(self, split: str) -> list[str]:
+    @cached_property
+    def _under(self) -> dict[str, str]:
+        """Addresses of all files under `path`, and what tells their splits."""
+        return found(self.settings.path) if self.settings.path else {}
+
+    def _addresses(self, split: Literal["train", "validation"]) -> list[str]:
         if not self.settings.path:
             return [each for pattern in getattr(self.settings, split) for each in found(pattern)]
-        every = found(self.settings.path)
         if self.settings.validation_share:
-            return every if split == "train" else []
-        for start in SPLIT_NAMES[split]:
-            if named := _starting(every, start):
-                return named
-        unsplit = split == "validation" and not _starting(every, *SPLIT_NAMES["train"])
-        return every if unsplit else []
-
-
-def _starting(addresses: list[str], *starts: str) -> list[str]:
-    return [each for each in addresses if _told_by(each).startswith(starts)]
-
-
-def _told_by(address: str) -> str:
-    """The name that tells a split: the file's or, where that tells none, its folder's."""
-    known = tuple(name for names in SPLIT_NAMES.values() for name in names)
-    path = PurePosixPath(address)
-    silent = not path.name.startswith(known) and path.parent.name in known
-    return path.parent.name if silent else path.name
+            return [*self._under] if split == "train" else []
+        taken = set(Division.of(self._under.values()).for_purpose(split))
+        return [address for address, name in self._under.items() if name in taken]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sweep.datasets.records import DatasetError, Indices
 # Encoded images that a process keeps. A table below it is read once, and shuffled as a whole; one
 # above it is shuffled within windows of row groups that fill half of it.
 KEPT_BYTES = 1 << 30
+_WILD = "*?["
 
 
 @dataclass(frozen=True)
@@ -164,27 +165,36 @@ def opened(address: str) -> Iterator[pq.ParquetFile]:
         raise DatasetError(f"{address}: can't be read as Parquet: {error}") from None
 
 
-def found(pattern: str) -> list[str]:
-    """Addresses of the .parquet files that a file, folder or pattern stands for, sorted.
+def found(pattern: str) -> dict[str, str]:
+    """Addresses of the .parquet files that a file, folder or pattern stands for, sorted; each with
+    its path under that folder, or under what the pattern leaves open: empty for a file itself.
 
     Raises DatasetError where there is none.
     """
     try:
         system, path = fsspec.core.url_to_fs(pattern)
-        if not any(mark in path for mark in "*?[") and not system.exists(path):
+        above = path.rstrip("/") + "/"
+        if not any(mark in path for mark in _WILD) and not system.exists(path):
             raise DatasetError(f"{pattern}: there is no such file or folder")
         if system.isdir(path):
             names = {each: PurePosixPath(each).name for each in system.find(path)}
             paths = [each for each in names if fnmatch(names[each], "[!.]*.parquet")]
+        elif system.exists(path):
+            paths, above = [path], path
         else:
-            paths = [path] if system.exists(path) else system.glob(path)
+            paths = system.glob(path)
+            above = path[: min(path.index(mark) for mark in _WILD if mark in path)]
+            above = above[: above.rfind("/") + 1]
     except DatasetError:
         raise
     except (ImportError, OSError, ValueError) as error:
         raise DatasetError(f"{pattern}: {error}") from None
     if not paths:
         raise DatasetError(f"{pattern}: there are no Parquet files")
-    return [system.unstrip_protocol(each).removeprefix("file://") for each in sorted(paths)]
+    return {
+        system.unstrip_protocol(each).removeprefix("file://"): each.removeprefix(above)
+        for each in sorted(paths)
+    }
 
 
 def _image_column(schema: pa.Schema, wanted: str, address: str) -> str:

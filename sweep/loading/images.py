@@ -17,7 +17,8 @@ from PIL import Image, ImageChops
 
 Pixels = npt.NDArray[np.uint8]
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+_WORDS = "a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"
 # Above this many pixels an image is taken for a decompression bomb. Pillow's own limit: 256 MiB as
 # one byte a channel.
 MAX_PIXELS = 1024 * 1024 * 1024 // 4 // 3
@@ -46,10 +47,10 @@ class BadImageError(ValueError):
 
 
 def decode(data: bytes, name: str) -> Pixels:
-    """An encoded JPEG, PNG or WebP -> u8[H,W,3], RGB.
+    """An encoded image of one of FORMATS -> u8[H,W,3], RGB.
 
     Turned as its EXIF orientation says; grey repeated over the channels; 16-bit grey divided by
-    257; CMYK converted; transparent pixels laid on white; of an animation the first image.
+    257; CMYK converted; transparent pixels laid on white; of several images or pages the first.
     Raises BadImageError, naming `name`, where that can't be done or the image has more than
     MAX_PIXELS.
     """
@@ -92,7 +93,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise BadImageError(name, f"too many pixels: {error}") from None
     except Image.UnidentifiedImageError:
-        raise BadImageError(name, "not a JPEG, PNG or WebP image") from None
+        raise BadImageError(name, f"not {_WORDS}") from None
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise what they please
         raise BadImageError(name, f"can't be read: {error}") from None
     if image.width * image.height > MAX_PIXELS:
@@ -120,12 +121,16 @@ def _by_pillow(data: bytes, name: str) -> Pixels:
     try:
         image.load()
         turn = _UPRIGHT.get(_orientation(image, data))
-        return np.asarray(_to_rgb(image if turn is None else image.transpose(turn)))
+        turned = image if turn is None else image.transpose(turn)
+        return np.asarray(_to_rgb(turned, image.format))
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise what they please
         raise BadImageError(name, f"can't be decoded: {error}") from None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, form: str | None) -> Image.Image:
+    """form: of the file, which an image that has been turned no longer knows."""
+    if image.mode == "F" or (image.mode == "I" and form == "TIFF"):
+        raise ValueError("its pixels are numbers of 32 bits, and nothing says which is white")
     if image.mode in _SIXTEEN_BIT_MODES:
         # Pillow's own conversion clips at 255. 65535 / 257 = 255.
         deep = np.asarray(image, np.int64).clip(0, 65535)
@@ -136,6 +141,6 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image)
-    if image.mode == "CMYK" and "adobe" not in image.info:
+    if image.mode == "CMYK" and form == "JPEG" and "adobe" not in image.info:
         image = ImageChops.invert(image)  # Pillow takes every one for Adobe's, which are inverted
     return image.convert("RGB")

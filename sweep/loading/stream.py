@@ -76,6 +76,16 @@ def evaluation_batches(
     yield from _run(grain.MapDataset.range(batches).map(make), images, workers)
 
 
+def bad_among(
+    records: Records, order: npt.NDArray[np.int64], *, batch_size: int, workers: int
+) -> Iterator[list[int]]:
+    """Decodes the images at `order`; of each batch the indices of those that can't be read."""
+    make = _Look(records, order, batch_size)
+    batches = grain.MapDataset.range(-(-len(order) // batch_size)).map(make)
+    for batch in _run(batches, len(order), workers):
+        yield batch.bad.tolist()
+
+
 # Arrays would go from process to process through shared memory, of which a container has 64 MB
 # unless told otherwise, and which Python reports as leaked when it ends too soon. Bytes through
 # pipes cost 0.3 ms of processor time an image of 224 px, a sixth of what decoding takes.
@@ -139,6 +149,24 @@ class _EvaluationBatch:
             images[index - first] = self.crop.resize(pixels, box, self.side)
             labels[index - first] = self.records.labels[index]
         return _packed(Batch(images, labels, np.array(bad, np.int64)))
+
+
+@dataclass(frozen=True)
+class _Look:
+    records: Records
+    order: npt.NDArray[np.int64]
+    batch_size: int
+
+    def __call__(self, number: int) -> _Packed:
+        first = number * self.batch_size
+        bad: list[int] = []
+        for index in self.order[first : first + self.batch_size].tolist():
+            try:
+                pixels_of(self.records, index)
+            except BadImageError:
+                bad.append(index)
+        none = np.empty((0, 1, 1, 3), np.uint8)
+        return _packed(Batch(none, np.empty(0, np.int32), np.array(bad, np.int64)))
 
 
 def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixels]:

@@ -119,6 +119,7 @@ class Accuracy:
             f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on; "
             f"at {', '.join(map(str, sides))} px"
         ]
+        lines += source.notes(trains=True)
         if source.never_learned:
             lines.append(
                 f"evaluated on, but never trained on: {listed(source.never_learned, MOST_NAMED)}"
@@ -129,6 +130,10 @@ class Accuracy:
                 "result"
             )
         return tuple(lines)
+
+    def look(self) -> tuple[str, ...]:
+        """Decodes the images once."""
+        return self.source.look(trains=True)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling, then a time per image of two parts, fitted to the reference run. Where images

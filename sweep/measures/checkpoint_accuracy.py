@@ -61,14 +61,19 @@ class CheckpointAccuracy:
         classes = len(source.dataset.class_names)
         data = f"{source.title}, {classes} classes; {source.test_images:,} images to evaluate on"
         data = "; ".join([data, *source.told_classes])
+        notes = source.notes(trains=False)
         if self.settings.source == "keras":
-            return data, "Keras's ImageNet checkpoints, from its cache or fetched"
+            return data, *notes, "Keras's ImageNet checkpoints, from its cache or fetched"
         paths = [self._path(network.point) for network in networks]
         missing = [str(path) for path in paths if not _is_there(path)]
         found = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
         if missing:
             found += f"; missing: {listed(missing, MOST_NAMED)}"
-        return data, found
+        return data, *notes, found
+
+    def look(self) -> tuple[str, ...]:
+        """Decodes the images once."""
+        return self.source.look(trains=False)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """By the mult-adds of all images."""

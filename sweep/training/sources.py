@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sweep.config import AccuracySettings, SettingsError, digest_of
-from sweep.contracts import Dataset, ImageDataset, OrdersClasses, Records
+from sweep.contracts import Dataset, ImageDataset, Noting, OrdersClasses, Records
 from sweep.datasets.records import DatasetError
+from sweep.loading.first_look import look_at
 from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
 from sweep.loading.subset import some
@@ -26,6 +27,7 @@ MEBIBYTE = 1 << 20
 SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 MOST_NAMED = 3  # classes, in a note
+LOOK_S = 30.0  # that a first look at a split takes at most
 
 _SHELF = Shelf()
 
@@ -141,6 +143,45 @@ class ImageSource:
             told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
         return tuple(told)
 
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """What the data set had to decide: which split is evaluated on, what is left aside."""
+        dataset = self.dataset
+        return dataset.notes(trains=trains) if isinstance(dataset, Noting) else ()
+
+    def look(self, *, trains: bool, most_s: float = LOOK_S) -> tuple[str, ...]:
+        """Decodes what is going to be read, before anything is measured; returns what to tell.
+        trains: whether that is the images to train on, too.
+
+        Raises SettingsError naming images that can't be read, where these are to stop a run.
+        """
+        if not self.in_files:
+            return ()
+        workers = decoding_processes(self.settings)
+        looks = [
+            look_at(self._records(split), most_s=most_s, workers=workers)
+            for split in (SPLITS if trains else SPLITS[1:])
+        ]
+        bad, named = (
+            sum(each.bad for each in looks),
+            [name for each in looks for name in each.named],
+        )
+        told = []
+        if bad:
+            more = [f"and {bad - len(named)} more"] if bad > len(named) else []
+            which = "; ".join([*named, *more])
+            if self.settings.bad_images == "stop":
+                raise SettingsError(
+                    f'accuracy.data: {which} (to go on without such: accuracy.bad_images = "skip")'
+                )
+            told.append(f"{bad} of the images can't be read and {_are(bad)} left out: {which}")
+        seen, images = sum(each.seen for each in looks), sum(each.images for each in looks)
+        if seen < images:
+            told.append(
+                f"looked at {seen:,} of {images:,} images beforehand; the others are when their "
+                "turn comes"
+            )
+        return tuple(told)
+
     def bytes_held(self, side: int) -> int:
         """Of the images that stay in memory: here and on the device."""
         if not self.in_files:
@@ -225,6 +266,10 @@ class ImageSource:
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
         held = _SHELF.get(key, make, 2 * self._most_bytes)
         return ResidentFeed(held.images, side, settings, held.left_out)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _is_in_files(dataset: Dataset | ImageDataset) -> TypeIs[ImageDataset]:

@@ -1,0 +1,64 @@
+"""Images looked at before anything is measured on them: which can't be read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.contracts import Records
+from sweep.loading.images import BadImageError
+from sweep.loading.reading import pixels_of
+from sweep.loading.stream import bad_among
+
+_BATCH = 64  # images that a process looks at in one go
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Of `images`, `seen` were decoded and `bad` could not be; the first of these are named, each
+    in a sentence that says why.
+    """
+
+    images: int
+    seen: int
+    bad: int = 0
+    named: tuple[str, ...] = ()
+
+
+def look_at(
+    records: Records, *, most_s: float, workers: int, now: Callable[[], float] = time.monotonic
+) -> Looked:
+    """Decodes all images, in an order that is quick to read; after `most_s` seconds no more."""
+    images = len(records.labels)
+    if not images or not isinstance(_first(records), bytes):
+        return Looked(images, images)  # pixels, which can't be bad
+    until = now() + most_s
+    order = records.order(np.random.default_rng(0))
+    seen, bad = 0, []
+    for indices in bad_among(records, order, batch_size=_BATCH, workers=workers):
+        seen += _BATCH
+        bad += indices
+        if now() > until:
+            break
+    named = tuple(_why(records, index) for index in sorted(bad)[:MOST_NAMED])
+    return Looked(images, min(seen, images), len(bad), named)
+
+
+def _first(records: Records) -> object:
+    try:
+        return records.read(0)
+    except OSError:
+        return b""
+
+
+def _why(records: Records, index: int) -> str:
+    """Read once more: a process sends back no more than the index."""
+    try:
+        pixels_of(records, index)
+    except BadImageError as error:
+        return str(error)
+    return f"{records.name(index)}: could not be read at first, then could"
