@@ -196,7 +196,7 @@ ROWS: dict[str, Row] = {
         given=(*ARCHIVE, 'accuracy.data.classes="a_b.txt"'),
     ),
     "numpy.validation_share": Row(
-        "accuracy.data.validation_share=0.5", "accuracy", given=ARCHIVE, used_if=SPLIT_ARCHIVE
+        "accuracy.data.validation_share=0.5", "accuracy", given=(*ARCHIVE, *SPLIT_ARCHIVE)
     ),
     "numpy.split_seed": Row(
         "accuracy.data.split_seed=1", "accuracy", given=ARCHIVE, used_if=SPLIT_ARCHIVE

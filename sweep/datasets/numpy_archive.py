@@ -80,7 +80,7 @@ class NumpyArchive:
         for file in self._files():
             digest.update(file.read_bytes())
         used = {"image_key", "label_key"}
-        if self._split_by_share:
+        if self.settings.validation_share:
             used |= {"validation_share", "split_seed"}
         return (
             {"name": self.name, "classes": self.class_names, "sha256": digest.hexdigest()}
@@ -108,15 +108,10 @@ class NumpyArchive:
         stored = self._arrays(file)[1]
         labels = self._classes.labels(stored, lambda row: f"{file}, row {row}")
         rows = np.arange(len(labels))
-        if self._split_by_share:
+        if share:
             train, validation = split_by_share(labels, share, self.settings.split_seed)
             rows = train if split == "train" else validation
         return ArrayRecords(file, self._keys, rows, labels[rows])
-
-    @property
-    def _split_by_share(self) -> bool:
-        """A folder's files are split already."""
-        return bool(self.settings.validation_share) and not self.path.is_dir()
 
     @property
     def _keys(self) -> tuple[str, str]:
