@@ -178,8 +178,8 @@ class AccuracySettings(Section):
     bn_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     dtype: Literal["float32", "bfloat16"] = "float32"  # of maps and products; weights are float32
     lowering: str = ""  # empty: the family's choice for the platform
-    # Cores of one training, as many side by side as the machine has; 0: one after the other on all.
-    # Only where JAX runs on the CPU, and the images stay on the device.
+    # Cores of one training, no more than there are, as many side by side as that allows; 0: one
+    # after the other on all. Only where JAX runs on the CPU, and the images stay on the device.
     threads: Processes = 1
     # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
     # never.

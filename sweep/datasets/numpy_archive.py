@@ -79,14 +79,13 @@ class NumpyArchive:
         digest = hashlib.sha256()
         for file in self._files():
             digest.update(file.read_bytes())
+        used = {"image_key", "label_key"}
+        if self.settings.validation_share:
+            used |= {"validation_share", "split_seed"}
         return (
-            {
-                "name": self.name,
-                "classes": self.class_names,
-                "sha256": digest.hexdigest(),
-            }
+            {"name": self.name, "classes": self.class_names, "sha256": digest.hexdigest()}
             | self._classes.identity()
-            | self.settings.model_dump(mode="json", exclude={"path", "classes"})
+            | self.settings.model_dump(mode="json", include=used)
         )
 
     def records(self, split: Literal["train", "validation"]) -> ArrayRecords:
@@ -109,7 +108,7 @@ class NumpyArchive:
         stored = self._arrays(file)[1]
         labels = self._classes.labels(stored, lambda row: f"{file}, row {row}")
         rows = np.arange(len(labels))
-        if share and not self.path.is_dir():
+        if share:
             train, validation = split_by_share(labels, share, self.settings.split_seed)
             rows = train if split == "train" else validation
         return ArrayRecords(file, self._keys, rows, labels[rows])
