@@ -9,26 +9,20 @@ PyTorch so waiting, ours took up to twice as long). A figure is the median of it
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import re
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import Any
 
+from benchmarks.processes import ROOT, WorkerProcess
 from sweep.machine import this_cpu
 
-ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("jax", "jaxlib", "flax", "torch", "onnxruntime", "openvino", "keras")
 
@@ -54,22 +48,12 @@ class Arena:
         self.rounds = rounds
         self.min_sample_s = min_sample_s
         self.results: dict[str, Any] = {}
-        self._workers: dict[str, tuple[subprocess.Popen[str], IO[str]]] = {}
-        self._errors = ExitStack()
+        self._workers: dict[str, WorkerProcess] = {}
         self._order = random.Random(0)  # noqa: S311 - an order, no secret
 
     def __enter__(self) -> Arena:
         for each in self.contenders:
-            errors = self._errors.enter_context(tempfile.TemporaryFile("w+"))
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.worker"],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-            self._workers[each.name] = (worker, errors)
+            self._workers[each.name] = WorkerProcess()
         return self
 
     def __exit__(
@@ -78,10 +62,8 @@ class Arena:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for worker, _ in self._workers.values():
-            worker.kill()
-            worker.communicate()
-        self._errors.close()
+        for worker in self._workers.values():
+            worker.end()
 
     def race(self, **arguments: Any) -> dict[str, float]:
         """Median seconds of a call at one case, by contender; without those that are missing.
@@ -107,23 +89,10 @@ class Arena:
         return {name: statistics.median(each) for name, each in samples.items()}
 
     def _ask(self, name: str, job: dict[str, Any]) -> dict[str, Any]:
-        """Wakes a worker, tells it a job, and stops it once it has answered."""
-        worker, errors = self._workers[name]
-        stdin, stdout = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
-        worker.send_signal(signal.SIGCONT)
         try:
-            stdin.write(json.dumps(job) + "\n")
-            stdin.flush()
-            line = stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            status = worker.wait()
-            errors.seek(0)
-            said = errors.read()[-2000:].strip()
-            raise RuntimeError(f"{name} ended with status {status} at {job}: {said}")
-        worker.send_signal(signal.SIGSTOP)
-        return json.loads(line)
+            return self._workers[name].ask(job)
+        except RuntimeError as error:
+            raise RuntimeError(f"{name} {error}") from None
 
 
 def options(description: str | None) -> argparse.Namespace:

@@ -12,19 +12,15 @@ still, their decoding processes too.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, cast
 
-from benchmarks.harness import ROOT, Contender, figure, publish, table
+from benchmarks.harness import Contender, figure, publish, table
 from benchmarks.loading_contenders import (
     BATCH,
     LONG,
@@ -34,6 +30,7 @@ from benchmarks.loading_contenders import (
     make_images,
     records_in,
 )
+from benchmarks.processes import WorkerProcess
 
 MAKERS = "benchmarks.loading_contenders"
 OURS = Contender("ours", f"{MAKERS}:ours")
@@ -98,11 +95,11 @@ def race(
 ) -> dict[str, list[float]]:
     """Seconds a batch, `rounds` samples of each contender; without those that are missing."""
     order = random.Random(0)  # noqa: S311 - an order, no secret
-    running: dict[str, LoaderProcess] = {}
+    running: dict[str, WorkerProcess] = {}
     samples: dict[str, list[float]] = {}
     try:
         for each in contenders:
-            loader = running[each.name] = LoaderProcess()
+            loader = running[each.name] = WorkerProcess()
             arguments = {"folder": folder, "processes": processes, **each.arguments}
             answer = loader.ask({"load": each.maker, "arguments": arguments})
             if "missing" in answer:
@@ -112,57 +109,16 @@ def race(
             samples[each.name] = []
         for _ in range(rounds):
             for name in order.sample(list(samples), len(samples)):
-                samples[name].append(running[name].seconds_a_batch(processes))
+                samples[name].append(_seconds_a_batch(running[name], processes))
     finally:
         for loader in running.values():
             loader.end()
     return samples
 
 
-class LoaderProcess:
-    """A loader in a process of its own, in a group with its decoding processes, which is stopped
-    whenever nothing is asked of it.
-    """
-
-    def __init__(self) -> None:
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `end`
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            start_new_session=True,
-        )
-
-    def seconds_a_batch(self, processes: int) -> float:
-        """One sample, after what lay ready."""
-        os.killpg(self._process.pid, signal.SIGCONT)
-        self._answer({"calls": AHEAD * processes})
-        return self.ask({"calls": BATCHES})["seconds"]
-
-    def ask(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Wakes the group, tells it a job, and stops it once it has answered."""
-        os.killpg(self._process.pid, signal.SIGCONT)
-        answer = self._answer(job)
-        os.killpg(self._process.pid, signal.SIGSTOP)
-        return answer
-
-    def _answer(self, job: dict[str, Any]) -> dict[str, Any]:
-        stdin, stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
-        stdin.write(json.dumps(job) + "\n")
-        stdin.flush()
-        if line := stdout.readline():
-            return json.loads(line)
-        self._errors.seek(0)
-        raise RuntimeError(f"a loader ended at {job}: {self._errors.read()[-2000:].strip()}")
-
-    def end(self) -> None:
-        """Ends the whole group."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
-        self._errors.close()
+def _seconds_a_batch(loader: WorkerProcess, processes: int) -> float:
+    """One sample, after what lay ready."""
+    return loader.ask({"calls": AHEAD * processes}, {"calls": BATCHES})["seconds"]
 
 
 def _words(count: int, size: int, *, own: bool) -> str:

@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(USAGE_ERROR) from None
     except OSError as error:
         named = error.filename is not None and error.strerror
-        say(f"{error.filename}: {error.strerror}" if named else str(error))
+        say(f"{error.filename}: {error.strerror}" if named else why(error))
         raise SystemExit(1) from None
 
 

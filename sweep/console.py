@@ -15,7 +15,8 @@ from rich.text import Text
 from sweep.report.printable import visible
 
 # Without a terminal rich would fold tables at 80 columns, also in a file.
-out = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+_narrow = sys.stdout is not None and sys.stdout.isatty()  # None: closed, as by >&-
+out = Console(width=None if _narrow or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True)
 
 
@@ -62,4 +63,5 @@ def tell(text: str) -> None:
 
 def write_json(data: dict[str, Any]) -> None:
     """One JSON object and nothing else, so that a program can read it. Absent numbers are null."""
-    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    if sys.stdout is not None:
+        sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")

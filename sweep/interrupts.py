@@ -39,22 +39,40 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends whatever Ctrl-C ends, in the same way."""
 
 
+# What was heard. Where it is raised it may be lost: in a callback of the garbage collector, say.
+_heard: list[type[KeyboardInterrupt]] = []
+
+
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
-    """SIGTERM within it raises Terminated, where it would have ended the process there and then."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
+    """SIGTERM within it raises Terminated, where it would have ended the process there and then.
+    What is lost of it, or of a Ctrl-C, `go_on` raises.
+    """
+    _heard.clear()
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number, usual in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is usual:
+                before[number] = signal.signal(number, _raise)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _terminate(*_: object) -> None:
-    raise Terminated
+def go_on() -> None:
+    """Between two steps of what is done within `heard`: raises what was heard and is lost."""
+    if _heard:
+        raise _heard[-1]
+
+
+def _raise(number: int, _: object) -> None:
+    _heard.append(Terminated if number == signal.SIGTERM else KeyboardInterrupt)
+    raise _heard[-1]
 
 
 @contextlib.contextmanager

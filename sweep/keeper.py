@@ -11,6 +11,7 @@ from typing import Protocol
 
 from sweep.contracts import Resumable
 from sweep.failures import SortedOut, all_failed, sort_out
+from sweep.interrupts import go_on
 from sweep.machine import Machine
 from sweep.plan import Hashes, Task, machine_id
 from sweep.schema import Stamp
@@ -52,9 +53,15 @@ class Keeper:
         self.failures: list[str] = []  # "accuracy 0.5-160: why"
 
     def started(self, task: Task) -> None:
-        """Before a task's first step."""
+        """Before a task's first step. Raises KeyboardInterrupt where one has been lost."""
+        go_on()
         self.observer.started(task)
         log.info("%s: started", task.label)
+
+    def progressed(self, task: Task, share: float, text: str) -> None:
+        """Now and then within a task. Raises KeyboardInterrupt where one has been lost."""
+        go_on()
+        self.observer.progressed(task, share, text)
 
     def ended(self, task: Task, items: Iterable[object], seconds: float, failure: str = "") -> None:
         """Stores what a task has read or, of each point that failed, the reason in place of each of

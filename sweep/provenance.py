@@ -89,7 +89,8 @@ def _git(folder: Path, *arguments: str) -> str:
         cwd=folder,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # names of files
         check=True,
         timeout=10,
     )

@@ -192,7 +192,7 @@ def _beside(
                 case Started():
                     keeper.started(task)
                 case Progressed():
-                    keeper.observer.progressed(task, event.share, event.text)
+                    keeper.progressed(task, event.share, event.text)
                 case Said():
                     log.log(event.level, "%s: %s", task.label, event.text)
                 case Ended():
@@ -231,7 +231,7 @@ def _do(task: Task, keeper: Keeper) -> None:
     keeper.started(task)
     items: list[object] = []
     try:
-        items = list(_call(task, lambda share, text: keeper.observer.progressed(task, share, text)))
+        items = list(_call(task, lambda share, text: keeper.progressed(task, share, text)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a call of sys.exit, too

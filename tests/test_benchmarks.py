@@ -1,7 +1,14 @@
 """What the benchmarks share. What they measure, no test asserts."""
 
 import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +18,7 @@ from benchmarks.roofline import Limits, arithmetic_limit_s, layer_limit_s
 from mnv1_flax import layers
 
 COUNTED: list[int] = []
+ROOT = Path(__file__).parents[1]
 
 
 def counting(start: int, *, by: int = 1) -> Callable[[], int]:
@@ -38,6 +46,53 @@ def test_contenders_are_timed_in_processes_of_their_own_and_the_missing_left_out
         arena.race(start=7)
         assert arena.results == {"one": 8, "ten": 17}
     assert "none: left out, not here" in capsys.readouterr().err
+
+
+def with_a_child() -> Callable[[], list[int]]:
+    """A contender with a process of its own, as one that decodes images has them."""
+    child = subprocess.Popen(["sleep", "600"])
+    return lambda: [os.getpid(), child.pid]
+
+
+KILLED = """
+import json, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
+from benchmarks.harness import Arena, Contender
+with Arena([Contender("one", "tests.test_benchmarks:with_a_child")], rounds=1) as arena:
+    arena.race()
+    print(json.dumps(arena.results["one"]), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_benchmark_that_is_killed_leaves_no_stopped_process(number):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", KILLED],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    with parent:
+        assert parent.stdout is not None
+        left = json.loads(parent.stdout.readline())
+        assert all(map(runs, left))
+        parent.send_signal(number)
+        parent.wait(60)
+    until = time.monotonic() + 60
+    while any(map(runs, left)) and time.monotonic() < until:
+        time.sleep(0.05)
+    still = [pid for pid in left if runs(pid)]
+    for pid in still:
+        os.kill(pid, signal.SIGKILL)
+    assert still == []
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process, stopped or not, that is not dead and only not buried."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def test_a_table_by_hand():

@@ -3,7 +3,9 @@
 And the fuzzer itself, on a program with planted faults.
 """
 
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,9 @@ from tests.fuzz.runner import NO_ATHERIS, fuzz, has_atheris
 SHORT = dict.fromkeys(TARGETS, 100) | {"results": 40, "command-line": 50, "keras-h5": 40}
 SHORT |= {"keras-zip": 40, "keras-weights": 40}
 LONG = 10_000
+ROOT = Path(__file__).parents[1]
+# What libFuzzer writes into the folder that it is begun in, unless it is told where to.
+LEFT = ("slow-unit-*", "crash-*", "timeout-*", "oom-*", "leak-*")
 PLANTED = "tests.fuzz.planted:planted"
 
 
@@ -53,3 +58,16 @@ def test_the_fuzzer_finds_what_is_planted(engine, tmp_path):
     for planted in ("KeyError", "HangError", "MemoryError", "SIGSEGV", "hang that no signal ends"):
         assert sum(planted in kind for kind in kinds) == 1
     assert (found.tried, found.failed) == (30, 5)
+    assert [path for each in LEFT for path in ROOT.glob(each)] == []
+
+
+def test_git_passes_over_what_a_fuzzer_leaves_and_keeps_what_was_found():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    left = [each.replace("*", "0a1b") for each in LEFT]
+    kept = [f"tests/data/fuzz/settings/refused/{each}" for each in left]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", *left, *kept, ".hypothesis/a", "sweep/run.py"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ignored.stdout.split() == [*left, ".hypothesis/a"]

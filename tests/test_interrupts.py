@@ -1,5 +1,6 @@
 """Ctrl-C before anything has begun, as a shell sees it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 import pytest
 
-from sweep.interrupts import ends_at_once, held_back
+from sweep.interrupts import Terminated, ends_at_once, go_on, heard, held_back
 
 # What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
 # JAX's, and goes on as if nothing had been raised.
@@ -54,3 +55,24 @@ def test_held_back_it_comes_afterwards():
             went_on.append("inside")
         went_on.append("outside")
     assert went_on == ["inside"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_what_was_lost_comes_at_the_next_step(number, error):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with heard():
+            go_on()
+            with contextlib.suppress(KeyboardInterrupt):  # as a library's callback does
+                os.kill(os.getpid(), number)
+            with pytest.raises(error) as raised:
+                go_on()
+        assert raised.type is error
+        with heard():
+            go_on()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

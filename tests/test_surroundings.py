@@ -123,3 +123,23 @@ def test_jaxs_bare_assertion_is_one_line_too(monkeypatch):
 def test_without_compiling_nothing_is_begun():
     with jax.disable_jit(), pytest.raises(SettingsError, match="JAX_DISABLE_JIT is set: "):
         jax_device()
+
+
+@pytest.mark.parametrize(
+    ("redirected", "status", "said"),
+    [
+        (">&-", 0, ""),
+        ("--json >&-", 0, ""),
+        ("<&-", 0, ""),
+        ("> /dev/full", 1, "No space left on device\n"),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full_are_no_traceback(
+    tmp_path, redirected, status, said
+):
+    command = f"{sys.executable} -m sweep layers {redirected}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (status, said)

@@ -30,7 +30,7 @@ def events(job: dict[str, Any], *, compile_anew: bool) -> Iterator[dict[str, Any
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     if compile_anew:
         environment["JAX_ENABLE_COMPILATION_CACHE"] = "0"
-    with tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         worker = subprocess.Popen(
             [sys.executable, "-m", "sweep.measures.latency_worker"],
             stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,8 @@ def by_hypothesis(target: Target, one: One, count: int, start: int) -> None:
 
 def by_atheris(target: Target, one: One, count: int, start: int, corpus: Path) -> None:
     """`count` cases, led by which lines of the instrumented packages they reach. Ends the process:
-    libFuzzer does not return. corpus: a folder for cases that reach new ones.
+    libFuzzer does not return. corpus: a folder for cases that reach new ones; what it finds slow
+    or fatal comes beside it.
     """
     import atheris
 
@@ -54,6 +56,7 @@ def by_atheris(target: Target, one: One, count: int, start: int, corpus: Path) -
         "-rss_limit_mb=0",
         "-malloc_limit_mb=0",
         "-print_final_stats=0",
+        f"-artifact_prefix={corpus.parent}{os.sep}",
     ]
     atheris.Setup([sys.argv[0], *flags, str(corpus)], run)
     atheris.Fuzz()
