@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from flax import nnx
-from networks import assert_same_logits, compiled_logits, random_images
+from networks import as_float64, assert_same_logits, compiled_logits, random_images
 
 from mnv1_flax import Kind, MobileNetV1, compiled
 from mnv1_flax.deployment import compiler_options
@@ -189,10 +189,6 @@ def test_gradients_of_the_whole_network_are_autodiffs_of_the_grouped_convolution
         largest = float(np.abs(autodiff).max())
         assert largest > 0
         np.testing.assert_allclose(mine, autodiff, rtol=0, atol=1e-9 * largest)
-
-
-def as_float64(leaf: Any) -> Any:
-    return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
 
 @pytest.mark.parametrize("lowering", ["shifted", "grouped"])

@@ -90,9 +90,10 @@ def first_step(settings: AccuracySettings, images: Images) -> tuple[float, dict]
 
 def in_float64(settings: AccuracySettings, images: Images) -> tuple[float, dict]:
     """The loss of the plain network and its gradient, by the grouped convolution's autodiff."""
+    side = images.images.shape[1]
     with jax.enable_x64(True):
         network = NETWORK.family.build(
-            NETWORK.point, num_classes=8, resolution=14, seed=settings.seed, lowering="grouped",
+            NETWORK.point, num_classes=8, resolution=side, seed=settings.seed, lowering="grouped",
             bn_momentum=0.0, dropout_rate=0.0, dtype="float32",
         )  # fmt: skip
         graph, params, rest = nnx.split(network, nnx.Param, ...)

@@ -4,13 +4,21 @@ Numbers are small integers where they can be: every sum of them is then exact in
 its order, and off by nothing on any processor.
 """
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
+from networks import as_float64, assert_same_logits
+from test_training import ONE_BATCH, apart, first_step, in_float64
 
+from mnv1_flax import MobileNetV1, compiled
 from mnv1_flax.deployment import compiler_options
 from sweep import xla
+from sweep.training.evaluation import evaluate
+from sweep.types import Images
 
 # The library works on 32,768 rows of a product at a time: rows on either side of that.
 ROWS = (32_768, 32_769, 40_000)
@@ -149,3 +157,70 @@ def test_a_wrong_answer_is_told_with_what_is_done_about_it(monkeypatch):
     assert xla.caution() == ""
     monkeypatch.setattr(xla, "sums_are_right", lambda: False)
     assert "its fused sums are off" in xla.caution()
+
+
+# Whole programs, of 32,768 and 33,024 positions behind the first layer. Against float64 and against
+# the same without a fused sum.
+SIDE = 32
+BATCHES = [128, 129]
+
+
+@cache
+def photographs() -> Images:
+    """Random ones: no two of the network's outputs for one are close to equal."""
+    rng = np.random.default_rng(0)
+    pixels = rng.uniform(-1, 1, (max(BATCHES), SIDE, SIDE, 1)).astype(np.float32)
+    return Images(pixels, rng.integers(0, 8, max(BATCHES)).astype(np.int32))
+
+
+def first(count: int) -> Images:
+    return Images(photographs().images[:count], photographs().labels[:count])
+
+
+@pytest.mark.parametrize("count", BATCHES)
+def test_a_training_step_is_right_on_either_side_of_a_tile(count, monkeypatch):
+    settings = ONE_BATCH.model_copy(update={"train_images": count, "batch_size": count})
+    with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to an integer step
+        loss, gradient = first_step(settings, first(count))
+        monkeypatch.setattr(xla, "sums_are_right", lambda: False)
+        plain_loss, plain_gradient = first_step(settings, first(count))
+        exact_loss, exact = in_float64(settings, first(count))
+    # As in test_training: what roundings amount to. A row in another's place is a hundredth.
+    assert loss == pytest.approx(plain_loss, rel=1e-6)
+    assert loss == pytest.approx(exact_loss, rel=1e-6)
+    assert apart(gradient, plain_gradient) < 1e-3
+    assert apart(gradient, exact) < 1e-3
+
+
+@cache
+def trained_and_exact() -> tuple[MobileNetV1, np.ndarray]:
+    """A network in evaluation, and its logits for all photographs in float64."""
+    model = MobileNetV1(0.25, SIDE, 8, "shallow", bn_momentum=0.0, rngs=nnx.Rngs(0))
+    model.train()
+    pixels = np.tile(photographs().images, (1, 1, 1, 3))
+    nnx.jit(lambda model, pixels: model(pixels))(model, jnp.asarray(pixels[:32]))
+    model.eval()
+    with jax.enable_x64(True):
+        exact = nnx.clone(model)
+        nnx.update(exact, jax.tree.map(as_float64, nnx.state(exact)))
+        logits = nnx.jit(lambda model, pixels: model(pixels))(exact, pixels.astype(np.float64))
+        assert logits.dtype == np.float64
+    return model, np.asarray(logits)
+
+
+@pytest.mark.parametrize("count", BATCHES)
+def test_an_evaluation_counts_as_float64_does(count):
+    model, exact = trained_and_exact()
+    images = first(count)
+    right = int((exact[:count].argmax(1) == images.labels).sum())
+    score = evaluate(model, [(images.images, images.labels)])
+    assert (score.images, score.top1) == (count, right)
+
+
+@pytest.mark.parametrize("count", BATCHES)
+def test_a_deployed_network_is_float64s(count):
+    model, exact = trained_and_exact()
+    program = compiled(model.folded(), batch=count)
+    pixels = np.tile(first(count).images, (1, 1, 1, 3))
+    # Rounded 17 times, each below 2**-23 of the largest number in sums of up to 1,024.
+    assert_same_logits(np.asarray(program(pixels)), exact[:count], 1e-5)
