@@ -120,21 +120,22 @@ def summed_product() -> tuple[float, float]:
     return float(squares(rows)[-1]), float((_ROWS - 1) ** 2)
 
 
-def caution() -> str:
-    """What a user should know of this jaxlib on this machine; empty where it computes rightly."""
+def cautions() -> tuple[str, ...]:
+    """Sentences on what this jaxlib gets wrong on this machine, and what is done about it; none
+    where known answers come out right.
+    """
     if jax.default_backend() != "cpu":
-        return ""
+        return ()
+    jaxlib, told = f"jaxlib {version('jaxlib')}", []
     found, right = summed_product()
-    told = []
     if found != right:
         told.append(
-            f"jaxlib {version('jaxlib')} miscalculates a product that it sums in the same loop "
-            f"({found:,.0f} in place of {right:,.0f}, JAX issue 39103): no program that a sweep "
-            "runs has one"
+            f"{jaxlib} miscalculates a product that it sums in the same loop ({found:,.0f} in "
+            f"place of {right:,.0f}, JAX issue 39103): no program of a sweep is compiled with one"
         )
     if not sums_are_right():
         told.append(
-            f"jaxlib {version('jaxlib')} miscalculates sums on this processor: its fused sums "
-            "are off, and training takes about half as long again"
+            f"{jaxlib} miscalculates fused sums on this machine: training is compiled without "
+            "them, and takes about half as long again"
         )
-    return "; ".join(told)
+    return tuple(told)
