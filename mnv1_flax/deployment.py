@@ -12,19 +12,26 @@ from flax import nnx
 
 from mnv1_flax.model import MobileNetV1
 
-# Below this many mult-adds a call, XLA's CPU backend is faster with Eigen's matrix products than
-# with YNNPACK's, which it takes by default: on two cores it shares out the small ones better.
-# Measured in benchmarks/inference.py; see docs/performance.md.
+# What XLA's CPU backend leaves to the library YNNPACK. Sums never are, as they would be by default:
+# jaxlib 0.10.2 miscalculates a product that is summed in the same fusion (JAX issue 39103).
+_LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
+# Below this many mult-adds a call matrix products are faster with Eigen than with YNNPACK: on two
+# cores it shares out the small ones better. Measured in benchmarks/inference.py; see
+# docs/performance.md.
 _EIGEN_BELOW = 150_000_000
-_EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE"}
+_EIGEN = {_LIBRARY: ""}
+_YNNPACK = {_LIBRARY: "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
 
 def compiler_options(mult_adds: int, platform: str) -> dict[str, bool | str]:
-    """XLA's options that a deployed network of this size, in mult-adds of a call, is faster with.
+    """XLA's options for a deployed network of this size, in mult-adds of a call: those that it is
+    right with, and of them the faster ones.
 
     platform: JAX's name ("cpu", "gpu", "tpu"). For `jax.stages.Lowered.compile`.
     """
-    return dict(_EIGEN) if platform == "cpu" and mult_adds < _EIGEN_BELOW else {}
+    if platform != "cpu":
+        return {}
+    return dict(_EIGEN if mult_adds < _EIGEN_BELOW else _YNNPACK)
 
 
 def compiled(

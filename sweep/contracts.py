@@ -90,7 +90,9 @@ class Family(Protocol):
     def compiler_options(
         self, point: Point, *, num_classes: int, batch: int, platform: str
     ) -> dict[str, bool | str]:
-        """XLA options that the deployed network is faster with on JAX's `platform`; {} for none."""
+        """XLA options that the deployed network is faster with on JAX's `platform`; {} for none.
+        They come on top of those that it is right with: see `sweep.xla`.
+        """
         ...
 
     def decays(self, variable: nnx.Variable[Any]) -> bool:

@@ -87,6 +87,8 @@ def execute(
     with store.writing():
         store.write_run(as_run, machine.as_dict(), run | {"writer": writer(run["started"])})
         unfinished = Unfinished(store.path)
+        for note in plan.notes:
+            log.info("%s", note)
         try:
             _ready_to_resume(plan, unfinished)
             for name, tasks in _stages(plan, unfinished, keeper):

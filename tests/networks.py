@@ -30,6 +30,11 @@ def compiled_logits(model: MobileNetV1, images: npt.NDArray[np.float32]) -> npt.
     return np.asarray(_run(model, jnp.asarray(images)))
 
 
+def as_float64(leaf: Any) -> Any:
+    """A leaf of a network's state; random keys stay."""
+    return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+
 def assert_same_logits(
     found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], tolerance: float
 ) -> None:

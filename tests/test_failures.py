@@ -275,18 +275,15 @@ def test_a_loss_that_is_nan_fails_its_point_and_leaves_nothing_unfinished(tmp_pa
     alpha = [0.125]
     resolution = [128]
     [accuracy]
-    dataset = "toys:Brightness"
+    dataset = "toys:Unlit"
     train_images = 64
     test_images = 16
     epochs = 10
     batch_size = 16
-    learning_rate = 100.0
     checkpoint_s = 1e-3
     """
     (told,) = run(tmp_path / "r", text=text).failures
-    label, _, reason = told.partition(": ")
-    assert label == "accuracy shallow 0.125-128"
-    assert reason.startswith(("the loss is nan after ", "the loss is inf after "))
+    assert told == "accuracy shallow 0.125-128: the loss is nan after 20 of 40 steps"
     assert not (tmp_path / "r" / "unfinished").exists()
 
 

@@ -1,7 +1,7 @@
 """The latency measure's protocol. How fast a network is, benchmarks say; no test does."""
 
-import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -186,13 +186,18 @@ def test_a_bridge_reaches_from_the_smallest_to_the_largest():
     assert Latency(LatencySettings()).bridge(networks[:3]) == tuple(networks[:3])
 
 
-def test_a_sample_is_the_mean_of_its_calls():
-    def nap() -> None:
-        time.sleep(0.002)
+def test_a_sample_is_the_mean_of_its_calls(monkeypatch):
+    """On a clock of the test's own: the machine's is late whenever somebody else has work."""
+    now = 0.0
 
-    assert 0.002 <= latency_worker.sample(nap, 5) < 0.02
-    # 0.02 s of 2 ms calls: ten, or a little fewer where the machine is late.
-    assert 3 <= latency_worker.calls_per_sample(nap, 0.02, 0.1) <= 11
+    def nap() -> None:
+        nonlocal now
+        now += 0.002
+
+    monkeypatch.setattr(latency_worker, "time", SimpleNamespace(perf_counter=lambda: now))
+    assert latency_worker.sample(nap, 5) == pytest.approx(0.002)
+    # 0.021 s of 2 ms calls: rounded up, so that a sample is never shorter than it was asked to be.
+    assert latency_worker.calls_per_sample(nap, 0.021, 0.1) == 11
 
 
 def test_rounds_take_the_executables_in_another_order_each_time():

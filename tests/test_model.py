@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from flax import nnx
-from networks import assert_same_logits, compiled_logits, random_images
+from networks import as_float64, assert_same_logits, compiled_logits, random_images
 
 from mnv1_flax import Kind, MobileNetV1, compiled
 from mnv1_flax.deployment import compiler_options
@@ -191,10 +191,6 @@ def test_gradients_of_the_whole_network_are_autodiffs_of_the_grouped_convolution
         np.testing.assert_allclose(mine, autodiff, rtol=0, atol=1e-9 * largest)
 
 
-def as_float64(leaf: Any) -> Any:
-    return leaf.astype(jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-
 @pytest.mark.parametrize("lowering", ["shifted", "grouped"])
 def test_in_bfloat16_maps_are_rounded_but_statistics_are_not(lowering, randomise):
     images = jnp.asarray(random_images(64, count=4))
@@ -226,7 +222,8 @@ def test_the_compiled_program_with_its_weights_inside_gives_the_networks_logits(
     assert_same_logits(np.asarray(program(images)), compiled_logits(model, images), 1e-5)
 
 
-def test_small_networks_get_options_on_a_cpu_only():
-    assert compiler_options(10_000_000, "cpu")
-    assert not compiler_options(10_000_000, "gpu")
-    assert not compiler_options(600_000_000, "cpu")
+def test_options_are_by_size_on_a_cpu_and_none_elsewhere():
+    small, large = (compiler_options(each, "cpu") for each in (10_000_000, 600_000_000))
+    assert small != large
+    assert not any("REDUCE" in str(each) for each in (*small.values(), *large.values()))
+    assert compiler_options(10_000_000, "gpu") == {}

@@ -43,6 +43,17 @@ class Brightness:
         return Images(images.astype(np.float32), labels)
 
 
+class Unlit(Brightness):
+    """The same with a pixel that is no number: neither is any loss, on any machine."""
+
+    name = "unlit"
+
+    def _draw(self, rng: np.random.Generator, count: int, side: int) -> Images:
+        images = super()._draw(rng, count, side)
+        images.images[:, 0, 0] = np.nan
+        return images
+
+
 class Perimeter:
     """A measure from outside: four times the resolution."""
 

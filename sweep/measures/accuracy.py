@@ -29,6 +29,7 @@ from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
 from sweep.types import CurvePoint, Point, Progress, Reading, listed
+from sweep.xla import cautions
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
@@ -129,7 +130,7 @@ class Accuracy:
                 f"training ends after {settings.max_steps} steps (accuracy.max_steps): a look, no "
                 "result"
             )
-        return tuple(lines)
+        return (*lines, *cautions())
 
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""

@@ -16,6 +16,7 @@ from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, sc
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, Reading, alpha_text, listed
+from sweep.xla import cautions
 
 # Images per second and mult-add, on both cores of the reference run; for estimates alone.
 LOAD_S, MULT_ADD_S = 8.0, 4e-11
@@ -63,13 +64,14 @@ class CheckpointAccuracy:
         data = "; ".join([data, *source.told_classes])
         notes = source.notes(trains=False)
         if self.settings.source == "keras":
-            return data, *notes, "Keras's ImageNet checkpoints, from its cache or fetched"
+            told = "Keras's ImageNet checkpoints, from its cache or fetched"
+            return data, *notes, told, *cautions()
         paths = [self._path(network.point) for network in networks]
         missing = [str(path) for path in paths if not _is_there(path)]
         found = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
         if missing:
             found += f"; missing: {listed(missing, MOST_NAMED)}"
-        return data, *notes, found
+        return data, *notes, found, *cautions()
 
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""

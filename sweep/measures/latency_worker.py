@@ -140,6 +140,7 @@ def compile_network(
     import numpy as np
     from flax import nnx
 
+    from sweep import xla
     from sweep.contracts import Network
     from sweep.registry import find
 
@@ -165,7 +166,7 @@ def compile_network(
     lowered = jax.jit(forward).lower(jax.ShapeDtypeStruct((batch, side, side, 3), dtype))
     with cache_hits() as hits:
         began = time.perf_counter()
-        compiled = lowered.compile(compiler_options=options)
+        compiled = lowered.compile(compiler_options=xla.options(options))
         compile_s = time.perf_counter() - began
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
     seconds = None if hits else compile_s

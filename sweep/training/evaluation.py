@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from sweep.training.augment import as_floats, three_channels
+from sweep.xla import options
 
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none
@@ -58,7 +60,7 @@ def evaluate(
     """
     graph, state = nnx.split(module)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=options())
     def count(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
         logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))
         finite = jnp.isfinite(logits).all(axis=1)

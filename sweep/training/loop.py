@@ -31,6 +31,7 @@ from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Point, Progress
+from sweep.xla import with_fused_sums
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySet
     began = time.perf_counter()
     lowered = jitted.lower(shapes, feed.images, labels, batches, jax.random.key(0), 0)
     traced = time.perf_counter()
-    compiled = lowered.compile()
+    compiled = with_fused_sums(lowered)
     times = traced - began, time.perf_counter() - traced
 
     def run_steps(state: Any, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
