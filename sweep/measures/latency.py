@@ -52,10 +52,11 @@ class Latency:
         self.settings = settings
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and how calls are dispatched; the machine and versions come with
+        """The settings, and how programs are made and called; the machine and versions come with
         `machine_bound`.
         """
-        return self.settings.model_dump(mode="json") | {"dispatch": "synchronous"}
+        made = {"dispatch": "synchronous", "fused_sums": False}
+        return self.settings.model_dump(mode="json") | made
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling; then of each process its start, loading and warming up, and the rounds."""
