@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,7 +17,6 @@ KEEP_EVERYTHING = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
-_HIT = "/jax/compilation_cache/cache_hits"
 
 
 def default_root() -> Path | None:
@@ -70,24 +67,6 @@ def _writable(folder: str) -> bool:
             return True
     except OSError:
         return False
-
-
-@contextmanager
-def cache_hits() -> Iterator[list[str]]:
-    """A list that grows by one entry for each program loaded from the cache meanwhile."""
-    import jax
-
-    hits: list[str] = []
-
-    def listen(event: str, **_: object) -> None:
-        if event == _HIT:
-            hits.append(event)
-
-    jax.monitoring.register_event_listener(listen)
-    try:
-        yield hits
-    finally:
-        jax.monitoring.unregister_event_listener(listen)
 
 
 def _host_digest() -> str:

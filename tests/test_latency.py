@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from toys import point, quiet
 
+from sweep.compile_cache import KEEP_EVERYTHING
 from sweep.config import LatencySettings
 from sweep.contracts import Failed, Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
@@ -53,6 +54,20 @@ def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
     assert shares[-1] == 1.0
 
 
+def test_a_cache_of_programs_changes_nothing(monkeypatch, tmp_path):
+    # A program that came from JAX's cache can't be put into a file for other processes.
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    for name, value in KEEP_EVERYTHING.items():
+        monkeypatch.setenv(name, value)
+    settings = LatencySettings(processes=2, **QUICK)
+    for _ in range(2):
+        items = list(Latency(settings).measure_together(networks_at(32), quiet))
+        found = {item.metric.name: item for item in items if isinstance(item, Reading)}
+        assert len(found) == len(items)
+        assert len(found["latency_s"].samples) == 2 * 3
+        assert len(found["compile_s"].samples) == 1
+
+
 def test_a_worker_that_fails_is_quoted():
     settings = LatencySettings(threads=4096, processes=1, **QUICK)
     with pytest.raises(LatencyError, match=r"latency\.threads = 4096: this machine has"):
@@ -68,14 +83,12 @@ class Workers:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *dies: tuple[int, int, int | None]) -> None:
         self.jobs: list[dict[str, Any]] = []
-        self.anew: list[bool] = []
         self.dies, self.kept = dies, True
         monkeypatch.setattr(latency_session, "events", self.events)
 
-    def events(self, job: dict[str, Any], *, compile_anew: bool) -> Iterator[dict[str, Any]]:
+    def events(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         started = len(self.jobs)
         self.jobs.append(job)
-        self.anew.append(compile_anew)
         out = {tuple(each) for each in job["left_out"]}
         names = [
             {"key": key, "batch": 1}
@@ -155,12 +168,10 @@ def test_all_processes_compile_or_none_does(monkeypatch):
     workers = Workers(monkeypatch)
     measured()
     assert all(job["folder"] for job in workers.jobs)
-    assert not any(workers.anew)
     workers = Workers(monkeypatch)
     workers.kept = False
     readings, _ = measured()
     assert [job["folder"] for job in workers.jobs[1:]] == ["", "", ""]
-    assert workers.anew == [False, True, True, True]
     assert len(readings[32, "compile_s"].samples) == 4
 
 

@@ -39,7 +39,7 @@ class Mood:
         self.day = 0
         monkeypatch.setattr(latency_session, "events", self.events)
 
-    def events(self, job: dict[str, Any], *, compile_anew: bool) -> Iterator[dict[str, Any]]:
+    def events(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         keys = [latency_worker.key_of(spec) for spec in job["networks"]]
         if job["stage"] == "compile":
             self.timed.append([int(key.rpartition("/")[2]) for key in keys])

@@ -22,14 +22,17 @@ class LatencyError(RuntimeError):
     """A worker process failed; the message carries the end of what it said."""
 
 
-def events(job: dict[str, Any], *, compile_anew: bool) -> Iterator[dict[str, Any]]:
-    """Runs a worker on `job` and yields what it reports, a JSON object a line. compile_anew: no
-    program of its comes from a cache. Raises LatencyError where it does not end well.
+def events(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Runs a worker on `job` and yields what it reports, a JSON object a line. Raises LatencyError
+    where it does not end well.
     """
-    # The worker must find what this process finds, whatever the folder it is started in.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    if compile_anew:
-        environment["JAX_ENABLE_COMPILATION_CACHE"] = "0"
+    environment = os.environ | {
+        # The worker must find what this process finds, whatever the folder it is started in.
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        # Processes would differ by which of their programs were in the cache; and a program from
+        # there has lost what it takes to be put into a file for the others.
+        "JAX_ENABLE_COMPILATION_CACHE": "0",
+    }
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         worker = subprocess.Popen(
             [sys.executable, "-m", "sweep.measures.latency_worker"],

@@ -22,7 +22,6 @@ DRIFT = Metric("latency_drift", "Latency against the first session", "1", Better
 COMPILE = Metric("compile_s", "Compile time", "s", Better.LOWER)
 PEAK_MEMORY = Metric("peak_memory_bytes", "Peak memory by XLA's account", "B", Better.LOWER)
 
-FROM_CACHE = "the program came from the compilation cache of an earlier run"
 NO_ACCOUNT = "this backend does not account for the memory of a compiled program"
 # Of the progress, compiling a network against timing it in one process.
 COMPILING = 2.0
@@ -99,8 +98,7 @@ class Session:
             self._at, self._rounds = {}, []
             try:
                 for event in events(
-                    job_of(self._settings, self._networks, [*self._failed, *done], **job),
-                    compile_anew=not job["folder"] and self._settings.processes > 1,
+                    job_of(self._settings, self._networks, [*self._failed, *done], **job)
                 ):
                     self._take(event, progress)
             except LatencyError as error:
@@ -130,8 +128,7 @@ class Session:
             case "compiled":
                 self._memory[which] = event["memory_bytes"]
                 self._kept &= event["kept"]
-                if event["seconds"] is not None:
-                    self._compiled[which].append(event["seconds"])
+                self._compiled[which].append(event["seconds"])
             case "round":
                 self._rounds.append(event)
 
@@ -161,7 +158,7 @@ class Session:
                 value, raw = float(summary(values)), tuple(map(float, values))
                 yield Reading(metric, point, value, variant=variant, samples=raw)
             else:
-                reason = failed or (FROM_CACHE if metric is COMPILE else self._broken)
+                reason = failed or self._broken
                 yield Reading(metric, point, None, variant=variant, reason=reason)
         memory = self._memory.get(which)
         if memory is None:

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sweep.allocator import keep_freed_memory
-from sweep.compile_cache import cache_hits
 from sweep.failures import reason_of
 from sweep.types import Point
 
@@ -73,13 +72,12 @@ def programs(job: dict[str, Any], say: Say) -> Iterator[Executable | None]:
         say({"event": "at", **name})
         file = Path(folder) / f"{index}.program" if folder else None
         with told(name, say):
-            if file is not None and not compiling:
-                yield load(spec, batch, file, settings)
-            else:
+            compiled = None if compiling or file is None else load(file)
+            if compiled is None:
                 compiled, event = compile_network(spec, batch, settings)
                 kept = compiling and file is not None and keep(compiled, file)
                 say({"event": "compiled", **name, **event, "kept": kept})
-                yield None if compiling else Executable.of(spec, batch, compiled, settings)
+            yield None if compiling else Executable.of(spec, batch, compiled, settings)
         done = (index + 1) / len(pairs)
         text = f"{'compiled' if compiling else 'ready:'} {Point(*spec['point']).label}"
         say({"event": "progress", "share": done if compiling else LOADED * done, "text": text})
@@ -133,7 +131,7 @@ def compile_network(
 ) -> tuple[Any, dict[str, Any]]:
     """Ahead of time in the asked dtype, batch norm folded, the weights constants of the program.
 
-    The program, and what is told of it: seconds, None where it came from the cache; memory_bytes.
+    The program, and what is told of it: seconds and memory_bytes.
     """
     import jax
     import jax.numpy as jnp
@@ -164,13 +162,11 @@ def compile_network(
         platform=jax.default_backend(),
     )
     lowered = jax.jit(forward).lower(jax.ShapeDtypeStruct((batch, side, side, 3), dtype))
-    with cache_hits() as hits:
-        began = time.perf_counter()
-        compiled = lowered.compile(compiler_options=xla.options(options))
-        compile_s = time.perf_counter() - began
+    began = time.perf_counter()
+    compiled = lowered.compile(compiler_options=xla.options(options))
+    compile_s = time.perf_counter() - began
     weights = sum(leaf.nbytes for leaf in jax.tree.leaves(state) if hasattr(leaf, "nbytes"))
-    seconds = None if hits else compile_s
-    return compiled, {"seconds": seconds, "memory_bytes": _memory_bytes(compiled, weights)}
+    return compiled, {"seconds": compile_s, "memory_bytes": _memory_bytes(compiled, weights)}
 
 
 def keep(compiled: Any, file: Path) -> bool:
@@ -185,14 +181,18 @@ def keep(compiled: Any, file: Path) -> bool:
     return True
 
 
-def load(spec: dict[str, Any], batch: int, file: Path, settings: dict[str, Any]) -> Executable:
-    """A program that `keep` has put into a file a moment ago, in a folder of this session's own."""
+def load(file: Path) -> Any:
+    """A program that `keep` has put into a file a moment ago, in a folder of this session's own;
+    None where it can't be loaded again, as in any other process: all then compile it.
+    """
     import jax
     from jax.experimental.serialize_executable import deserialize_and_load
 
     arguments = jax.tree.structure(((0,), {}))  # of a call: the images, and nothing by name
-    compiled = deserialize_and_load(file.read_bytes(), arguments, jax.tree.structure(0))
-    return Executable.of(spec, batch, compiled, settings)
+    try:
+        return deserialize_and_load(file.read_bytes(), arguments, jax.tree.structure(0))
+    except Exception:  # noqa: BLE001 - every backend has an error of its own for it
+        return None
 
 
 def _filled(rng: Any, leaf: Any, dtype: Any) -> Any:
