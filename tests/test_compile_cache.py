@@ -17,7 +17,7 @@ import json, os, sys
 from pathlib import Path
 from sweep import compile_cache
 compile_cache.enable(Path(sys.argv[1]))
-import jax, jax.numpy as jnp
+import jax, jax.monitoring, jax.numpy as jnp
 lowered = jax.jit(lambda x: jnp.sin(x) @ jnp.cos(x).T).lower(jnp.ones((7, 5)))
 hits = []
 jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
