@@ -19,10 +19,10 @@ from sweep import compile_cache
 compile_cache.enable(Path(sys.argv[1]))
 import jax, jax.monitoring, jax.numpy as jnp
 lowered = jax.jit(lambda x: jnp.sin(x) @ jnp.cos(x).T).lower(jnp.ones((7, 5)))
-hits = []
-jax.monitoring.register_event_listener(lambda event, **_: hits.append(event))
+events = []
+jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 found = lowered.compile()(jnp.ones((7, 5)))
-hits = hits.count("/jax/compilation_cache/cache_hits")
+hits = events.count("/jax/compilation_cache/cache_hits")
 print(json.dumps([hits, float(found.sum()), os.environ["JAX_COMPILATION_CACHE_DIR"]]))
 """
 
