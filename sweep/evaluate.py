@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.config import AccuracySettings, SettingsError, validated
+from sweep.config import SMALLEST, AccuracySettings, SettingsError, validated
 from sweep.contracts import LoadsCheckpoints
 from sweep.measures.checkpoint_accuracy import score_of
 from sweep.statistics import Interval, wilson
@@ -60,6 +60,11 @@ def evaluate_checkpoint(
     image can't be read and is not to be left out.
     """
     trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution)
+    if trained.resolution < SMALLEST:
+        raise SettingsError(
+            f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "
+            f"{SMALLEST} (--resolution)"
+        )
     images = source.evaluation(trained.resolution)
     score = score_of(trained, images, len(source.dataset.class_names), progress)
     if not score.images:

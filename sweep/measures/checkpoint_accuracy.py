@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
-from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.measures.scores import METRICS, score_readings
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
@@ -33,7 +33,7 @@ class CheckpointAccuracy:
     name = "accuracy"
     machine_bound = False
     classes_of_data: Literal[True] = True
-    metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
+    metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
@@ -76,18 +76,19 @@ class CheckpointAccuracy:
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)
-        test = self.source.evaluation(network.point.resolution)
+        side = network.point.resolution
+        test = self.source.evaluation(side)
         score = score_of(trained, test, len(self.source.dataset.class_names), progress)
         note = "; ".join(
             [
-                f"{origin} at {network.point.resolution} px",
+                f"{origin} at {side} px",
                 *trained.notes,
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, score, self.source.title, classes, note, test.left_out()
+            network.point, score, self.source.title, classes, side, note, test.left_out()
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:
