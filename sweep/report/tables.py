@@ -9,9 +9,9 @@ import pandas as pd
 
 from sweep.paper import Quantity, Row
 from sweep.report.costs import batches, number
-from sweep.report.figures import label
+from sweep.report.figures import label, sizes
 from sweep.report.shown import Column, Compared, ComparedModel, Comparison, Table, Value
-from sweep.report.units import Form
+from sweep.report.units import SPACE, Form
 
 if TYPE_CHECKING:
     from sweep.store import Results
@@ -27,6 +27,7 @@ BEFORE_LATENCY: tuple[ColumnOf, ...] = (
     ("Mult-adds", Form.COUNT, ("mult_adds",)),
     ("Parameters", Form.COUNT, ("params",)),
 )
+TRAINED_AT: ColumnOf = ("Trained", Form.TEXT, ("trained_resolution",))
 COUNT_COLUMNS = (
     ("Closed form", "mult_adds"),
     ("Traced program", "mult_adds_traced"),
@@ -60,13 +61,19 @@ def points(results: Results) -> Table:
     many points some, as `_rows` chooses.
     """
     reasons = _reasons(results.readings)
-    columns = (*BEFORE_LATENCY, *_latency_columns(results.points))
+    trained = sizes(results.points.to_dict(orient="records"))
+    first, *rest = BEFORE_LATENCY
+    columns = (
+        first, *((TRAINED_AT,) if trained else ()), *rest, *_latency_columns(results.points)
+    )  # fmt: skip
     return Table(
         title="Every point",
         caption=(
             "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
             "bootstrap of the median for latencies. Frontier: M over mult-adds, P over parameters, "
-            "L over latency." + _shortened(results.points)
+            "L over latency."
+            + (f" Accuracies are of networks {trained}." if trained else "")
+            + _shortened(results.points)
         ),
         columns=(
             Column("Point", Form.TEXT),
@@ -199,8 +206,12 @@ def _cell(row: dict[str, Any], columns: tuple[str, ...], reasons: Reasons) -> Va
     """The value in the first column, with the ends of its interval where two more are named."""
     value, *interval = (number(row.get(column)) for column in columns)
     if value is None:
-        metric = "latency_s" if columns[0].startswith("latency") else columns[0]
+        of_others = {"trained_resolution": "top1"}
+        metric = of_others.get(columns[0], columns[0])
+        metric = "latency_s" if metric.startswith("latency") else metric
         place = (row["kind"], row["alpha"], row["resolution"], metric)
         return Value(None, reason=reasons.get(place, NOT_READ))
+    if columns == TRAINED_AT[2]:
+        return Value(f"{value:.0f}{SPACE}px")
     low, high = interval or (None, None)
     return Value(value, low, high)
