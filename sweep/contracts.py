@@ -174,7 +174,10 @@ class Network:
 
 
 class Dataset(Protocol):
-    """A source that makes labelled images at the size it is asked for."""
+    """A source that makes labelled images at the size it is asked for.
+
+    base_resolution: side in pixels of those that a network of rho = 1 trains on.
+    """
 
     name: str
     class_names: tuple[str, ...]
@@ -216,7 +219,9 @@ class Records(Protocol):
 class ImageDataset(Protocol):
     """A set of images of any sizes, in files: decoded and cropped on the way to the network.
 
-    base_resolution: side in pixels of the images that a network of rho = 1 trains on.
+    A network is trained and scored at the resolution that it is deployed at. base_resolution: side
+    in pixels of the images as they are, 224 where they are larger or of many sizes: whether they
+    would fit in memory is judged by it.
     Made with keyword arguments from [accuracy.data], or with its `Settings`, a config.Section of
     them, where it has such.
     """
@@ -394,6 +399,17 @@ class LooksFirst(Protocol):
     def look(self) -> tuple[str, ...]:
         """Sentences: what it found. Raises SettingsError where the data must stop the run: told
         once, and not by every point.
+        """
+        ...
+
+
+@runtime_checkable
+class Checking(Protocol):
+    """A measure that can say beforehand that points don't fit its settings."""
+
+    def check_points(self, networks: Sequence[Network]) -> None:
+        """Raises SettingsError, naming the points and the settings, where they don't: nothing is
+        measured then.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.config import AccuracySettings, SettingsError, validated
+from sweep.config import SMALLEST, AccuracySettings, SettingsError, validated
 from sweep.contracts import LoadsCheckpoints
 from sweep.datasets.splits import split_of
 from sweep.measures.checkpoint_accuracy import evaluated
@@ -64,6 +64,11 @@ def evaluate_checkpoint(
     can't be read and is not to be left out, and where there is no accuracy.
     """
     trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution)
+    if trained.resolution < SMALLEST:
+        raise SettingsError(
+            f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "
+            f"{SMALLEST} (--resolution)"
+        )
     found = evaluated(trained, source, background, progress)
     score, classes = found.score, len(source.dataset.class_names)
     if reason := no_share(score, classes, 1):

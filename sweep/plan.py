@@ -10,6 +10,7 @@ from sweep import grid
 from sweep.config import Settings, SettingsError, digest_of
 from sweep.contracts import (
     Bridging,
+    Checking,
     ClassesOfData,
     Describing,
     Family,
@@ -75,8 +76,8 @@ def make_plan(
     """again: measures, as the settings name them, whose points are all measured anew; only: those
     that are measured now, all where it is empty.
 
-    Raises SettingsError where the family lacks a kind or lowering, LookupError for a part that
-    doesn't exist.
+    Raises SettingsError where the family lacks a kind or lowering, or where points don't fit a
+    measure's settings; LookupError for a part that doesn't exist.
     """
     for option, names in (("--again", again), ("--only", only)):
         for name in names:
@@ -104,6 +105,8 @@ def make_plan(
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
         networks = [Network(point, family, settings.num_classes) for point in asked]
+        if isinstance(measure, Checking) and (not only or name in only):
+            measure.check_points(networks)
         own = hashes[measure.name] = _hashes(measure, networks, settings.num_classes)
         where = machine_id(measure, machine)
         there = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ FRONTS = {
 }
 
 
-SCORES = ("top1", "top5", "test_images", "left_out_images", "classes")
+SCORES = ("top1", "top5", "test_images", "left_out_images", "classes", "trained_resolution")
 PER_LAYER = ("layer_mult_adds", "layer_weights")
+_TRAINED_AT = re.compile(r"trained at ([0-9]{1,4}) px")
 
 
 def with_points(results: Results) -> Results:
@@ -67,7 +69,7 @@ def derive(readings: pd.DataFrame, title: str = "") -> pd.DataFrame:
     ]
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
-    for name in (*COUNTS, "test_images", "left_out_images", "classes", "peak_memory_bytes"):
+    for name in (*COUNTS, *SCORES[2:], "peak_memory_bytes"):
         frame[name] = frame[name].astype("float64").astype("Int64")
     for name, empty in _EMPTY.items():
         if empty is None and frame[name].dtype == object:
@@ -97,6 +99,7 @@ _EMPTY: dict[str, Any] = {
     "test_images": None,
     "left_out_images": None,
     "classes": None,
+    "trained_resolution": None,
     "dataset": "",
     "paper_top1": None,
     "paper_mult_adds": None,
@@ -120,7 +123,7 @@ def _row(
         if variant == "" and metric not in row  # a measure from outside: a column of its own
     }
     row |= _latency_columns(group, processes)
-    row |= _accuracy_columns(group, title)
+    row |= _accuracy_columns(group, title) | _trained_at(group, values)
     paper = published(point["kind"], point["alpha"], point["resolution"])
     return row | {
         "paper_top1": paper.top1,
@@ -167,6 +170,22 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
             interval = wilson(round(columns[metric] * images), int(images))
             columns[f"{metric}_low"], columns[f"{metric}_high"] = interval.low, interval.high
     return columns
+
+
+def _trained_at(
+    group: list[dict[str, Any]], values: dict[tuple[str, str], float]
+) -> dict[str, Any]:
+    """The side that an accuracy is of where no reading gives it: before there were such, the note
+    of a training did. Null where there is no accuracy.
+    """
+    metrics = {metric for (metric, _), value in values.items() if not pd.isna(value)}
+    if "top1" not in metrics:
+        return {"trained_resolution": None}
+    if "trained_resolution" in metrics:
+        return {}
+    notes = [each["note"] for each in group if each["metric"] == "top1"]
+    told = [found for note in notes if (found := _TRAINED_AT.match(str(note)))]
+    return {"trained_resolution": int(told[-1][1])} if told else {}
 
 
 def _others(rows: list[dict[str, Any]], known: list[str]) -> set[str]:

@@ -110,8 +110,12 @@ def pick(
     ] = "measured",
     as_json: AsJson = False,
 ) -> None:
-    """The best point within a budget and the runner-up; exits 1 where nothing fits."""
+    """The best point within a budget and the runner-up; exits 1 where nothing fits, or nothing that
+    fits is better than chance.
+    """
     from sweep.report import plain_results
+    from sweep.report.bearing import bearing
+    from sweep.report.bearing import cautions as all_cautions
     from sweep.report.budget import pick as pick_from
     from sweep.report.candidates import candidates
     from sweep.report.printable import printable, visible
@@ -122,10 +126,11 @@ def pick(
     _check_batch(results, budget)
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, batch=batch), budget, accuracy)
+    cautions = bearing(all_cautions(results), picked)
     if as_json:
-        write_json(plain_results.picked(picked, called))
+        write_json(plain_results.picked(picked, called, cautions))
     else:
-        out.print(picked_text(printable(picked), visible(called)))
+        out.print(picked_text(printable(picked), visible(called), [*map(visible, cautions)]))
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 

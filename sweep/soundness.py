@@ -38,7 +38,8 @@ EXACT = 2**53  # up to here a float64 holds every whole number
 _WHOLE = (
     "mult_adds", "weights", "params", "params_with_statistics", "weight_bytes",
     "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
-    "peak_memory_bytes", "test_images", "left_out_images", "layer_mult_adds", "layer_weights",
+    "peak_memory_bytes", "test_images", "left_out_images", "classes", "trained_resolution",
+    "layer_mult_adds", "layer_weights",
 )  # fmt: skip
 _SHARES = ("top1", "top5")
 _TIMES = ("latency_s", "reference_s", "compile_s")

@@ -136,9 +136,29 @@ def _empty() -> Results:
     return dataclasses.replace(results, points=pd.DataFrame(), readings=results.readings.iloc[:0])
 
 
+def _guessing() -> Results:
+    """Of 20 classes, at 5 to 8 % of 100 images."""
+    import fake_results
+
+    keys = [key for key in fake_results.all_points() if key[0] == "separable"]
+    more = [
+        fake_results.reading(key, metric, value, measure="accuracy", variant="dataset=mine")
+        for number, key in enumerate(keys)
+        for metric, value in (
+            ("top1", (5 + number % 4) / 100), ("test_images", 100), ("classes", 20),
+        )
+    ]  # fmt: skip
+    return fake_results.results(without=("top1", "top5", "test_images"), more=more)
+
+
 # The made-up run of 18 points; one named as a script, on a data set of that name; one without
-# points.
-RUNS: dict[str, Callable[[], Results]] = {"whole": _whole, "script": _script, "empty": _empty}
+# points; one that is no better than chance.
+RUNS: dict[str, Callable[[], Results]] = {
+    "whole": _whole,
+    "script": _script,
+    "empty": _empty,
+    "guessing": _guessing,
+}
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_warnings_tell_of_images_that_were_left_out():
 
 def test_warnings_tell_where_a_network_trained_smaller_than_it_is_deployed():
     key = ("separable", 0.25, 128)
-    told = "trained at rho times"
+    told = "on images of another size, trained at 18\u00a0px for 128."
     for side, tells in ((18, True), (128, False)):
         top1 = fake_results.reading(
             key, "top1", 0.5, measure="accuracy", variant="dataset=mine",

@@ -104,6 +104,7 @@ def test_the_readings_are_those_of_keras_and_numpy(garden, zoo):
         "test_images": 21,
         "classes": 9,  # seven with images, and the list's two others
         "left_out_images": 0,
+        "trained_resolution": 64,  # what it was evaluated at
     }
     assert 0 < top5 < 21
     assert f"mobilenet_0.25_{SIDE}.keras at {SIDE} px" in readings[0].note

@@ -8,6 +8,7 @@ import pytest
 from browser_fixtures import Faults, markers
 from playwright.sync_api import expect
 
+from sweep.report.bearing import bearing, not_told_apart
 from sweep.report.budget import Budget, pick
 
 POINTS = fake_results.results().points
@@ -60,8 +61,12 @@ def field(opened, name):
     return opened.page.locator("#budget").get_by_label(name)
 
 
+def plain(text):
+    return text.replace("\u00a0", " ")
+
+
 def answer(opened):
-    return opened.page.locator("#picked").inner_text().replace("\u00a0", " ")
+    return plain(opened.page.locator("#picked").inner_text())
 
 
 def test_the_switch_draws_every_cost_by_every_source(opened):
@@ -116,8 +121,26 @@ def test_the_panel_answers_as_pick_does(opened):
             if point is not None:
                 assert f"{title}: {point.label}, " in told
         assert told.count(" over ") + told.count(" times ") == len(picked.over)
-        seen.add(bool(picked.best))
+        cautions = opened.page.locator("#picked .caution").all_inner_texts()
+        assert tuple(cautions) == bearing(opened.view.cautions, picked)
+        near = [each.label for each in picked.near_ties]
+        best = picked.best
+        together = plain(not_told_apart(best.label, near)) if best and near else "is not told apart"
+        assert (together in told) == bool(near)
+        seen.add(bool(best))
     assert seen == {True, False}
+
+
+def test_the_panel_calls_nothing_best_that_is_no_better_than_chance(pages):
+    opened = pages("guessing")
+    # 5 to 8 % of 100 images, of 20 classes: Wilson's interval of 8 begins at 4.1 %.
+    told = answer(opened)
+    assert "None is better than guessing one of 20 classes (5 %)" in told
+    assert "Best" not in told
+    assert "The highest: 0.25-128, 8.0 %" in told
+    choose(opened, "tfslim", "mult_adds")
+    assert "Best: " in answer(opened)
+    assert opened.faults == Faults()
 
 
 def test_what_does_not_fit_is_faded_and_a_line_stands_at_the_limit(opened):

@@ -16,7 +16,7 @@ from sweep.config import AccuracySettings
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
-from sweep.types import CurvePoint
+from sweep.types import CurvePoint, Point
 
 NETWORK = Network(point(0.25, 224, kind="shallow"), MobileNetV1Family())
 CLASSES = ("low", "middle", "high")
@@ -66,10 +66,12 @@ def settings(path: Path, **changes: Any) -> AccuracySettings:
     return AccuracySettings.model_validate(values | changes)
 
 
-def outcome(recipe: AccuracySettings) -> tuple[list[float], dict[str, float], Accuracy]:
+def outcome(
+    recipe: AccuracySettings, network: Network = NETWORK
+) -> tuple[list[float], dict[str, float], Accuracy]:
     """(losses over the steps, readings by metric, the measure)."""
     measure = Accuracy(recipe)
-    items: list[Any] = list(measure(NETWORK, quiet))
+    items: list[Any] = list(measure(network, quiet))
     losses = [item.loss for item in items if isinstance(item, CurvePoint)]
     readings = {item.metric.name: item.value for item in items if not isinstance(item, CurvePoint)}
     return losses, readings, measure
@@ -129,10 +131,21 @@ def test_bad_images_are_left_out_of_training_and_evaluation_and_counted(tmp_path
         outcome(settings(path, epochs=2))
 
 
+@pytest.mark.parametrize(("base", "side"), [(0, 24), (48, 10)])
+def test_images_in_files_are_learned_as_deployed_unless_told_otherwise(tmp_path, base, side):
+    # 24 px of 112 at rho = 1; of 48 that is 10.3.
+    deployed = Network(Point("mobilenet_v1", "shallow", 0.25, 24 / 112, 24), MobileNetV1Family())
+    recipe = settings(folder(tmp_path), base_resolution=base, max_steps=2)
+    _, readings, measure = outcome(recipe, deployed)
+    assert readings["trained_resolution"] == side
+    assert measure.describe([deployed])[0].endswith(f"at {side} px")
+
+
 def test_it_ends_early_where_it_is_told_to(tmp_path):
     losses, readings, measure = outcome(settings(folder(tmp_path), max_steps=5))
     assert len(losses) == 1
     assert readings["test_images"] == 18
+    assert readings["trained_resolution"] == 32
     assert measure.identity() != Accuracy(settings(tmp_path)).identity()
 
 

@@ -1,7 +1,8 @@
 """Top-1 and top-5 of each point, trained from random weights on one data set.
 
-The network trains at rho times the data set's own base resolution: the same architecture and
-alpha as the deployed network, on images as large as the data set has.
+The network trains at the resolution that it is deployed at, or, where the data set draws images of
+its own size or the settings ask for it, at rho times a base resolution: the same architecture and
+alpha as the deployed network, on smaller images. `ImageSource.side` decides.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any, Literal
 
 import jax
 
-from sweep.config import AccuracySettings, digest_of
+from sweep.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.contracts import LayerRow, Measure, Network
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
-from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.measures.scores import METRICS, score_readings
 from sweep.memory import TRAINING_BASE, inference_bytes, training_bytes
 from sweep.training.checkpointing import Kept, remove
 from sweep.training.evaluation import evaluate
@@ -62,7 +63,7 @@ class Accuracy:
     name = "accuracy"
     machine_bound = False
     classes_of_data: Literal[True] = True
-    metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
+    metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
@@ -110,6 +111,24 @@ class Accuracy:
         """
         side = self._side(point)
         return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
+
+    def check_points(self, networks: Sequence[Network]) -> None:
+        """Raises SettingsError naming the points whose images would be too small to tell apart."""
+        small = {
+            network.point.label: side
+            for network in networks
+            if (side := self._side(network.point)) < SMALLEST
+        }
+        if not small:
+            return
+        sides = sorted(set(small.values()))
+        base = self.source.base_resolution
+        whose = "accuracy.base_resolution" if self.settings.base_resolution else "the data set's"
+        raise SettingsError(
+            f"{listed(list(small), MOST_NAMED)} would be trained at "
+            f"{listed([str(side) for side in sides])} px, must be at least {SMALLEST}: that is rho "
+            f"(grid.resolution / grid.base_resolution) times {whose} {base}; raise one of them"
+        )
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """The data set, the sides of the images, and where training is cut short."""
@@ -198,7 +217,7 @@ class Accuracy:
         return network.family.layers(point, num_classes=classes)
 
     def _side(self, point: Point) -> int:
-        return round(point.rho * self.source.base_resolution)
+        return self.source.side(point)
 
     def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
         """The curve while training, then the readings."""
@@ -212,8 +231,9 @@ class Accuracy:
         score = evaluate(module, test)
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
+        side = self._side(network.point)
         note = (
-            f"trained at {self._side(network.point)} px; {ready.trace_s:.1f} s to trace, "
+            f"trained at {side} px; {ready.trace_s:.1f} s to trace, "
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
             "evaluate"
         )
@@ -221,9 +241,8 @@ class Accuracy:
             note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         classes = len(self.source.dataset.class_names)
-        yield from score_readings(
-            network.point, score, self.source.dataset.name, classes, note, left_out
-        )
+        name = self.source.dataset.name
+        yield from score_readings(network.point, score, name, classes, side, note, left_out)
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the point's training is written down; None where it isn't."""

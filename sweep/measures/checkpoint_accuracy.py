@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
-from sweep.measures.scores import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, score_readings
+from sweep.measures.scores import METRICS, score_readings
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, Reading, alpha_text, listed
@@ -36,7 +36,7 @@ class CheckpointAccuracy:
     name = "accuracy"
     machine_bound = False
     classes_of_data: Literal[True] = True
-    metrics = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT)
+    metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
@@ -88,17 +88,24 @@ class CheckpointAccuracy:
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)
+        side = network.point.resolution
         found = evaluated(trained, self.source, self.settings.background, progress)
         note = "; ".join(
             [
-                f"{origin} at {network.point.resolution} px",
+                f"{origin} at {side} px",
                 *found.notes,
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, found.score, self.source.dataset.name, classes, note, found.left_out
+            network.point,
+            found.score,
+            self.source.dataset.name,
+            classes,
+            side,
+            note,
+            found.left_out,
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:

@@ -12,17 +12,20 @@ TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
 TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
 CLASSES = Metric("classes", "Classes of the data set", "1", Better.NEITHER)
 LEFT_OUT = Metric("left_out_images", "Images left out: they could not be read", "1", Better.NEITHER)
-
+TRAINED = Metric(
+    "trained_resolution", "Side of the images behind the accuracy", "px", Better.NEITHER
+)
+METRICS = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT, TRAINED)
 
 FIVE = 5
 
 
 def score_readings(
-    point: Point, score: Score, dataset: str, classes: int, note: str, left_out: int
+    point: Point, score: Score, dataset: str, classes: int, side: int, note: str, left_out: int
 ) -> Iterator[Reading]:
-    """Shares of right answers, the number of test images and of classes, and how many images were
-    left out, of those to train on and of those to evaluate on together. dataset: its own name, not
-    what the page calls it.
+    """Shares of right answers, the number of test images and of classes, how many images were left
+    out, of those to train on and of those to evaluate on together, and the side in pixels that the
+    network was trained and evaluated at. dataset: its own name, not what the page calls it.
     """
     variant = f"dataset={dataset}"
     for metric, guesses, right in ((TOP1, 1, score.top1), (TOP5, FIVE, score.top5)):
@@ -30,7 +33,12 @@ def score_readings(
             yield Reading(metric, point, None, variant=variant, reason=reason)
         else:
             yield Reading(metric, point, right / score.images, variant=variant, note=note)
-    counts = ((TEST_IMAGES, score.images), (CLASSES, classes), (LEFT_OUT, left_out))
+    counts = (
+        (TEST_IMAGES, score.images),
+        (CLASSES, classes),
+        (LEFT_OUT, left_out),
+        (TRAINED, side),
+    )
     for metric, count in counts:
         yield Reading(metric, point, float(count), variant=variant, note=note)
 

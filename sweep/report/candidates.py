@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sweep.report.costs import batches, number
-from sweep.report.figures import label
+from sweep.report.figures import label, sizes
 from sweep.report.shown import Candidate, Estimate
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def _candidate(row: dict[str, Any], stems: dict[int, str], batch: int) -> Candid
         params=number(row.get("params")),
         latencies=tuple((size, each) for size, each in latencies.items() if each is not None),
         peak_memory_bytes=number(row.get(memory)),
+        sizes=sizes([row]),
+        classes=None if number(row.get("classes")) is None else int(row["classes"]),
     )
 
 

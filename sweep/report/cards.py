@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from sweep.paper.networks import FAMILY
-from sweep.report import figures
+from sweep.report import bearing, figures
 from sweep.report.costs import KNOWN, batches, number
 from sweep.report.figures import MEASURED, label
-from sweep.report.findings import COSTS, main
+from sweep.report.findings import COSTS, at_chance, main
 from sweep.report.intervals import overlap
 from sweep.report.layers import layers_of, layers_table
 from sweep.report.rows import NOT_READ, Place, Reasons, Row, accuracy_title, place, titles
@@ -63,13 +63,20 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
             Card(
                 label=label(row),
                 figures=tuple(quote(row)),
-                standing=tuple(standing(label(row))),
+                standing=(*_guessing(row), *standing(label(row))),
                 layers=layers_table(f"{label(row)}, layer by layer", layers.get(place(row), ())),
                 curve=curve,
                 curve_summary=_told(curve) if curve else _no_curve(row, reasons),
             )
         )
     return tuple(found)
+
+
+def _guessing(row: Row) -> list[str]:
+    names, classes = at_chance([row])
+    if not names:
+        return []
+    return [f"As far as the test images tell, no better than {bearing.guessing(classes)}."]
 
 
 def _of(rows: list[Row], readings: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +107,7 @@ class _Quotes:
         self._reasons = Reasons(results.readings)
         self._titles = titles(results.readings)
         self._batches = batches(results.points)
-        self._accuracy = accuracy_title(rows, results.readings)
+        self._rows = rows
         self._published = [each for each in figures.sources(rows) if each.name != MEASURED]
         of_networks = ~results.readings["metric"].isin(("layer_mult_adds", "layer_weights"))
         self._readings: dict[Place, ByVariant] = {}
@@ -131,7 +138,7 @@ class _Quotes:
         of_top1 = [variant for metric, variant in read if metric == "top1"]
         dataset = next(iter(of_top1), "")  # by its own name, whatever the page calls it
         for metric, title in (
-            ("top1", self._accuracy),
+            ("top1", accuracy_title(self._rows, self._titles, of=[row])),
             ("top5", self._title("top5", "Top-5 accuracy")),
         ):
             columns = (metric, f"{metric}_low", f"{metric}_high")

@@ -10,8 +10,9 @@ from sweep.config import GridSettings, SettingsError, validated
 from sweep.grid import measures_of
 from sweep.paper import Row, outside
 from sweep.paper.tables import IMAGENET
+from sweep.report import bearing
 from sweep.report.costs import number
-from sweep.report.figures import label
+from sweep.report.figures import label, sizes
 from sweep.report.findings import PROXY, at_chance
 from sweep.report.units import percent
 from sweep.sessions import LATENCY, bridges, latency_key, processes_of, with_values
@@ -20,7 +21,6 @@ from sweep.types import Point, listed
 if TYPE_CHECKING:
     from sweep.store import Results
 
-WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 FEW = 4  # points, at most, that a sentence about missing readings names
 Rows = list[dict[str, Any]]
 
@@ -36,9 +36,8 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_sessions(results.readings),
         *_processes(results.readings),
         *_guessing(rows),
-        *_cut_short(results),
-        *_what_accuracies_are_of(rows, results),
-        *_left_out(results.readings),
+        *bearing.on_findings(bearing.cautions(results)),
+        *_what_accuracies_are_of(rows),
         *_missing(results.readings),
         *_not_yet(results),
         *_unprinted(rows),
@@ -72,17 +71,15 @@ def _disagreeing_counts(rows: Rows) -> list[str]:
 
 
 def _wide(rows: Rows) -> list[str]:
-    wide = []
-    for row in rows:
-        median, low, high = (
-            number(row[column]) for column in ("latency_s", "latency_low_s", "latency_high_s")
-        )
-        if median and low is not None and high is not None and (high - low) / median > WIDE:
-            wide.append(f"{label(row)} ({percent((high - low) / median)})")
+    wide = [
+        f"{label(row)} ({percent(width)})"
+        for row in rows
+        if (width := bearing.relative_width(row)) is not None and width > bearing.WIDE
+    ]
     if not wide:
         return []
     return [
-        f"The latency's 95 % interval is wider than {percent(WIDE)} of the median at "
+        f"The latency's 95 % interval is wider than {percent(bearing.WIDE)} of the median at "
         f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
         "machine narrow them."
     ]
@@ -126,24 +123,12 @@ def _guessing(rows: Rows) -> list[str]:
     if not guessing:
         return []
     return [
-        f"No better than guessing one of {classes} classes ({percent(1 / classes)}), as far as the "
-        f"test images tell: {listed(guessing)}. Train longer, or on more images."
+        f"No better than {bearing.guessing(classes)}, as far as the test images tell: "
+        f"{listed(guessing)}. Train longer, or on more images."
     ]
 
 
-def _cut_short(results: Results) -> list[str]:
-    """Where training ended before its recipe did."""
-    accuracy = results.settings.get("accuracy", {})
-    steps = accuracy.get("max_steps", 0)
-    if not steps or accuracy.get("source", "train") != "train":
-        return []
-    return [
-        f"Every training was ended after {steps} steps (accuracy.max_steps): its accuracies are "
-        "a look at whether it runs, no result."
-    ]
-
-
-def _what_accuracies_are_of(rows: Rows, results: Results) -> list[str]:
+def _what_accuracies_are_of(rows: Rows) -> list[str]:
     datasets = {str(row["dataset"]) for row in rows if number(row["top1"]) is not None}
     others = sorted(name for name in datasets if name.lower() != IMAGENET.lower())
     sentences = []
@@ -157,36 +142,12 @@ def _what_accuracies_are_of(rows: Rows, results: Results) -> list[str]:
         sentences.append(
             f"Accuracies are on {listed(others)}: the paper's, on ImageNet, are of another task."
         )
-    trained = results.settings.get("accuracy", {}).get("source", "train") == "train"
-    if datasets and trained:
+    if told := sizes(rows):
         sentences.append(
-            "Each point was trained once, from one seed: the intervals cover the choice of test "
-            "images, not the luck of the training."
+            "Costs and latencies are of the deployed networks; accuracies are of the same "
+            f"architectures on images of another size, {told}."
         )
-    return sentences + _smaller(results.readings)
-
-
-def _smaller(readings: pd.DataFrame) -> list[str]:
-    """Where a network was not trained at the resolution that it is deployed at."""
-    trained = readings.loc[(readings["metric"] == "top1") & readings["value"].notna()]
-    if all(
-        note.startswith(f"trained at {resolution} px") or not note.startswith("trained at")
-        for note, resolution in zip(trained["note"], trained["resolution"], strict=True)
-    ):
-        return []
-    return [
-        "Costs and latencies are of the deployed network at its full resolution; accuracies are of "
-        "the same architecture trained at rho times the data set's own image size."
-    ]
-
-
-def _left_out(readings: pd.DataFrame) -> list[str]:
-    counts = readings.loc[readings["metric"] == "left_out_images", "value"]
-    if counts.empty or not counts.max() > 0:
-        return []
-    return [
-        f"Up to {counts.max():.0f} images could not be read and were left out; run.log names them."
-    ]
+    return sentences
 
 
 def _missing(readings: pd.DataFrame) -> list[str]:

@@ -20,7 +20,7 @@ KNOWN = {
     "layer_mult_adds", "layer_weights", "latency_s", "latency_process",
     "latency_calls", "latency_drift", "reference_s", "compile_s",
     "peak_memory_bytes", "top1", "top5", "test_images", "left_out_images",
-    "classes",
+    "classes", "trained_resolution",
 }  # fmt: skip
 
 

@@ -115,7 +115,7 @@ def difference(before: Results, after: Results) -> Difference:
     machine_ids = (_machine_id(before), _machine_id(after))
     datasets = (_datasets(rows[0]), _datasets(rows[1]))
     judged = [
-        _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets))
+        _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs))
         for quantity in _quantities(before, after)
     ]
     return Difference(
@@ -198,12 +198,30 @@ def _from_outside(before: Results, after: Results) -> Iterator[Quantity]:
     yield from found.values()
 
 
-def _why_not(quantity: Quantity, machine_ids: tuple[str, str], datasets: tuple[str, str]) -> str:
+def _why_not(
+    quantity: Quantity,
+    machine_ids: tuple[str, str],
+    datasets: tuple[str, str],
+    pairs: list[tuple[str, Row, Row]],
+) -> str:
     """Why the quantity's readings may not be compared; empty where they may."""
     if quantity.machine_bound and machine_ids[0] != machine_ids[1]:
         return OTHER_MACHINE
-    if quantity.column in ("top1", "top5") and all(datasets) and datasets[0] != datasets[1]:
-        return f"different data sets, {datasets[0]} and {datasets[1]}"
+    if quantity.column in ("top1", "top5"):
+        if all(datasets) and datasets[0] != datasets[1]:
+            return f"different data sets, {datasets[0]} and {datasets[1]}"
+        return _other_sides(pairs)
+    return ""
+
+
+def _other_sides(pairs: list[tuple[str, Row, Row]]) -> str:
+    """Where a point was trained on images of another size in the other run."""
+    for label, *rows in pairs:
+        before, after = (number(row.get("trained_resolution")) for row in rows)
+        if before and after and before != after:
+            return (
+                f"images of other sizes: {label} was trained at {before:.0f} px, then {after:.0f}"
+            )
     return ""
 
 

@@ -2,7 +2,7 @@
 // The budget's rule is that of budget.py, word for word; all numbers come written from the view.
 (() => {
   "use strict";
-  const { plots, candidates, names, command } = JSON.parse(
+  const { plots, candidates, cautions, names, command } = JSON.parse(
     document.getElementById("explorer-data").textContent,
   );
   const axes = document.getElementById("axes");
@@ -50,20 +50,54 @@
       Math.max(...limited.map(({ name, value }) => read(each, name).value / value - 1));
     const over = (each) => limited.filter(({ name, value }) => read(each, name).value > value);
     const fitting = whole.filter((each) => over(each).length === 0);
+    const better = fitting.filter((each) => !each.accuracies[source()].guessing);
     let closest = null;
     if (!fitting.length) {
       for (const each of whole) if (!closest || excess(each) < excess(closest)) closest = each;
     }
-    return { limited, all, fitting, closest, over };
+    return { limited, all, fitting, better, closest, over };
+  }
+
+  // A missing interval is the value alone.
+  function overlap(one, other) {
+    const [a, b] = [one, other].map((each) => each.accuracies[source()]);
+    return (a.low ?? a.value) <= (b.high ?? b.value) && (b.low ?? b.value) <= (a.high ?? a.value);
+  }
+
+  // "a, b and c", "a, b, c and 2 more".
+  function listed(labels, longest) {
+    const cut = labels.length > longest;
+    const shown = cut ? [...labels.slice(0, longest), `${labels.length - longest} more`] : labels;
+    return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+  }
+
+  // What bears on an answer that names this point first, as bearing.py has it.
+  function bearing(first, limited) {
+    const about = (each) =>
+      each.about === "accuracy" ? source() === "measured" : limited.some(({ name }) => name === each.about);
+    return cautions.filter(
+      (each) => about(each) && ["", first.label].includes(each.label) && [0, Number(batch())].includes(each.batch),
+    );
   }
 
   function described(candidate) {
-    const parts = [`${candidate.accuracies[source()].text} top-1`];
+    const parts = [candidate.accuracies[source()].text];
     for (const quantity of Object.keys(names.quantities)) {
       const found = read(candidate, quantity);
       if (found) parts.push(`${found.text} ${names.quantities[quantity]}`);
     }
     return parts.join(", ");
+  }
+
+  // Names such as 0.75-192, and intervals, don't break at their dash.
+  function prose(text) {
+    return text.split(/( )/).map((word) => {
+      if (!/.[-\u2013]./.test(word) || word.length > 23) return word;
+      const whole = document.createElement("span");
+      whole.className = "whole";
+      whole.textContent = word;
+      return whole;
+    });
   }
 
   function line(title, candidate) {
@@ -75,13 +109,13 @@
       event.preventDefault();
       open(candidate.label);
     });
-    paragraph.append(`${title}: `, link, `, ${described(candidate)}.`);
+    paragraph.append(`${title}: `, link, ...prose(`, ${described(candidate)}.`));
     return paragraph;
   }
 
   function said(text, className = "") {
     const paragraph = document.createElement("p");
-    paragraph.textContent = text;
+    paragraph.append(...prose(text));
     paragraph.className = className;
     return paragraph;
   }
@@ -93,7 +127,7 @@
     return `${(100 * excess).toFixed(excess < 0.0995 ? 1 : 0)} % over`;
   }
 
-  function tell({ limited, all, fitting, closest, over }) {
+  function tell({ limited, all, fitting, better, closest, over }) {
     const lines = [...budget.querySelectorAll("input")]
       .filter((input) => input.validity.badInput || (input.value !== "" && !(input.valueAsNumber > 0)))
       .map((input) => said(`${names.quantities[input.name]}: must be a number above 0; not held against it.`, "bad"));
@@ -101,12 +135,26 @@
     else if (limited.length) {
       lines.push(said(`${fitting.length} of ${all.length} points fit. The others are all but invisible.`));
     }
-    if (fitting.length) {
-      lines.push(line("Best", fitting[0]));
-      if (fitting[1]) lines.push(line("Runner-up", fitting[1]));
-      if (limited.length && fitting.length > 2) {
-        lines.push(said(`Also: ${fitting.slice(2).map((each) => each.label).join(", ")}.`));
+    const first = better[0] ?? fitting[0] ?? closest;
+    if (better.length) {
+      lines.push(line("Best", better[0]));
+      if (better[1]) lines.push(line("Runner-up", better[1]));
+      const near = fitting.filter((each) => each !== better[0] && overlap(each, better[0]));
+      if (near.length) lines.push(said(together(better[0], near)));
+      const also = fitting.filter((each) => each !== better[0] && each !== better[1]);
+      if (limited.length && also.length) {
+        lines.push(said(`Also: ${also.map((each) => each.label).join(", ")}.`));
       }
+      const guessing = fitting.filter((each) => !better.includes(each));
+      if (guessing.length) {
+        const than = guessing[0].accuracies[source()].guessing;
+        lines.push(said(`No better than ${than}: ${listed(guessing.map((each) => each.label), 12)}.`));
+      }
+    } else if (fitting.length) {
+      const none = fitting.length === 1 ? "It is no" : "None is";
+      const than = fitting[0].accuracies[source()].guessing;
+      lines.push(said(`${none} better than ${than}, as far as the test images tell: there is no best.`));
+      lines.push(line("The highest", fitting[0]));
     } else if (closest) {
       lines.push(line("Nothing fits. Closest", closest));
       const broken = over(closest).map(({ name, value, text }) => {
@@ -117,11 +165,18 @@
     } else if (all.length) {
       lines.push(said("No point has a reading of all that is limited."));
     }
+    if (first) lines.push(...bearing(first, limited).map(({ text }) => said(text, "caution")));
     const code = document.createElement("code");
     code.textContent = terminal(limited);
     const same = said("The same in a terminal: ", "muted");
     same.append(code);
     picked.replaceChildren(...lines, same);
+  }
+
+  function together(best, near) {
+    const labels = near.map((each) => each.label);
+    if (best.accuracies[source()].low === null) return `As accurate, and without intervals: ${listed(labels, 12)}.`;
+    return `${best.label} is not told apart from ${listed(labels, names.neighbours)} by these test images: their 95 % intervals overlap.`;
   }
 
   function terminal(limited) {

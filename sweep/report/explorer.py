@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sweep.report import ink
-from sweep.report.budget import FORMS, named
-from sweep.report.figures import written
+from sweep.report.bearing import NEIGHBOURS, guessing
+from sweep.report.budget import FORMS, at_chance
+from sweep.report.budget_words import accuracy_text, named
 from sweep.report.shown import Candidate, Estimate, Figure, Key, View
 from sweep.report.style import SYMBOLS, colours, symbols
 from sweep.report.units import DASH, Form, shown
@@ -104,10 +105,12 @@ def explored(view: View) -> dict[str, Any]:
         "plots": plots,
         # Without an accuracy a point can't be ranked.
         "candidates": [_candidate(each) for each in view.candidates if each.accuracies],
+        "cautions": [asdict(each) for each in view.cautions],
         "names": {
             "quantities": {name: named(name) for name in FORMS},
             "options": OPTIONS,
             "batch": str(next(iter(_batches(view.candidates)), 1)),
+            "neighbours": NEIGHBOURS,
         },
         "command": view.pick_command,
     }
@@ -141,7 +144,9 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
     return {
         "label": candidate.label,
-        "accuracies": {source: _accuracy(found) for source, found in candidate.accuracies},
+        "accuracies": {
+            source: _accuracy(candidate, source, found) for source, found in candidate.accuracies
+        },
         "latency_s": {
             str(batch): reading(value, Form.SECONDS) for batch, value in candidate.latencies
         },
@@ -153,8 +158,14 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _accuracy(found: Estimate) -> dict[str, Any]:
-    return {"value": found.value, "text": written(found, Form.SHARE)}
+def _accuracy(candidate: Candidate, source: str, found: Estimate) -> dict[str, Any]:
+    """guessing: what it is no better than; null where it is."""
+    chance = at_chance(candidate, source)
+    return {
+        **asdict(found),
+        "text": accuracy_text(candidate, source, found),
+        "guessing": guessing(candidate.classes or 1) if chance else None,
+    }
 
 
 def _legend(key: Key) -> Legend:

@@ -25,7 +25,7 @@ from sweep.report.shown import (
     PaperMark,
     Scatter,
 )
-from sweep.report.units import Form, bracket, shown
+from sweep.report.units import SPACE, Form, bracket, shown
 from sweep.types import Better, Point, listed
 
 PRINTED = "the paper"
@@ -79,6 +79,7 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
     """The run's own accuracies, and every published series that has one of its points."""
     dataset = next((str(row["dataset"]) for row in rows if number(row["top1"]) is not None), "")
     title = f"Top-1 accuracy on {dataset}, measured" if dataset else "Top-1 accuracy"
+    title = ", ".join(filter(None, (title, sizes(rows))))
     known = [
         source
         for source in _PUBLISHED
@@ -86,6 +87,26 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
     ]
     choice = f"Measured on {dataset}" if dataset else "Measured"
     return (Source(MEASURED, "top1", title, choice, interval=True), *known)
+
+
+def sizes(rows: Iterable[dict[str, Any]]) -> str:
+    """ "trained at 32 px for 224", of several "trained at 18 to 32 px for 128 to 224": the sides of
+    the images behind accuracies and of the deployed networks, where these differ; else empty.
+    """
+    pairs = [
+        (int(side), row["resolution"])
+        for row in rows
+        if number(row["top1"]) is not None
+        and (side := number(row.get("trained_resolution"))) is not None
+        and side != row["resolution"]
+    ]
+    if not pairs:
+        return ""
+    trained, deployed = (
+        f"{min(sides)}" if min(sides) == max(sides) else f"{min(sides)} to {max(sides)}"
+        for sides in zip(*pairs, strict=True)
+    )
+    return f"trained at {trained}{SPACE}px for {deployed}"
 
 
 def key(drawn: Iterable[Figure], scatters: Iterable[Scatter]) -> Key:

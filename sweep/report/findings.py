@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sweep.paper import Tau
+from sweep.report import bearing
 from sweep.report.costs import number
-from sweep.report.figures import MEASURED, label, written
+from sweep.report.figures import MEASURED, label, sizes, written
+from sweep.report.intervals import overlap
 from sweep.report.shown import Estimate, Figure, Mark
-from sweep.report.units import Form, percent, shown
+from sweep.report.units import SPACE, Form, percent, shown
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -35,8 +38,11 @@ Rows = list[dict[str, Any]]
 
 def at_chance(rows: Rows) -> tuple[list[str], int]:
     """The points whose accuracy may as well be that of guessing, and the number of classes."""
-    known = [row for row in rows if number(row.get("classes")) and number(row["top1_low"])]
-    guessing = [label(row) for row in known if row["top1_low"] <= 1 / row["classes"]]
+    known = [row for row in rows if number(row.get("classes")) and number(row["top1"]) is not None]
+    least = [row["top1"] if number(row["top1_low"]) is None else row["top1_low"] for row in known]
+    guessing = [
+        label(row) for row, low in zip(known, least, strict=True) if low <= 1 / row["classes"]
+    ]
     return guessing, int(known[0]["classes"]) if known else 0
 
 
@@ -69,9 +75,20 @@ def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str
     """The answer in a few sentences, each with its figures."""
     sentences = [_swept(results)]
     figure = main(drawn)
+    rows = results.points.to_dict(orient="records")
+    chance, classes = at_chance(rows)
+    if figure is not None and figure.source == MEASURED and len(chance) == len(figure.marks):
+        points = "The one point is" if len(chance) == 1 else f"All {len(chance)} points are"
+        return (
+            *sentences,
+            f"{points} no better than {bearing.guessing(classes)}, as far as the test images tell: "
+            "which is best, and what is on a frontier, is chance.",
+            *bearing.on_findings(bearing.cautions(results)),
+        )
     if figure is not None:
         sentences += [
-            *_best_and_enough(results.points.to_dict(orient="records"), figure),
+            *_best_and_enough(rows, figure),
+            *(_how_sure(figure, results) if figure.source == MEASURED else ()),
             _on_frontiers(tuple(each for each in drawn if each.source == figure.source)),
             _dominated(figure),
         ]
@@ -114,6 +131,7 @@ def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
     dataset = by_label[best.label]["dataset"]
     of = f"top-1 on {dataset}" + (", a proxy for ImageNet" if dataset == PROXY else "")
+    of = ", ".join(filter(None, (of, sizes([by_label[best.label]]))))
     if figure.source != MEASURED:
         of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
     first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."
@@ -132,6 +150,15 @@ def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
         first,
         f"{enough.label} is the cheapest with at least {percent(ENOUGH)} of that: {listed(parts)}.",
     ]
+
+
+def _how_sure(figure: Figure, results: Results) -> Iterator[str]:
+    """What bears on which point is best."""
+    best = _best(figure.marks)
+    near = [mark.label for mark in figure.marks if mark is not best and overlap(mark.y, best.y)]
+    if near and best.y.low is not None:
+        yield bearing.not_told_apart(best.label, near)
+    yield from bearing.on_findings(bearing.cautions(results))
 
 
 def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
@@ -155,21 +182,18 @@ def _dominated(figure: Figure) -> str:
         return f"Over {_called(figure)} no point is dominated: more cost always buys accuracy."
     pairs = listed([f"{mark.label} by {mark.dominated_by}" for mark in beaten])
     by_label = {mark.label: mark for mark in figure.marks}
-    ties = [mark.label for mark in beaten if _overlap(mark, by_label[mark.dominated_by])]
+    ties = [
+        mark.label
+        for mark in beaten
+        if mark.y.low is not None and overlap(mark.y, by_label[mark.dominated_by].y)
+    ]
     sentence = f"Dominated over {_called(figure)}: {pairs}."
     if len(ties) == len(beaten):
-        return f"{sentence} In each pair the accuracies' 95 % intervals overlap: near a tie."
+        pairs = f"In each pair the accuracies' 95{SPACE}% intervals overlap: near a tie."
+        return f"{sentence} {pairs}"
     if ties:
-        return f"{sentence} Near a tie, their 95 % intervals overlapping: {listed(ties)}."
+        return f"{sentence} Near a tie, their 95{SPACE}% intervals overlapping: {listed(ties)}."
     return sentence
-
-
-def _overlap(one: Mark, other: Mark) -> bool:
-    ends = (one.y.low, one.y.high, other.y.low, other.y.high)
-    if any(end is None for end in ends):
-        return False
-    low, high, other_low, other_high = (end or 0.0 for end in ends)
-    return low <= other_high and other_low <= high
 
 
 def main(drawn: tuple[Figure, ...]) -> Figure | None:

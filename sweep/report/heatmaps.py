@@ -81,7 +81,7 @@ class _Grid:
 
 def _quantities(results: Results, rows: list[Row]) -> list[_Quantity]:
     known = titles(results.readings)
-    accuracy = accuracy_title(rows, results.readings)
+    accuracy = accuracy_title(rows, known)
     latency = known.get("latency_s", "Latency")
     return [
         _Quantity("accuracy", accuracy, Form.SHARE, ("top1", "top1_low", "top1_high"), "top1"),

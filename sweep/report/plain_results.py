@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.report.budget import FORMS, Picked, accuracy, sentences
+from sweep.report.budget import FORMS, Picked, accuracy
+from sweep.report.budget_words import sentences
 from sweep.report.difference import Difference, Moved, Tally
-from sweep.report.figures import label
+from sweep.report.figures import MEASURED, label
 from sweep.report.shown import Candidate, Estimate, View
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def points(results: Results, view: View) -> dict[str, Any]:
     }
 
 
-def picked(found: Picked, called: str) -> dict[str, Any]:
-    """The answer to a budget. `fits` best first; best, runner_up and closest null where there is
-    none; excess = value / limit - 1. called: as `budget.sentences` wants it.
+def picked(found: Picked, called: str, cautions: Sequence[str]) -> dict[str, Any]:
+    """The answer to a budget. `fits` best first; best, runner_up, highest (where none is better
+    than chance) and closest null where there is none; excess = value / limit - 1. called: as
+    `budget_words.sentences` wants it; cautions: what bears on the answer.
     """
     return {
         "accuracy": found.source,
@@ -59,11 +61,14 @@ def picked(found: Picked, called: str) -> dict[str, Any]:
         "fits": [each.label for each in found.fitting],
         "best": _candidate(found.best, found),
         "runner_up": _candidate(found.runner_up, found),
+        "highest": _candidate(found.highest, found),
+        "at_chance": [each.label for each in found.at_chance],
         "near_ties": [each.label for each in found.near_ties],
         "closest": _candidate(found.closest, found),
         "over": [asdict(each) for each in found.over],
         "lacking": [asdict(each) for each in found.lacking],
         "sentences": list(sentences(found, called)),
+        "cautions": list(cautions),
     }
 
 
@@ -76,6 +81,7 @@ def _candidate(candidate: Candidate | None, found: Picked) -> dict[str, Any] | N
         "top1": top1 and top1.value,
         "top1_low": top1 and top1.low,
         "top1_high": top1 and top1.high,
+        "sizes": candidate.sizes if found.source == MEASURED else "",
         **{name: _whole(found.budget.read(candidate, name)) for name in FORMS},
     }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from sweep.paper.networks import FAMILY
 from sweep.report.costs import number
+from sweep.report.figures import sizes
 from sweep.report.shown import Value
 
 NOT_READ = "no reading in this run"
@@ -36,12 +37,19 @@ def titles(readings: pd.DataFrame) -> dict[str, str]:
     return dict(zip(readings["metric"], readings["title"], strict=True))
 
 
-def accuracy_title(rows: Iterable[Row], readings: pd.DataFrame) -> str:
-    """The measured top-1, with its data set."""
-    title = titles(readings).get("top1", "Top-1 accuracy")
+def accuracy_title(
+    rows: Sequence[Row], known: dict[str, str], of: Sequence[Row] | None = None
+) -> str:
+    """The measured top-1, with its data set and, where it is of images of another size than the
+    deployed network's, both sizes.
+
+    known: as `titles` gives them. of: the rows whose sizes are told, where not of all.
+    """
+    title = known.get("top1", "Top-1 accuracy")
     datasets = (str(row["dataset"]) for row in rows if number(row["top1"]) is not None)
     dataset = next(datasets, "")
-    return f"{title} on {dataset}" if dataset else title
+    whole = f"{title} on {dataset}" if dataset else title
+    return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
 
 
 class Reasons:

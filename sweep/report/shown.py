@@ -211,7 +211,8 @@ class Card:
 @dataclass(frozen=True)
 class Candidate:
     """What a budget is held against, in SI units; None where it was not read. `accuracies` by the
-    name of their source.
+    name of their source. sizes: of the measured one "trained at 32 px for 224", where the two
+    differ; classes: how many its data set has.
     """
 
     label: str
@@ -220,6 +221,20 @@ class Candidate:
     params: float | None
     latencies: tuple[tuple[int, float], ...]  # (batch size, seconds)
     peak_memory_bytes: float | None
+    sizes: str = ""
+    classes: int | None = None
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A sentence to beware of in answers about the accuracies measured, or about a quantity of a
+    budget that is limited; of one point or of all (empty), of one batch or of any (0).
+    """
+
+    text: str
+    about: str
+    label: str = ""
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -294,7 +309,7 @@ class View:
     """Everything a report shows of one run of `swept` points. `figures` has one for each cost and
     each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `saving` its
     cost formulas with this run's numbers; `command` draws the report, `pick_command` asks for the
-    best in a budget.
+    best in a budget; `cautions` stand with its answer.
     """
 
     name: str
@@ -306,6 +321,7 @@ class View:
     sources: tuple[tuple[str, str], ...]
     key: Key
     candidates: tuple[Candidate, ...]
+    cautions: tuple[Caution, ...]
     cards: tuple[Card, ...]
     heat_maps: tuple[HeatMap, ...]
     trends: tuple[Scatter, ...]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.paper import Quantity, Row
 from sweep.report.costs import batches, number
-from sweep.report.figures import label
+from sweep.report.figures import label, sizes
 from sweep.report.rows import Reasons
 from sweep.report.shown import Column, Compared, ComparedModel, Comparison, Table, Value
 from sweep.report.units import Form
@@ -41,6 +41,7 @@ BEFORE_LATENCY = (
     _Of("Mult-adds", Form.COUNT, ("mult_adds",)),
     _Of("Parameters", Form.COUNT, ("params",)),
 )
+TRAINED_AT = _Of("Trained, px", Form.EXACT, ("trained_resolution",), metric="top1")
 COUNT_COLUMNS = (
     ("Closed form", "mult_adds"),
     ("Traced program", "mult_adds_traced"),
@@ -74,13 +75,18 @@ def points(results: Results) -> Table:
     many points some, as `_rows` chooses.
     """
     reasons = Reasons(results.readings)
-    columns = (*BEFORE_LATENCY, *_latency_columns(results.points))
+    trained = sizes(results.points.to_dict(orient="records"))
+    first, *rest = BEFORE_LATENCY
+    columns = [first, *([TRAINED_AT] if trained else []), *rest]
+    columns += _latency_columns(results.points)
     return Table(
         title="Every point",
         caption=(
             "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
             "bootstrap of the median for latencies. Frontier: M over mult-adds, P over parameters, "
-            "L over latency." + _shortened(results.points)
+            "L over latency."
+            + (f" Accuracies are of networks {trained}." if trained else "")
+            + _shortened(results.points)
         ),
         columns=(
             Column("Point", Form.TEXT),

@@ -18,7 +18,16 @@ from sweep.report import shown, units
 from sweep.report.units import Form
 
 # What fits beside each other in a terminal of a hundred columns; the page shows all.
-POINT_COLUMNS = ("Point", "Top-1", "Mult-adds", "Parameters", "Latency", "Compile", "Frontier")
+POINT_COLUMNS = (
+    "Point",
+    "Top-1",
+    "Trained",
+    "Mult-adds",
+    "Parameters",
+    "Latency",
+    "Compile",
+    "Frontier",
+)
 COUNT_COLUMNS = ("Point", "Closed form", "Traced program", "fvcore", "XLA, half its flops")
 Parts = list[Group | Text]
 
@@ -27,7 +36,10 @@ def points_table(view: shown.View) -> Group:
     """The points with their intervals, and below what is missing and why."""
     titles = [column.title for column in view.points.columns]
     batches = tuple(title for title in titles if title.startswith("Latency, batch"))
-    return _table(view.points, (*POINT_COLUMNS, *batches))
+    # One of the two fits: the size that accuracies are of bears on the answer.
+    left_out = {"Compile"} if "Trained" in titles else set()
+    wanted = [title for title in POINT_COLUMNS if title not in left_out]
+    return _table(view.points, (*wanted, *batches))
 
 
 def counts_table(view: shown.View) -> Group:

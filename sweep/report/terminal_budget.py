@@ -1,29 +1,35 @@
-"""The answer to a budget as rich text. Ink only: `budget.sentences` has the words."""
+"""The answer to a budget as rich text. Ink only: `budget_words` has the words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from sweep.report.budget import FORMS, Picked, accuracy, named, sentences
+from sweep.report.budget import FORMS, Picked, accuracy
+from sweep.report.budget_words import named, sentences
 from sweep.report.figures import written
 from sweep.report.shown import Candidate
 from sweep.report.terminal_tables import Sentence, blank, texts
 from sweep.report.units import DASH, Form, shown
 
 
-def picked_text(picked: Picked, called: str) -> Group:
-    """The sentences, and the points that they name side by side, the limits below.
+def picked_text(picked: Picked, called: str, cautions: Sequence[str] = ()) -> Group:
+    """The sentences with the cautions that bear on them, and the points that they name side by
+    side, the limits below.
 
     called: the accuracies inside a sentence, "accuracy measured by this run".
     """
     said = [Sentence(each) for each in sentences(picked, called)]
+    said += [Sentence(f"- {each}", indent="  ") for each in cautions]
     named_points = [
         (role, candidate)
         for role, candidate in (
             ("best", picked.best),
             ("runner-up", picked.runner_up),
+            ("highest", picked.highest),
             ("closest", picked.closest),
         )
         if candidate is not None

@@ -97,8 +97,9 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     latency per mult-add; measured latency against phones'. One without points says why.
     """
     rows = results.points.to_dict(orient="records")
-    x = Axis(titles(results.readings).get("mult_adds", "Mult-adds"), "1", Form.COUNT, log=True)
-    measured = _measured(accuracy_title(rows, results.readings))
+    named = titles(results.readings)
+    x = Axis(named.get("mult_adds", "Mult-adds"), "1", Form.COUNT, log=True)
+    measured = _measured(accuracy_title(rows, named))
     known = _known(rows, measured)
     # Another family's network of the same alpha and resolution is not the published one.
     published = _known([row for row in rows if row["family"] == FAMILY], PUBLISHED)

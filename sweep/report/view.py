@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import paper
 from sweep.paper.tables import traps
-from sweep.report import cautions, figures, findings, mirror, tables, units
+from sweep.report import bearing, cautions, figures, findings, mirror, tables, units
 from sweep.report.candidates import candidates
 from sweep.report.cards import cards
 from sweep.report.heatmaps import heat_maps
@@ -39,6 +39,7 @@ def view(results: Results) -> View:
         sources=figures.choices(results.points),
         key=figures.key(drawn, scatters),
         candidates=candidates(results.points),
+        cautions=bearing.cautions(results),
         cards=cards(results, drawn),
         heat_maps=heat_maps(results),
         trends=scatters,

@@ -21,6 +21,8 @@ from sweep.types import listed
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
+    from sweep.types import Point
+
 # Images that a source without an end is asked for where the settings name no number.
 DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
 MEBIBYTE = 1 << 20
@@ -76,9 +78,18 @@ class ImageSource:
         """What the plan and the page call it; readings have the data set's own name."""
         return self.settings.title or self.dataset.name
 
+    def side(self, point: Point) -> int:
+        """Of the images that the point is trained and scored on, in pixels: as it is deployed where
+        they come in files; rho times the base resolution where the settings name one, or the data
+        set draws images of its own size.
+        """
+        if self.in_files and not self.settings.base_resolution:
+            return point.resolution
+        return round(point.rho * self.base_resolution)
+
     @property
     def base_resolution(self) -> int:
-        """Side in pixels of the images at rho = 1."""
+        """Side in pixels at rho = 1; of images in files, unless the settings say, their own."""
         return self.settings.base_resolution or self.dataset.base_resolution
 
     @cached_property
@@ -187,7 +198,7 @@ class ImageSource:
         if not self.in_files:
             # Of one colour or three, the data set doesn't say; in float32.
             return 2 * (self.train_images + self.test_images) * side * side * 3 * 4
-        if self.streams:
+        if not self._fits(side):
             return 0
         size = self._common_size if self.settings.crop == "resized" else None
         height, width = size or (side, side)
