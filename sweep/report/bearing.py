@@ -12,14 +12,16 @@ from sweep.report.costs import batches, number
 from sweep.report.figures import MEASURED, label
 from sweep.report.shown import Caution
 from sweep.report.units import SPACE, Form, in_points, percent, span
+from sweep.sessions import LATENCY, bridges
 from sweep.types import listed
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sweep.report.budget import Picked
     from sweep.store import Results
 
 ACCURACY = "accuracy"
-LATENCY = "latency_s"
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 NEIGHBOURS = 3  # that a sentence names
 # What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
@@ -137,6 +139,7 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
     where = where or machine.get("cpu") or "unknown"
     cores = f", {machine['cores']} cores" if "cores" in machine else ""
     yield Caution(f"Latencies are of one machine: {where}{cores}.", LATENCY)
+    yield from later_sessions(results.readings)
     for batch, stem in timed.items():
         for row in rows:
             if (width := relative_width(row, stem)) is not None and width > WIDE:
@@ -148,6 +151,21 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
                     label(row),
                     batch,
                 )
+
+
+def later_sessions(readings: pd.DataFrame) -> Iterator[Caution]:
+    """Latencies of a later session, and what the networks that were timed in both tell."""
+    for bridge in bridges(readings):
+        if bridge.comparable and bridge.drift is not None:
+            names = [label(row) for row in readings.loc[list(bridge.rows)].to_dict("records")]
+            yield Caution(
+                f"The latencies of {listed(names)} were timed in a later session. {bridge.again}: "
+                f"timed in both, they take {percent(abs(bridge.drift - 1))} "
+                f"{'longer' if bridge.drift > 1 else 'less'} in it; latencies are known to within "
+                f"{percent(bridge.allowed)}. run --again latency times all together.",
+                LATENCY,
+                batch=int(bridge.variant.partition("=")[2] or 0),
+            )
 
 
 def relative_width(row: dict[str, Any], stem: str = "latency") -> float | None:

@@ -15,7 +15,7 @@ from sweep.report.costs import number
 from sweep.report.figures import label, sizes
 from sweep.report.findings import PROXY, at_chance
 from sweep.report.units import percent
-from sweep.sessions import LATENCY, bridges, latency_key, processes_of, with_values
+from sweep.sessions import LATENCY, latency_key, processes_of, with_values
 from sweep.types import Point, listed
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
-        *_sessions(results.readings),
+        *(each.text for each in bearing.later_sessions(results.readings)),
         *_processes(results.readings),
         *_guessing(rows),
         *bearing.on_findings(bearing.cautions(results)),
@@ -82,20 +82,6 @@ def _wide(rows: Rows) -> list[str]:
         f"The latency's 95 % interval is wider than {percent(bearing.WIDE)} of the median at "
         f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
         "machine narrow them."
-    ]
-
-
-def _sessions(readings: pd.DataFrame) -> list[str]:
-    """Latencies of a later session, and what the networks that were timed in both tell."""
-    return [
-        f"The latencies of {listed([label(row) for row in rows])} were timed in a later session. "
-        f"{bridge.again}: timed in both, they take {percent(abs(bridge.drift - 1))} "
-        f"{'longer' if bridge.drift > 1 else 'less'} in it; latencies are known to within "
-        f"{percent(bridge.allowed)}. run --again latency times all together."
-        for bridge in bridges(readings)
-        if bridge.comparable
-        and bridge.drift is not None
-        and (rows := readings.loc[list(bridge.rows)].to_dict("records"))
     ]
 
 
