@@ -88,8 +88,8 @@ class CheckpointAccuracy:
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)
-        side = network.point.resolution
         found = evaluated(trained, self.source, self.settings.background, progress)
+        side, name = trained.resolution, self.source.dataset.name
         note = "; ".join(
             [
                 f"{origin} at {side} px",
@@ -99,13 +99,7 @@ class CheckpointAccuracy:
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point,
-            found.score,
-            self.source.dataset.name,
-            classes,
-            side,
-            note,
-            found.left_out,
+            network.point, found.score, name, classes, side, note, found.left_out
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:

@@ -12,7 +12,7 @@ from sweep.report.costs import batches, number
 from sweep.report.figures import MEASURED, label
 from sweep.report.shown import Caution
 from sweep.report.units import SPACE, Form, in_points, percent, span
-from sweep.sessions import LATENCY, bridges
+from sweep.sessions import LATENCY, bridges, latency_key, processes_of, with_values
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WIDE = 0.05  # of the median: a latency's interval wider than this is called uns
 NEIGHBOURS = 3  # that a sentence names
 # What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
 # docs/decisions/0004-proxy-recipe.md.
-SEED_SPREAD = 0.017
+SEED_SPREAD = 0.015
 PROXY_RECIPE: dict[str, Any] = {
     "dataset": "photo-patches", "train_images": 10_000, "epochs": 2, "batch_size": 64,
     "symmetry": "square", "optimizer": "sgd", "learning_rate": 0.05,
@@ -109,7 +109,8 @@ def one_seed(recipe: dict[str, Any]) -> str:
         )
     return (
         "Each point was trained once: from seed to seed an accuracy of this recipe moves by about "
-        f"{in_points(SEED_SPREAD)} (standard deviation), which the intervals leave out."
+        f"{in_points(SEED_SPREAD)} (standard deviation); the intervals hold the choice of test "
+        "images alone."
     )
 
 
@@ -139,7 +140,7 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
     where = where or machine.get("cpu") or "unknown"
     cores = f", {machine['cores']} cores" if "cores" in machine else ""
     yield Caution(f"Latencies are of one machine: {where}{cores}.", LATENCY)
-    yield from later_sessions(results.readings)
+    yield from of_sessions(results.readings)
     for batch, stem in timed.items():
         for row in rows:
             if (width := relative_width(row, stem)) is not None and width > WIDE:
@@ -153,22 +154,40 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
                 )
 
 
-def later_sessions(readings: pd.DataFrame) -> Iterator[Caution]:
-    """Latencies of a later session, and what the networks that were timed in both tell."""
-    for bridge in bridges(readings):
-        if bridge.comparable and bridge.drift is not None:
-            names = [label(row) for row in readings.loc[list(bridge.rows)].to_dict("records")]
-            yield Caution(
-                f"The latencies of {listed(names)} were timed in a later session. {bridge.again}: "
-                f"timed in both, they take {percent(abs(bridge.drift - 1))} "
-                f"{'longer' if bridge.drift > 1 else 'less'} in it; latencies are known to within "
-                f"{percent(bridge.allowed)}. run --again latency times all together.",
-                LATENCY,
-                batch=int(bridge.variant.partition("=")[2] or 0),
-            )
-
-
 def relative_width(row: dict[str, Any], stem: str = "latency") -> float | None:
     """The width of a latency's interval over its median; None where one isn't known."""
     median, low, high = (number(row.get(f"{stem}{end}_s")) for end in ("", "_low", "_high"))
     return (high - low) / median if median and low is not None and high is not None else None
+
+
+def of_sessions(readings: pd.DataFrame) -> tuple[Caution, ...]:
+    """Latencies of a later session, with what the networks that were timed in both tell; and those
+    whose intervals can't hold what differs from process to process.
+    """
+    later = [
+        Caution(
+            f"The latencies of {listed([label(row) for row in rows])} were timed in a later "
+            f"session. {bridge.again}: timed in both, they take {percent(abs(bridge.drift - 1))} "
+            f"{'longer' if bridge.drift > 1 else 'less'} in it; latencies are known to within "
+            f"{percent(bridge.allowed)}. run --again latency times all together.",
+            LATENCY,
+        )
+        for bridge in bridges(readings)
+        if bridge.comparable
+        and bridge.drift is not None
+        and (rows := readings.loc[list(bridge.rows)].to_dict("records"))
+    ]
+    timed, known = with_values(readings, LATENCY), processes_of(readings)
+    one = [
+        label(row)
+        for row in timed.to_dict("records")
+        if len(set(known.get(latency_key(row), ()))) < 2
+    ]
+    if not one:
+        return tuple(later)
+    where = f"all {len(timed)}" if len(one) == len(timed) else listed(list(dict.fromkeys(one)))
+    text = (
+        f"The latencies' intervals of {where} leave out what differs from process to process: they "
+        "are of one process, or of a version that did not keep which process took each sample."
+    )
+    return (*later, Caution(text, LATENCY))

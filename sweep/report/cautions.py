@@ -15,7 +15,6 @@ from sweep.report.costs import number
 from sweep.report.figures import label, sizes
 from sweep.report.findings import PROXY, at_chance
 from sweep.report.units import percent
-from sweep.sessions import LATENCY, latency_key, processes_of, with_values
 from sweep.types import Point, listed
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_outside(compared),
         *_disagreeing_counts(rows),
         *_wide(rows),
-        *(each.text for each in bearing.later_sessions(results.readings)),
-        *_processes(results.readings),
+        *(caution.text for caution in bearing.of_sessions(results.readings)),
         *_guessing(rows),
         *bearing.on_findings(bearing.cautions(results)),
         *_what_accuracies_are_of(rows),
@@ -82,24 +80,6 @@ def _wide(rows: Rows) -> list[str]:
         f"The latency's 95 % interval is wider than {percent(bearing.WIDE)} of the median at "
         f"{listed(wide)}. Trust these medians no further than that; more rounds on a quieter "
         "machine narrow them."
-    ]
-
-
-def _processes(readings: pd.DataFrame) -> list[str]:
-    """Latencies whose intervals can't hold what differs from process to process."""
-    timed = with_values(readings, LATENCY)
-    known = processes_of(readings)
-    one = [
-        label(row)
-        for row in timed.to_dict("records")
-        if len(set(known.get(latency_key(row), ()))) < 2
-    ]
-    if not one:
-        return []
-    where = f"all {len(timed)}" if len(one) == len(timed) else listed(list(dict.fromkeys(one)))
-    return [
-        f"The latencies' intervals of {where} leave out what differs from process to process: they "
-        "are of one process, or of a version that did not keep which process took each sample."
     ]
 
 

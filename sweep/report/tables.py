@@ -41,7 +41,7 @@ BEFORE_LATENCY = (
     _Of("Mult-adds", Form.COUNT, ("mult_adds",)),
     _Of("Parameters", Form.COUNT, ("params",)),
 )
-TRAINED_AT = _Of("Trained, px", Form.EXACT, ("trained_resolution",), metric="top1")
+TRAINED_AT = _Of("Trained", Form.PIXELS, ("trained_resolution",), "top1")
 COUNT_COLUMNS = (
     ("Closed form", "mult_adds"),
     ("Traced program", "mult_adds_traced"),
@@ -76,9 +76,9 @@ def points(results: Results) -> Table:
     """
     reasons = Reasons(results.readings)
     trained = sizes(results.points.to_dict(orient="records"))
-    first, *rest = BEFORE_LATENCY
-    columns = [first, *([TRAINED_AT] if trained else []), *rest]
-    columns += _latency_columns(results.points)
+    top1, *rest = BEFORE_LATENCY
+    of_size = (TRAINED_AT,) if trained else ()
+    columns = (top1, *of_size, *rest, *_latency_columns(results.points))
     return Table(
         title="Every point",
         caption=(

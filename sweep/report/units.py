@@ -30,6 +30,7 @@ class Form(StrEnum):
     BYTES = "bytes"  # 16.8 MB
     SHARE = "share"  # 61.4 %
     POINTS = "points"  # +1.2 pt: a difference of shares
+    PIXELS = "pixels"  # 32 px: a side
     NUMBER = "number"  # anything else: 3 digits and the unit
 
 
@@ -103,6 +104,11 @@ def points(value: float) -> str:
     """0.0123 -> "+1.2 pt": a difference of two shares."""
     text = f"{_rounded(100 * value, 1):+}"
     return _signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
+
+
+def pixels(value: float) -> str:
+    """32 -> "32 px"."""
+    return f"{round(value)}{SPACE}px"
 
 
 def in_points(value: float) -> str:
@@ -190,5 +196,6 @@ _WRITERS: dict[Form, Callable[[float], str]] = {
     Form.BYTES: size,
     Form.SHARE: share,
     Form.POINTS: points,
+    Form.PIXELS: pixels,
     Form.NUMBER: plain,
 }

@@ -94,7 +94,9 @@ class ImageSource:
 
     @cached_property
     def streams(self) -> bool:
-        """Whether training images are decoded for every batch."""
+        """Whether training images are decoded for every batch, going by the base resolution: one
+        answer for all points, since it decides whether they can be trained side by side.
+        """
         return self.streamed_at(self.base_resolution)
 
     def streamed_at(self, side: int) -> bool:
