@@ -129,7 +129,8 @@ def _tell(told: dict[str, Any]) -> None:
     from sweep.allocator import keep_freed_memory
 
     keep_freed_memory()
-    case = Case(**{**told, "networks": tuple(map(tuple, told["networks"]))})
+    networks = tuple(map(tuple, told["networks"]))
+    case = Case(**{**told, "networks": networks, "batches": tuple(told["batches"])})
     if case.optimizer:
         estimated, compiling = _train(case), 0
     else:

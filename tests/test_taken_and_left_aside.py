@@ -34,10 +34,8 @@ def test_the_plan_says_which_split_and_what_was_left_aside(tmp_path):
     assert isinstance(measure, Accuracy)
     told = measure.describe([Network(point(0.25, 224), MobileNetV1Family())])
     assert "2 images to train on, 1 to evaluate on" in told[0]
-    assert told[1:] == (
-        "evaluated on the split test: test/",
-        "3 files left aside: 3 .txt",
-    )
+    # Behind it comes what this jaxlib gets wrong, where it does.
+    assert told[1:3] == ("evaluated on the split test: test/", "3 files left aside: 3 .txt")
 
 
 def test_an_evaluation_tells_of_its_own_split_alone(tmp_path):
