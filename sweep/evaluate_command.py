@@ -142,5 +142,7 @@ def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
     ]
     if found.top5 is not None and found.top5_interval is not None:
         lines.append(line("top-5", found.top5, found.top5_interval))
+    else:
+        lines.append("top-5  none: of so few classes, five guesses are always right")
     lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)

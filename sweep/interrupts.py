@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import wait
@@ -57,9 +58,12 @@ def heard() -> Iterator[None]:
         ):
             if signal.getsignal(number) is usual:
                 before[number] = signal.signal(number, _raise)
+    told = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if _heard and lost.exc_type in _heard else told(lost)
     try:
         yield
     finally:
+        sys.unraisablehook = told
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -85,6 +85,9 @@ def make_plan(
                 raise SettingsError(
                     f"{option} {name}: must be one of measures = {list(settings.measures)}"
                 )
+    for name in again:
+        if only and name not in only:
+            raise SettingsError(f"--again {name}: goes together with --only {name}, or with none")
     family: Family = find("family", settings.family)()
     points = grid.points(settings.grid, family=family.name)
     _check(settings, family, points)
@@ -188,7 +191,11 @@ def _sentences(
             refused.setdefault(task.refusal, []).append(task.networks[0].point.label)
     again = [network.point.label for task in tasks for network, _ in task.earlier]
     if again:
-        told.append(f"beside them, to compare with an earlier session, once more {listed(again)}")
+        are = "is" if len(again) == 1 else "are"
+        told.append(
+            f"{listed(again)} {are} read once more beside them, to see whether the two sessions "
+            "can be compared; what is stored of an earlier one stays"
+        )
     return told + [f"{listed(labels)}: {refusal}" for refusal, labels in refused.items()]
 
 

@@ -62,31 +62,22 @@ def wilson(successes: float, trials: int) -> Interval:
 
 
 def median_interval(samples: npt.ArrayLike, processes: npt.ArrayLike | None = None) -> Interval:
-    """Bootstrap, 95 %, of the median of samples that were taken by several processes: processes
-    are drawn first, then samples of each. The same samples give the same interval.
+    """Percentile bootstrap, 95 %, of the median of samples that several processes took: processes
+    are drawn first, then samples of each, as many as there are. The same samples give the same
+    interval.
 
-    Few processes are fewer than they look: percentiles of the bootstrap are as if their spread were
-    known, and divide by their number where one less would be right. So they are expanded to those
-    that a normal distribution has at Student's t times sqrt(n / (n - 1)) (Hesterberg 2015, "What
-    Teachers Should Know About the Bootstrap", section 4.4). processes: which took each sample; None
-    where that is not known, and with one process: the samples are then drawn as if independent, and
-    the interval leaves out what differs from process to process. Raises ValueError without samples.
+    processes: which took each sample. Where that is not known (None), and with one process, samples
+    are drawn as if independent: the interval leaves out what differs from process to process.
+    Raises ValueError without samples.
     """
     values = np.asarray(samples, np.float64)
     if values.size == 0:
         raise ValueError("no samples")
     took = np.zeros(values.size) if processes is None else np.asarray(processes)
     groups = [values[took == each] for each in np.unique(took)]
-    rng = np.random.default_rng(0)
-    if len(groups) == 1:
-        tail = (1 - CONFIDENCE) / 2
-        picked = rng.integers(0, values.size, size=(BOOTSTRAP_RESAMPLES, values.size))
-        drawn = values[picked]
-    else:
-        n = len(groups)
-        tail = float(norm.sf(t.ppf((1 + CONFIDENCE) / 2, n - 1) * sqrt(n / (n - 1))))
-        drawn = _drawn(groups, rng)
-    low, high = np.percentile(np.median(drawn, axis=1), [100 * tail, 100 * (1 - tail)])
+    drawn = _drawn(groups, np.random.default_rng(0))
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(np.median(drawn, axis=1), [tail, 100 - tail])
     return Interval(float(low), float(high))
 
 

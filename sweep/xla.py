@@ -130,8 +130,8 @@ def cautions() -> tuple[str, ...]:
     found, right = summed_product()
     if found != right:
         told.append(
-            f"{jaxlib} miscalculates a product that it sums in the same loop ({found:,.0f} in "
-            f"place of {right:,.0f}, JAX issue 39103): no program of a sweep is compiled with one"
+            f"no program here holds what {jaxlib} miscalculates, a product summed in the same loop "
+            f"(JAX issue 39103; {found:,.0f} in place of {right:,.0f}): there is nothing to do"
         )
     if not sums_are_right():
         told.append(

@@ -9,7 +9,7 @@ import pytest
 from toys import point, quiet
 
 from sweep.compile_cache import KEEP_EVERYTHING
-from sweep.config import LatencySettings
+from sweep.config import LatencySettings, SettingsError
 from sweep.contracts import Failed, Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures import latency_session, latency_worker
@@ -72,6 +72,11 @@ def test_a_worker_that_fails_is_quoted():
     settings = LatencySettings(threads=4096, processes=1, **QUICK)
     with pytest.raises(LatencyError, match=r"latency\.threads = 4096: this machine has"):
         list(Latency(settings).measure_together([Network(point(), MobileNetV1Family())], quiet))
+
+
+def test_more_cores_than_there_are_are_refused_before_anything_is_timed():
+    with pytest.raises(SettingsError, match=r"latency\.threads = 4096: must be at most \d+"):
+        Latency(LatencySettings(threads=4096)).check_points(networks_at(32))
 
 
 class Workers:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import linregress, t
 
-from sweep.statistics import kendall_tau, least_squares, median_interval, wilson
+from sweep.statistics import (
+    Interval,
+    kendall_tau,
+    least_squares,
+    median_interval,
+    ratio_interval,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +55,29 @@ def test_the_median_interval_covers_the_true_median_about_as_often_as_it_says():
         interval = median_interval(rng.exponential(size=60).tolist())
         covered += interval.low <= np.log(2) <= interval.high
     assert 0.90 <= covered / 200 <= 0.99
+
+
+def test_the_median_interval_covers_what_differs_from_process_to_process():
+    # Six processes of eight samples, around 100; a process's own mean has a standard deviation of
+    # 3, its samples one of 1. Drawn as if independent, 48 samples look surer than six processes.
+    rng = np.random.default_rng(1)
+    processes = np.repeat(np.arange(6), 8)
+    covered = blindly = 0
+    for _ in range(100):
+        samples = 100 + 3 * np.repeat(rng.normal(size=6), 8) + rng.normal(size=48)
+        intervals = median_interval(samples, processes), median_interval(samples)
+        holds = [each.low <= 100 <= each.high for each in intervals]
+        covered, blindly = covered + holds[0], blindly + holds[1]
+    assert 88 <= covered <= 99
+    assert blindly < 70
+
+
+def test_a_ratios_interval_by_hand():
+    # 12 (9 to 16) over 10 (8 to 12.5): in logs the halves ln(4/3) and ln(5/4) on either side.
+    half = np.hypot(np.log(4 / 3), np.log(5 / 4))
+    interval = ratio_interval(10, Interval(8, 12.5), 12, Interval(9, 16))
+    assert interval.low == pytest.approx(1.2 * np.exp(-half))
+    assert interval.high == pytest.approx(1.2 * np.exp(half))
 
 
 def test_the_median_interval_of_equal_samples_is_that_value():

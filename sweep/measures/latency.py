@@ -13,10 +13,11 @@ far the two may be compared.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweep.config import LatencySettings
+from sweep.config import LatencySettings, SettingsError
 from sweep.contracts import Failed, Network
 from sweep.measures.latency_session import (
     CALLS,
@@ -57,6 +58,17 @@ class Latency:
         """
         made = {"dispatch": "synchronous", "fused_sums": False}
         return self.settings.model_dump(mode="json") | made
+
+    def check_points(self, networks: Sequence[Network]) -> None:
+        """Raises SettingsError where it is to have more cores than there are: told now, and not by
+        every process.
+        """
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        if networks and cores and self.settings.threads > cores:
+            raise SettingsError(
+                f"latency.threads = {self.settings.threads}: must be at most {cores}, the cores "
+                "that this run has; 0 takes all"
+            )
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling; then of each process its start, loading and warming up, and the rounds."""

@@ -166,10 +166,11 @@ def of_sessions(readings: pd.DataFrame) -> tuple[Caution, ...]:
     """
     later = [
         Caution(
-            f"The latencies of {listed([label(row) for row in rows])} were timed in a later "
-            f"session. {bridge.again}: timed in both, they take {percent(abs(bridge.drift - 1))} "
-            f"{'longer' if bridge.drift > 1 else 'less'} in it; latencies are known to within "
-            f"{percent(bridge.allowed)}. run --again latency times all together.",
+            f"{listed([label(row) for row in rows])}: timed in a later session than the others. "
+            f"{bridge.again}, timed in both, took {percent(abs(bridge.drift - 1))} "
+            f"{'longer' if bridge.drift > 1 else 'less'} in it. That is within what a latency here "
+            f"is known to (half an interval, {percent(bridge.allowed)} at the median), so they are "
+            "compared as they are; run --again latency times all together.",
             LATENCY,
         )
         for bridge in bridges(readings)

@@ -52,9 +52,8 @@ def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
     if figure is None:
         return f"{_networks(len(points))}, none with an accuracy, measured or published"
     rows = points.to_dict(orient="records")
-    n = len(rows)
     if figure.source == MEASURED and len(at_chance(rows)[0]) == len(figure.marks):
-        return f"{_networks(n)}, none of them better than guessing yet"
+        return f"{_networks(len(figure.marks))}, none of them better than guessing yet"
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
     published = "" if figure.source == MEASURED else "published "
     if enough == best:
