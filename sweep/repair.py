@@ -32,7 +32,7 @@ from sweep.folder import (
     taken,
 )
 from sweep.journal import Journal
-from sweep.points import derive
+from sweep.points import with_points
 from sweep.results import POINTS, load, machines_in, points_of, settings_of
 from sweep.tables import DamagedError, write_table
 from sweep.types import ResultsError
@@ -84,7 +84,7 @@ def renew_points(path: Path) -> bool:
         # A run that has not come to its end has left a journal, and may not have derived them.
         if read is None and _points_generation(path) == generation:
             return False
-        points = pa.Table.from_pandas(derive(load(path).readings), preserve_index=False)
+        points = pa.Table.from_pandas(with_points(load(path)).points, preserve_index=False)
         _write(path / POINTS, [points], points.schema, generation)
     finally:
         lock.release()

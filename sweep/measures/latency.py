@@ -13,12 +13,12 @@ far the two may be compared.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweep.config import LatencySettings, SettingsError
 from sweep.contracts import Failed, Network
+from sweep.machine import this_cpu
 from sweep.measures.latency_session import (
     CALLS,
     COMPILE,
@@ -63,8 +63,8 @@ class Latency:
         """Raises SettingsError where it is to have more cores than there are: told now, and not by
         every process.
         """
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        if networks and cores and self.settings.threads > cores:
+        cores = this_cpu().cores
+        if networks and self.settings.threads > cores:
             raise SettingsError(
                 f"latency.threads = {self.settings.threads}: must be at most {cores}, the cores "
                 "that this run has; 0 takes all"
