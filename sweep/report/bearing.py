@@ -61,9 +61,10 @@ def bearing(found: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
     )
 
 
-def on_findings(found: Iterable[Caution]) -> tuple[str, ...]:
+def on_findings(results: Results) -> tuple[str, ...]:
     """Those that bear on every sentence about the measured accuracies."""
-    return tuple(each.text for each in found if each.about == ACCURACY and not each.label)
+    rows = results.points.to_dict(orient="records")
+    return tuple(each.text for each in _of_accuracies(rows, results))
 
 
 def not_told_apart(name: str, others: Sequence[str]) -> str:

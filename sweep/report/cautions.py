@@ -34,7 +34,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_wide(rows),
         *(caution.text for caution in bearing.of_sessions(results.readings)),
         *_guessing(rows),
-        *bearing.on_findings(bearing.cautions(results)),
+        *bearing.on_findings(results),
         *_what_accuracies_are_of(rows),
         *_missing(results.readings),
         *_not_yet(results),

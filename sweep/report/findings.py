@@ -82,7 +82,7 @@ def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str
             *sentences,
             f"{points} no better than {bearing.guessing(classes)}, as far as the test images tell: "
             "which is best, and what is on a frontier, is chance.",
-            *bearing.on_findings(bearing.cautions(results)),
+            *bearing.on_findings(results),
         )
     if figure is not None:
         sentences += [
@@ -157,7 +157,7 @@ def _how_sure(figure: Figure, results: Results) -> Iterator[str]:
     near = [mark.label for mark in figure.marks if mark is not best and overlap(mark.y, best.y)]
     if near and best.y.low is not None:
         yield bearing.not_told_apart(best.label, near)
-    yield from bearing.on_findings(bearing.cautions(results))
+    yield from bearing.on_findings(results)
 
 
 def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
