@@ -26,7 +26,7 @@ lint: setup
 
 # The browser that the tests of the page drive: the one that is there (that of $CHROMIUM, or on
 # PATH), else Debian's for root, else Playwright's own. Where none can be had: one sentence, no tests.
-FIND_BROWSER := $(BIN)/python -m sweep.report.browser
+FIND_BROWSER := $(BIN)/python -m sweep.report.print.browser
 INSTALL_BROWSER := apt-get install -y -qq --no-install-recommends chromium fonts-liberation
 
 browser: setup

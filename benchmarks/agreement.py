@@ -24,8 +24,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from benchmarks.harness import publish, table
-from sweep.allocator import keep_freed_memory
-from sweep.config import AccuracySettings
+from sweep.host.allocator import keep_freed_memory
+from sweep.settings.config import AccuracySettings
 
 ALPHA, SIDE = 0.25, 32
 

@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from sweep.config import AccuracySettings
 from sweep.families.mobilenet_v1_torch import mobilenet_v1
 from sweep.loading.subset import Subset, some
+from sweep.settings.config import AccuracySettings
 from sweep.training.sources import ImageSource
 
 # Of the start of a kernel, times its fan-in: as mnv1_flax/model.py documents it.

@@ -21,8 +21,8 @@ CORNERS = ((1.0, 48, 224), (1.0, 27, 128), (0.25, 48, 224), (0.25, 27, 128))
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from sweep.allocator import keep_freed_memory
-from sweep.compile_cache import enable
+from sweep.host.allocator import keep_freed_memory
+from sweep.host.compile_cache import enable
 keep_freed_memory()
 enable(Path(sys.argv[1]))
 kind, alpha, side = sys.argv[2], float(sys.argv[3]), int(sys.argv[4])

@@ -12,7 +12,7 @@ from benchmarks.harness import Arena, Contender, figure, options, publish, table
 from benchmarks.roofline import layer_limit_s, measured
 from mnv1_flax import layers
 from mnv1_flax.architecture import LayerType
-from sweep.allocator import keep_freed_memory
+from sweep.host.allocator import keep_freed_memory
 
 MAKERS = "benchmarks.depthwise_contenders"
 CONTENDERS = (

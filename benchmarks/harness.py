@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from benchmarks.processes import ROOT, WorkerProcess
-from sweep.machine import this_cpu
+from sweep.host.machine import this_cpu
 
 RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("jax", "jaxlib", "flax", "torch", "onnxruntime", "openvino", "keras")

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.harness import figure, options, publish, table
 from benchmarks.roofline import Limits, layer_limit_s, measured
 from mnv1_flax import MobileNetV1, compiled
-from sweep.allocator import keep_freed_memory
+from sweep.host.allocator import keep_freed_memory
 
 POINTS = ((1.0, 224), (0.25, 128))
 CALLS = 20

@@ -12,7 +12,7 @@ from benchmarks.inference import ALPHAS, RESOLUTIONS
 from benchmarks.roofline import arithmetic_limit_s, measured
 from benchmarks.training import CASES
 from mnv1_flax import layers
-from sweep.allocator import keep_freed_memory
+from sweep.host.allocator import keep_freed_memory
 
 # Forward, the input's gradient and the kernel's: each as much arithmetic as the other.
 PASSES = 3

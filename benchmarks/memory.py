@@ -1,4 +1,4 @@
-"""Peak memory of trainings and of timing processes, beside what `sweep.memory` says beforehand.
+"""Peak memory of trainings and of timing processes, beside what `host.memory` says beforehand.
 
     python -m benchmarks.memory          # about 15 minutes on two cores; 4 GB at the most
     python -m benchmarks.memory --quick  # two of each
@@ -126,7 +126,7 @@ def _text(found: list[tuple[Case, int, int]]) -> str:
 
 def _tell(told: dict[str, Any]) -> None:
     """In the process of a case: does it, and prints the estimate and its own peak."""
-    from sweep.allocator import keep_freed_memory
+    from sweep.host.allocator import keep_freed_memory
 
     keep_freed_memory()
     networks = tuple(map(tuple, told["networks"]))
@@ -143,10 +143,10 @@ def _tell(told: dict[str, Any]) -> None:
 def _train(case: Case) -> int:
     """As a worker trains: on one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    from sweep.config import AccuracySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.measures.accuracy import Accuracy
+    from sweep.settings.config import AccuracySettings
     from sweep.types import Point
 
     ((kind, alpha, side),), (batch,) = case.networks, case.batches
@@ -172,12 +172,12 @@ def _time(case: Case) -> tuple[int, int]:
     """As the latency measure's processes do: one that compiles, and this one, which times. The
     estimate, and the peak of the other.
     """
-    from sweep.config import LatencySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.measures import latency_worker
     from sweep.measures.latency import Latency
     from sweep.measures.latency_session import job_of
+    from sweep.settings.config import LatencySettings
     from sweep.types import Point
 
     settings = LatencySettings(

@@ -42,11 +42,11 @@ def lap(name):
     now = time.perf_counter()
     seconds[name], began = now - began, now
 
-import sweep.__main__
-from sweep.points import with_points
-from sweep.report.page import render
-from sweep.report.view import view
-from sweep.store import load, replace_file
+import sweep.cli.main
+from sweep.results.points import with_points
+from sweep.report.page.page import render
+from sweep.report.content.build import view
+from sweep.results.store import load, replace_file
 lap("imports")
 results = with_points(load(folder))
 lap("reading Parquet, deriving points")

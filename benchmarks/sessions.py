@@ -18,8 +18,8 @@ from math import exp, log
 from pathlib import Path
 
 from benchmarks.harness import figure, parser, publish, table
-from sweep.compile_cache import default_root, enable
-from sweep.statistics import kendall_tau, median_interval, ratio_interval
+from sweep.host.compile_cache import default_root, enable
+from sweep.maths.statistics import kendall_tau, median_interval, ratio_interval
 
 PAIRS = 10
 
@@ -64,10 +64,10 @@ def main() -> None:
 
 def taken(alphas: Sequence[float], sides: Sequence[int]) -> Session:
     """A session of the grid, with the default settings."""
-    from sweep.config import LatencySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.measures.latency import Latency
+    from sweep.settings.config import LatencySettings
     from sweep.types import Point, Reading
 
     family = MobileNetV1Family()

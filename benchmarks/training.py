@@ -4,7 +4,7 @@
     python -m benchmarks.training --quick  # two settings, 3 rounds
 
 Needs the `peers` extra; without torch its columns are left out. All run with the same allocator
-settings (`sweep.allocator`) and on all cores.
+settings (`sweep.host.allocator`) and on all cores.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ def ours(
     """The sweep's own step, drawing the batch from the images on the device and augmenting it."""
     import jax
 
-    from sweep.config import AccuracySettings
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
+    from sweep.settings.config import AccuracySettings
     from sweep.training.feeds import ResidentFeed
     from sweep.training.loop import make_ready
     from sweep.types import Images, Point

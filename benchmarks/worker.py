@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from sweep.allocator import keep_freed_memory
+from sweep.host.allocator import keep_freed_memory
 from sweep.measures.latency_worker import sample
 
 

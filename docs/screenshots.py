@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from sweep.report.browser import find
+from sweep.report.print.browser import find
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "results" / "reference" / "report.html"

@@ -91,7 +91,7 @@ class Family(Protocol):
         self, point: Point, *, num_classes: int, batch: int, platform: str
     ) -> dict[str, bool | str]:
         """XLA options that the deployed network is faster with on JAX's `platform`; {} for none.
-        They come on top of those that it is right with: see `sweep.xla`.
+        They come on top of those that it is right with: see `sweep.host.xla`.
         """
         ...
 

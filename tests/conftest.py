@@ -26,7 +26,7 @@ from mnv1_flax.normalisation import BatchNormReLU6
 # a channels-last network is written.
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-pytest_plugins = ["browser_fixtures"]
+pytest_plugins = ["tests.support.browser_fixtures"]
 
 settings.register_profile("project", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("project")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_cli import QUICK, ROOT, environment
+
+from tests.cli.test_cli import QUICK, ROOT, environment
 
 PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
 # Each example names its file in a comment on its first line.

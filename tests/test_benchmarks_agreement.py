@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from flax import nnx
-from test_torch_twin import copy_weights
-from toys import Brightness, point, quiet
 
 from benchmarks.agreement import Comparison, recipe_of
 from benchmarks.agreement_torch import draw_weights, train
@@ -21,6 +19,8 @@ from sweep.training.feeds import ResidentFeed
 from sweep.training.loop import make_ready
 from sweep.training.loop import train as our_train
 from sweep.types import CurvePoint, Images
+from tests.model.test_torch_twin import copy_weights
+from tests.support.toys import Brightness, point, quiet
 
 
 def test_agreement_by_hand():

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from test_cli import QUICK, ROOT, environment
+
+from tests.cli.test_cli import QUICK, ROOT, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", README, flags=re.MULTILINE)

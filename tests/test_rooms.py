@@ -30,15 +30,36 @@ def room(name: str) -> list[Path]:
     ("inside", "never"),
     [
         ("mnv1_flax", ("sweep",)),
-        ("sweep/measures", ("sweep.store", "sweep.run", "sweep.report", "mnv1_flax")),
-        ("sweep/training", ("sweep.store", "sweep.run", "sweep.measures", "mnv1_flax")),
-        ("sweep/loading", ("sweep.training", "sweep.datasets", "sweep.run", "mnv1_flax", "jax")),
-        ("sweep/datasets", ("sweep.store", "sweep.run", "sweep.measures", "mnv1_flax")),
-        ("sweep/report", ("sweep.measures", "sweep.run", "sweep.training", "mnv1_flax", "jax")),
-        ("sweep/paper", ("sweep.measures", "sweep.run", "sweep.report", "mnv1_flax", "jax")),
-        ("sweep/store.py", ("sweep.measures", "sweep.run", "sweep.report", "jax")),
+        (
+            "sweep/measures",
+            ("sweep.results.store", "sweep.running.run", "sweep.report", "mnv1_flax"),
+        ),
+        (
+            "sweep/training",
+            ("sweep.results.store", "sweep.running.run", "sweep.measures", "mnv1_flax"),
+        ),
+        (
+            "sweep/loading",
+            ("sweep.training", "sweep.datasets", "sweep.running.run", "mnv1_flax", "jax"),
+        ),
+        (
+            "sweep/datasets",
+            ("sweep.results.store", "sweep.running.run", "sweep.measures", "mnv1_flax"),
+        ),
+        (
+            "sweep/report",
+            ("sweep.measures", "sweep.running.run", "sweep.training", "mnv1_flax", "jax"),
+        ),
+        (
+            "sweep/paper",
+            ("sweep.measures", "sweep.running.run", "sweep.report", "mnv1_flax", "jax"),
+        ),
+        ("sweep/results/store.py", ("sweep.measures", "sweep.running.run", "sweep.report", "jax")),
         ("sweep/types.py", ("sweep",)),
-        ("sweep/contracts.py", ("sweep.measures", "sweep.run", "sweep.store", "jax")),
+        (
+            "sweep/contracts.py",
+            ("sweep.measures", "sweep.running.run", "sweep.results.store", "jax"),
+        ),
     ],
 )
 def test_what_a_room_never_imports(inside, never):
@@ -68,7 +89,9 @@ def test_decoding_needs_no_jax():
 def test_reading_settings_and_results_needs_no_jax():
     heavy = "{'jax', 'flax', 'torch', 'keras'}"
     code = (
-        "import sys, sweep.config, sweep.grid, sweep.store, sweep.points, sweep.report.page,"
-        f" sweep.report.view, sweep.report.terminal; assert not {heavy} & set(sys.modules)"
+        "import sys, sweep.settings.config, sweep.settings.grid, sweep.results.store,"
+        " sweep.results.points, sweep.report.page.page,"
+        f" sweep.report.content.build, sweep.report.terminal.tables;"
+        f" assert not {heavy} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

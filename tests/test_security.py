@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import serving
 
 from sweep.datasets import cifar10, fetch
 from sweep.datasets.cifar10 import MEMBERS, NAMES, convert
 from sweep.datasets.fetch import FetchError, Source
 from sweep.datasets.numpy_archive import NumpyArchive, NumpySettings
 from sweep.datasets.records import DatasetError
+from tests.support.loopback import serving
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("sweep", "mnv1_flax", "benchmarks")
@@ -27,7 +27,8 @@ UNPICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "
 # multiprocessing pickles between a process and those that it started itself, through pipes that
 # nobody else has: no file, no socket. These are all that use it.
 OWN_PROCESSES = {
-    "sweep/interrupts.py", "sweep/workers.py", "sweep/training/feeds.py", "benchmarks/agreement.py",
+    "sweep/host/interrupts.py", "sweep/running/workers.py", "sweep/training/feeds.py",
+    "benchmarks/agreement.py",
 }  # fmt: skip
 NEVER_CALLED = {
     "eval", "exec", "compile", "__import__",
@@ -66,7 +67,9 @@ def modules() -> Iterator[tuple[str, str]]:
 
 def test_the_walk_sees_the_code():
     assert len(files()) > 100
-    assert ("sweep/registry.py", "import_module") in {(path, called) for path, called, _ in calls()}
+    assert ("sweep/settings/registry.py", "import_module") in {
+        (path, called) for path, called, _ in calls()
+    }
 
 
 def test_nothing_is_unpickled():
@@ -99,8 +102,10 @@ def test_numpy_reads_numbers_alone():
 def test_templates_escape_and_only_the_pages_own_files_go_in_as_they_are():
     environments = [named for _, called, named in calls() if called.endswith("Environment")]
     assert [ast.unparse(named["autoescape"]) for named in environments] == ["True"]
-    assert {path for path, called, _ in calls() if called == "Markup"} == {"sweep/report/page.py"}
-    for template in (ROOT / "sweep" / "report").glob("*.jinja"):
+    assert {path for path, called, _ in calls() if called == "Markup"} == {
+        "sweep/report/page/page.py"
+    }
+    for template in (ROOT / "sweep" / "report").rglob("*.jinja"):
         assert "|safe" not in template.read_text("utf-8").replace(" ", "")
 
 

@@ -20,7 +20,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from sweep.files import not_through_links
+from sweep.host.files import not_through_links
 
 MOST_BYTES = 1 << 33  # of a file: ten times what any data set here has; a server may have no end
 BLOCK = 1 << 18  # bytes at most between two reports of progress

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from sweep.config import Section, Seed, SettingsError
+from sweep.settings.config import Section, Seed, SettingsError
 from sweep.types import listed
 
 _WORDNET_ID = re.compile(r"^(n\d{8})\s.*$")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from absl import flags
 
 from sweep.contracts import Records
-from sweep.interrupts import held_back
+from sweep.host.interrupts import held_back
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
 from sweep.loading.reading import CentralCrop, Crop, pixels_of

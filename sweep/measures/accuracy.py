@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 import jax
 
-from sweep.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.contracts import LayerRow, Measure, Network
+from sweep.host.memory import TRAINING_BASE, inference_bytes, training_bytes
+from sweep.host.xla import cautions
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import METRICS, score_readings
-from sweep.memory import TRAINING_BASE, inference_bytes, training_bytes
+from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Kept, remove
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
@@ -30,7 +31,6 @@ from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
 from sweep.types import CurvePoint, Point, Progress, Reading, listed
-from sweep.xla import cautions
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10

@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from sweep.config import AccuracySettings
 from sweep.contracts import LoadsCheckpoints, Network, Trained
+from sweep.host.xla import cautions
 from sweep.measures.scores import METRICS, score_readings
+from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, Reading, alpha_text, listed
-from sweep.xla import cautions
 
 # Images per second and mult-add, on both cores of the reference run; for estimates alone.
 LOAD_S, MULT_ADD_S = 8.0, 4e-11

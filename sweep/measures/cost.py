@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from sweep.config import CostSettings
 from sweep.contracts import LayerRow, Network
 from sweep.measures.traced import traced_mult_adds
+from sweep.settings.config import CostSettings
 from sweep.types import Better, Metric, Progress, Reading
 
 FLOAT32_BYTES = 4

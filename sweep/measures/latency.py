@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweep.config import LatencySettings, SettingsError
 from sweep.contracts import Failed, Network
-from sweep.machine import this_cpu
+from sweep.host.machine import this_cpu
+from sweep.host.memory import timing_bytes
 from sweep.measures.latency_session import (
     CALLS,
     COMPILE,
@@ -30,7 +30,7 @@ from sweep.measures.latency_session import (
     LatencyError,
     Session,
 )
-from sweep.memory import timing_bytes
+from sweep.settings.config import LatencySettings, SettingsError
 from sweep.types import Progress, Reading
 
 __all__ = ["LATENCY", "Latency", "LatencyError"]

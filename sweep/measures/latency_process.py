@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sweep.failures import end_of
+from sweep.host.failures import end_of
 
 # Characters of what a process that failed said at last.
 MOST_QUOTED = 2000

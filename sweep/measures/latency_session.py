@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from statistics import geometric_mean, median
 from typing import Any
 
-from sweep.config import LatencySettings
 from sweep.contracts import Failed, Network
 from sweep.measures.latency_process import LatencyError, events
+from sweep.settings.config import LatencySettings
 from sweep.types import Better, Metric, Point, Progress, Reading, listed
 
 LATENCY = Metric("latency_s", "Latency", "s", Better.LOWER)

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from sweep.allocator import keep_freed_memory
-from sweep.failures import reason_of
+from sweep.host.allocator import keep_freed_memory
+from sweep.host.failures import reason_of
 from sweep.types import Point
 
 Say = Callable[[dict[str, Any]], None]
@@ -138,9 +138,9 @@ def compile_network(
     import numpy as np
     from flax import nnx
 
-    from sweep import xla
     from sweep.contracts import Network
-    from sweep.registry import find
+    from sweep.host import xla
+    from sweep.settings.registry import find
 
     network = Network(Point(*spec["point"]), find("family", spec["family"])(), spec["num_classes"])
     dtype = jnp.dtype(settings["dtype"])

@@ -2,9 +2,9 @@
 
 from sweep.paper.body import BodyRow, body
 from sweep.paper.comparison import compare, outside
+from sweep.paper.published import Published, published
 from sweep.paper.ranking import Tau, tau
-from sweep.paper.rows import Quantity, Row
-from sweep.paper.tables import Published, published
+from sweep.paper.tolerance import Quantity, Row
 
 __all__ = [
     "BodyRow",

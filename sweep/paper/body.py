@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sweep.paper.networks import CLASSES, Layer, Network, found_network, networks_of
-from sweep.paper.rows import Found
+from sweep.paper.published import PrintedLayer, Shape, table_1
 from sweep.paper.shares import NETWORK
-from sweep.paper.tables import PrintedLayer, Shape, table_1
+from sweep.paper.tolerance import Found
 
 # Table 2's layer types under the names of Table 1.
 TYPES = {

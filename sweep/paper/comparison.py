@@ -16,9 +16,9 @@ from sweep.paper.networks import (
     networks_of,
     with_classes,
 )
-from sweep.paper.rows import Found, Quantity, Row, beside, held
+from sweep.paper.published import IMAGENET, PaperRow, TfSlimRow, paper_rows, tfslim_rows
 from sweep.paper.shares import share_rows
-from sweep.paper.tables import IMAGENET, PaperRow, TfSlimRow, paper_rows, tfslim_rows
+from sweep.paper.tolerance import Found, Quantity, Row, beside, held
 from sweep.types import alpha_text
 
 DOGS_CLASSES = 120  # Stanford Dogs', Table 10

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.paper.rows import Found
+from sweep.paper.tolerance import Found
 from sweep.types import alpha_text
 
 FAMILY = "mobilenet_v1"

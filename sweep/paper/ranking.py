@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sweep.maths.statistics import kendall_tau
 from sweep.paper.networks import FAMILY
-from sweep.statistics import kendall_tau
 
 FEWEST_FOR_TAU = 3
 

@@ -10,8 +10,8 @@ from sweep.paper.networks import (
     found_network,
     other_classes,
 )
-from sweep.paper.rows import Found, Quantity, Row, beside, held
-from sweep.paper.tables import LayerTypeShare, table_2
+from sweep.paper.published import LayerTypeShare, table_2
+from sweep.paper.tolerance import Found, Quantity, Row, beside, held
 
 TABLE = "2"
 NETWORK = ("separable", 1.0, 224)  # the one that Table 2 is of

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from sweep.files import not_through_links, opened_plain
+from sweep.host.files import not_through_links, opened_plain
 from sweep.types import CurvePoint, Point
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from sweep.host.xla import options
 from sweep.training.augment import as_floats, three_channels
-from sweep.xla import options
 
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none

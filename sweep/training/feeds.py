@@ -18,12 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from sweep.config import AccuracySettings
 from sweep.contracts import Records
 from sweep.loading.left_out import LeftOut
 from sweep.loading.order import Epochs
 from sweep.loading.reading import CentralCrop, ResizedCrop
 from sweep.loading.stream import evaluation_batches, training_batches
+from sweep.settings.config import AccuracySettings
 from sweep.training.augment import as_floats, mirrored, random_boxes, resampled, turned_and_mirrored
 from sweep.types import Images
 

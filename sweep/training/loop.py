@@ -21,9 +21,10 @@ import numpy as np
 import optax
 from flax import nnx
 
-from sweep.config import AccuracySettings
 from sweep.contracts import Network
-from sweep.interrupts import heard, held_back
+from sweep.host.interrupts import heard, held_back
+from sweep.host.xla import with_fused_sums
+from sweep.settings.config import AccuracySettings
 from sweep.training.augment import three_channels
 from sweep.training.checkpointing import Course, Kept
 from sweep.training.evaluation import ranks
@@ -31,7 +32,6 @@ from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Point, Progress
-from sweep.xla import with_fused_sums
 
 log = logging.getLogger(__name__)
 

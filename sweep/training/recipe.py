@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sweep.config import AccuracySettings
+from sweep.settings.config import AccuracySettings
 
 # The paper trains with TensorFlow's RMSProp; this is TF-slim's decay and epsilon for MobileNet.
 RMSPROP_DECAY, RMSPROP_EPSILON = 0.9, 1.0

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from sweep.config import AccuracySettings, SettingsError, digest_of
 from sweep.contracts import Dataset, ImageDataset, Noting, OrdersClasses, Records
 from sweep.datasets.records import DatasetError
 from sweep.loading.first_look import look_at
-from sweep.loading.held import Held, Shelf, common_size, cropped, uncropped
+from sweep.loading.in_memory import Held, Shelf, common_size, cropped, uncropped
 from sweep.loading.reading import CentralCrop
 from sweep.loading.subset import some
-from sweep.registry import make_dataset
+from sweep.settings.config import AccuracySettings, SettingsError, digest_of
+from sweep.settings.registry import make_dataset
 from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
 from sweep.types import listed

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.repair import repair
-from sweep.results import Results, load
-from sweep.schema import Stamp
-from sweep.store import Store
+from sweep.results.check import State, check
+from sweep.results.load import Results, load
+from sweep.results.repair import repair
+from sweep.results.schema import Stamp
+from sweep.results.store import Store
 from sweep.types import ResultsError
-from sweep.verify import State, check
 from tests.faults import Row, row, says
 from tests.faults.parts import CURVE, of_point
 from tests.faults.sweeps import CONTINUES, Ended, Sweep, content, contents, tables

@@ -22,8 +22,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from sweep import files, machine, store, tables
-from sweep.__main__ import main
+from sweep.cli.main import main
+from sweep.host import files, machine
+from sweep.results import parquet as tables
+from sweep.results import store
 
 MACHINE = machine.Machine(
     cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", python="3", platform="cpu",
@@ -101,7 +103,7 @@ def watch(disk: Disk) -> None:
             return written
 
     class Os:
-        """The operating system as `sweep.files` sees it."""
+        """The operating system as `sweep.host.files` sees it."""
 
         def __getattr__(self, name: str) -> Any:
             return getattr(os, name)

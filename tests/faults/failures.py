@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.contracts import Network
-from sweep.results import load
+from sweep.results.load import load
 from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 from tests.faults import Row, row, says
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sweep.results import load
+from sweep.results.check import check
+from sweep.results.load import load
 from sweep.types import ResultsError
-from sweep.verify import check
 from tests.faults import Row, row, says
 from tests.faults.sweeps import Ended, Sweep, content, contents, tables
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.config import GridSettings
-from sweep.grid import points as grid_points
-from sweep.results import Results, load
+from sweep.results.check import check
+from sweep.results.load import Results, load
+from sweep.settings.config import GridSettings
+from sweep.settings.grid import points as grid_points
 from sweep.types import Point, Reading
-from sweep.verify import check
 from tests.faults.parts import of_point
 
 ROOT = Path(__file__).parents[2]

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 from flax import nnx
 
-from sweep.config import AccuracySettings
 from sweep.contracts import Network
 from sweep.measures.accuracy import Accuracy
-from sweep.results import load
+from sweep.results.load import load
+from sweep.settings.config import AccuracySettings
 from sweep.training.loop import train
 from sweep.types import Better, CurvePoint, Metric, Progress, Reading
 from tests.faults import Row, row
@@ -62,7 +62,7 @@ class Weights(Accuracy):
 
     def __init__(self, **settings: Any) -> None:
         of_all: dict[str, Any] = {
-            "dataset": "tests.toys:Brightness",
+            "dataset": "tests.support.toys:Brightness",
             "train_images": 256,
             "test_images": 16,
             "batch_size": 16,
@@ -109,7 +109,7 @@ class Sweep:
         # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
         code = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            f"from sweep.__main__ import main; main(['run', '--compile-cache', '{self.cache}'])"
+            f"from sweep.cli.main import main; main(['run', '--compile-cache', '{self.cache}'])"
         )
         return subprocess.Popen(
             [sys.executable, "-c", code],

@@ -30,7 +30,7 @@ class Ended:
 
 def command(arguments: Sequence[str]) -> Ended:
     """Runs `python -m sweep ARGUMENTS` here. What it writes has to be text that can be encoded."""
-    from sweep.__main__ import main
+    from sweep.cli.main import main
 
     # As Python makes them: a text that can't be encoded is a fault on standard output alone.
     streams = [

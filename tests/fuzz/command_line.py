@@ -95,7 +95,7 @@ def _commands() -> list[tuple[Words, tuple[Any, ...]]]:
     """(words that name a command, its parameters) of all there are, also those to come."""
     import typer.main
 
-    from sweep.__main__ import app
+    from sweep.cli.main import app
 
     found: list[tuple[Words, tuple[Any, ...]]] = []
     waiting: list[tuple[Words, Any]] = [((), typer.main.get_command(app))]
@@ -177,24 +177,24 @@ def _kept_if_refused(folder: Path) -> Iterator[list[Any]]:
 
 def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
     import sweep.datasets.fetch
-    import sweep.evaluate
-    import sweep.report.export
-    import sweep.run
+    import sweep.report.print.export
+    import sweep.running.evaluate
+    import sweep.running.run
     from sweep.datasets.fetch import FetchError
     from sweep.measures.checkpoint_accuracy import Evaluated
     from sweep.training.evaluation import Score
 
     def execute(plan: Any, settings: Any, store: Any, *others: Any) -> Any:
-        return sweep.run.Outcome({"cost": 1.0}, (), False, store.path / "report.html")
+        return sweep.running.run.Outcome({"cost": 1.0}, (), False, store.path / "report.html")
 
     def fetch(source: Any, target: Path, progress: Any) -> bool:
         raise FetchError(f"{source.url}: can't be reached")
 
-    patch.setattr(sweep.run, "execute", execute)
+    patch.setattr(sweep.running.run, "execute", execute)
     patch.setattr(sweep.datasets.fetch, "fetch", fetch)
     found = Evaluated(Score(images=4, top1=1, top5=4), left_out=0, notes=())
-    patch.setattr(sweep.evaluate, "evaluated", lambda *_: found)
-    patch.setattr(sweep.report.export, "_draw", lambda jobs, chromium: [b"x"] * len(jobs))
+    patch.setattr(sweep.running.evaluate, "evaluated", lambda *_: found)
+    patch.setattr(sweep.report.print.export, "_draw", lambda jobs, chromium: [b"x"] * len(jobs))
     patch.setattr(Path, "mkdir", _only_within(folder, Path.mkdir))
     patch.setenv("HOME", str(folder))
     for name in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME"):

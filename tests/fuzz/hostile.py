@@ -50,7 +50,7 @@ def poisoned(folder: Path, text: str = HOSTILE) -> Path:
             row["value"], row["reason"] = None, text
     extra = [dict(row, metric=text, variant="") for row in rows if row["metric"] == "weights"]
     pq.write_table(pa.Table.from_pylist(rows + extra, table.schema), folder / "readings.parquet")
-    # JSON and TOML of a run have no zero characters: `sweep.toml_data` refuses them.
+    # JSON and TOML of a run have no zero characters: `sweep.settings.toml_data` refuses them.
     text = text.replace("\x00", "")
     facts = dict.fromkeys(("cpu", "system", "device", "python", text), text)
     change(folder / "machine.json", facts | {"versions": {text: text}})

@@ -72,7 +72,7 @@ def _hdf5(name: str, suffix: str, files: Sequence[str]) -> Target:
 @cache
 def _files() -> dict[str, bytes]:
     """One network of Keras's own in all its kinds of file, as Keras writes them."""
-    from tests.networks import keras_mobilenet, keras_save
+    from tests.support.networks import keras_mobilenet, keras_save
 
     network = keras_mobilenet(ALPHA, RESOLUTION, classes=CLASSES)
     names = ("x_1_0_64_tf.h5", "x.h5", "x.weights.h5", "x.keras")

@@ -59,10 +59,10 @@ HOSTILE_TEXTS = (
     "os:getcwd",
     "builtins:print",
     "subprocess:Popen",
-    "sweep.config:Settings",
+    "sweep.settings.config:Settings",
     "nosuch.module:Thing",
     ":",
-    "sweep.config:",
+    "sweep.settings.config:",
 )
 _NUMBERS = (
     0,

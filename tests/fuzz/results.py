@@ -23,9 +23,9 @@ import pytest
 import tomli_w
 from hypothesis import strategies as st
 
-from sweep.results import load
-from sweep.schema import Stamp
-from sweep.store import Store
+from sweep.results.load import load
+from sweep.results.schema import Stamp
+from sweep.results.store import Store
 from sweep.types import Better, CurvePoint, Metric, Point, Reading
 from tests.fuzz.command import command, judge
 from tests.fuzz.mutations import changed, damaged, numbers, plain_values, texts
@@ -93,8 +93,8 @@ def write_sound(folder: Path) -> None:
 
 @cache
 def _sound() -> Path:
-    from sweep.schema import READINGS, TRAINING
-    from tests import fake_results
+    from sweep.results.schema import READINGS, TRAINING
+    from tests.support import fake_results
 
     keys = [("separable", 1.0, 224), ("separable", 0.25, 128), ("shallow", 1.0, 224)]
     made = fake_results.results(points=keys)

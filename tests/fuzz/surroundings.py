@@ -31,20 +31,20 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     """In place of what is slow or outside: facts of the machine are read once; nothing is measured,
     drawn or fetched; the allocator stays as it is.
     """
-    import sweep.__main__
-    import sweep.evaluate_command
-    import sweep.machine
-    import sweep.results
+    import sweep.cli.evaluate
+    import sweep.cli.main
+    import sweep.host.machine
+    import sweep.results.check
+    import sweep.results.load
     import sweep.training.speed
-    import sweep.verify
 
     # A second look at what is damaged, in case a run is just writing it.
-    patch.setattr(sweep.results, "PAUSE_S", 0.0)
-    patch.setattr(sweep.verify, "PAUSE_S", 0.0)
-    patch.setattr(sweep.__main__, "keep_freed_memory", lambda: None)
-    patch.setattr(sweep.evaluate_command, "keep_freed_memory", lambda: None)
-    patch.setattr(sweep.__main__, "_log_to", lambda folder: None)
-    patch.setattr(sweep.machine, "this_machine", cache(sweep.machine.this_machine))
+    patch.setattr(sweep.results.load, "PAUSE_S", 0.0)
+    patch.setattr(sweep.results.check, "PAUSE_S", 0.0)
+    patch.setattr(sweep.cli.main, "keep_freed_memory", lambda: None)
+    patch.setattr(sweep.cli.evaluate, "keep_freed_memory", lambda: None)
+    patch.setattr(sweep.cli.main, "_log_to", lambda folder: None)
+    patch.setattr(sweep.host.machine, "this_machine", cache(sweep.host.machine.this_machine))
     patch.setattr(sweep.training.speed, "decode_s", lambda records, side: 0.001)
     _no_photographs(patch)
 

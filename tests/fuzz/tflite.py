@@ -36,7 +36,7 @@ def _target(name: str, seeds: Any) -> Target:
 
 @cache
 def _floats() -> list[bytes]:
-    from tests.tflite_files import (
+    from tests.support.tflite_files import (
         in_half_precision,
         random_weights,
         write_converted,
@@ -56,7 +56,7 @@ def _floats() -> list[bytes]:
 
 @cache
 def _quantised() -> list[bytes]:
-    from tests.tflite_files import Quantised, Weights, random_weights, write_official
+    from tests.support.tflite_files import Quantised, Weights, random_weights, write_official
 
     quantised = {}
     for name, each in random_weights(ALPHA, CLASSES).items():

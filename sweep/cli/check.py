@@ -1,0 +1,96 @@
+"""`python -m sweep check`: whether a results folder is whole. Imports no JAX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sweep.cli.console import out, tell, write_json
+from sweep.cli.report import AsJson, Folder
+from sweep.report.values.printable import visible
+from sweep.types import ResultsError
+
+if TYPE_CHECKING:
+    from sweep.results.check import Check
+
+DAMAGED = 1
+
+
+def check(
+    folder: Folder,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Keep what can be kept; damaged files go to DIR/damaged/."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a results folder, file by file; exits 1 where something is damaged."""
+    from sweep.results.check import check as checked
+    from sweep.results.repair import repair as repaired
+
+    found = checked(folder)
+    done = repaired(folder) if repair else ()
+    if done:
+        found = checked(folder)
+    if as_json:
+        write_json(_plain(found, done))
+    else:
+        for line in done:
+            tell(line)
+        _show(found, repaired=repair)
+    if not found.whole:
+        raise typer.Exit(DAMAGED)
+    if not as_json and (count := _without_readings(folder)):
+        tell(f"{count} points of the last run have no readings; the same run command measures them")
+
+
+def _without_readings(folder: Path) -> int:
+    """How many of the last run's points have none: lost to a repair, or not measured yet."""
+    from sweep.results.load import load
+
+    try:
+        results = load(folder)
+    except ResultsError:
+        return 0  # such as one of another version: `show` says why
+    key = ["family", "kind", "alpha", "resolution"]
+    there = set(results.readings[key].itertuples(index=False, name=None))
+    return len({tuple(point) for point in results.run["points"]} - there)
+
+
+def _show(found: Check, *, repaired: bool) -> None:
+    from sweep.report.terminal.text import blank, texts
+
+    table = blank("", "file", "state", "what")
+    for each in found.files:
+        says = f"{each.says}; {each.left}" if each.left else each.says
+        table.add_row(*texts(*(visible(cell) for cell in (each.file, each.state, says))))
+    out.print(table)
+    if found.whole and found.sealed:
+        tell(f"{found.path}: whole")
+    elif found.whole:
+        tell(
+            f"{found.path}: whole, as far as can be told: in files without a checksum a changed "
+            "value does not show; the next run writes them with one"
+        )
+    elif repaired:
+        tell(f"{found.path}: what is left to put right, the next run writes anew")
+    else:
+        tell(
+            f"{found.path}: damaged; check --repair keeps what can be kept, and the next run "
+            "measures what is lost"
+        )
+
+
+def _plain(found: Check, done: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "folder": str(found.path),
+        "whole": found.whole,
+        "sealed": found.sealed,
+        "repaired": list(done),
+        "files": [
+            {"file": each.file, "state": each.state.value, "says": each.says, "left": each.left}
+            for each in found.files
+        ],
+    }

@@ -1,0 +1,124 @@
+"""What a person sees while a run goes on: one bar, weighted by the tasks' estimates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from sweep.cli.console import printed
+from sweep.host.failures import shortened
+from sweep.report.values.printable import visible
+from sweep.running.plan import Plan, Task
+
+ROOMY = 120  # columns of a terminal that has room for a long bar
+
+
+def plan_table(plan: Plan, folder: Path) -> Group:
+    """What a run would do: points and estimated time of each measure, and where it all goes."""
+    table = Table(title=printed(f"Plan for {folder}"), title_justify="left")
+    for heading in ("measure", "points to do", "estimate"):
+        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    for measure in plan.measures:
+        tasks = [task for task in plan.tasks if task.measure is measure]
+        points = sum(len(task.networks) for task in tasks)
+        estimate = duration(sum(task.estimate_s for task in tasks))
+        table.add_row(printed(measure.name), str(points), estimate)
+    table.add_row("all", "", duration(plan.estimate_s), style="bold")
+    notes = list(plan.notes)
+    if plan.done:
+        are = "reading of a point is" if plan.done == 1 else "readings of points are"
+        notes.append(f"{plan.done} {are} stored already: nothing of it is done again.")
+    return Group(table, *map(printed, notes))
+
+
+def duration(seconds: float) -> str:
+    """The two largest units, as a person says them: "3 min 05 s", "2 d 04 h"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours:02d} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+class ProgressBar:
+    """An observer of a run that draws to a terminal, or prints a line a task elsewhere."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._console = console
+        self._left = len(plan.tasks)
+        self._done_s = 0.0
+        self._failed: dict[str, str] = {}  # the first task of each reason: told in full once
+        # Tasks under way: the share of each that is done, and what it last said.
+        self._under_way: dict[str, tuple[float, str]] = {}
+        self._bar = Progress(
+            TextColumn("{task.fields[left]:>3} to go"),
+            BarColumn(bar_width=28 if console.width >= ROOMY else 8),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(compact=True),
+            # Cut on the right where the line is full: the figures on the left stay.
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            console=console,
+            expand=True,
+            disable=not console.is_terminal,
+            speed_estimate_period=120,
+        )
+        self._task = self._bar.add_task("", total=plan.estimate_s or 1.0, left=self._left)
+
+    def __enter__(self) -> ProgressBar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def started(self, task: Task) -> None:
+        """Names the task."""
+        self._under_way[task.label] = (0.0, task.label)
+        self._draw()
+
+    def progressed(self, task: Task, share: float, text: str) -> None:
+        """Moves the bar by the task's share of the whole estimate."""
+        done_s = min(1.0, share) * task.estimate_s
+        self._under_way[task.label] = (done_s, f"{task.label}: {text}")
+        self._draw()
+
+    def finished(self, task: Task, seconds: float, failure: str) -> None:
+        """Prints a line that stays."""
+        self._under_way.pop(task.label, None)
+        self._left -= 1
+        self._done_s += task.estimate_s
+        self._draw()
+        mark = "failed" if failure else "stored"
+        why = f"as {self._failed[failure]}" if failure in self._failed else shortened(failure)
+        if failure:
+            self._failed.setdefault(failure, task.label)
+        self._console.print(
+            printed(f"{mark} {task.label}  {seconds:.1f} s  {why}".rstrip()),
+            soft_wrap=True,
+        )
+
+    def _draw(self) -> None:
+        self._bar.update(
+            self._task,
+            description=visible("; ".join(text for _, text in self._under_way.values())),
+            completed=self._done_s + sum(done_s for done_s, _ in self._under_way.values()),
+            left=self._left,
+        )

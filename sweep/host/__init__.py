@@ -1,0 +1,1 @@
+"""This machine: its facts, memory, files and signals. Knows no experiment."""

@@ -1,0 +1,158 @@
+"""Facts of this machine as plain data. Latencies are comparable only where these agree."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from sweep.host import allocator
+from sweep.host.failures import storable
+from sweep.settings.config import SettingsError, digest_of
+
+# What changes the machine code that runs, and so what it takes.
+PACKAGES = ("jax", "jaxlib", "flax", "numpy")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a latency depends on beside the network. `governor` is "unknown" where not readable."""
+
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    python: str
+    platform: str  # JAX's name: cpu, gpu, tpu
+    device: str
+    governor: str
+    xla_flags: str
+    allocator: str
+    versions: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of every fact: readings of different ids never share a frontier."""
+        return digest_of(asdict(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for machine.json, the id with it."""
+        return {"id": self.id, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """The processor under a name that tells its generation, and the cores this process may use."""
+
+    name: str
+    cores: int
+
+
+def this_cpu() -> Cpu:
+    """Reads the facts; starts nothing."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Cpu(_cpu_name(), cores or 1)
+
+
+def jax_device() -> Any:
+    """The device that JAX computes on; starts JAX's backend. Raises SettingsError where JAX was
+    asked for one that isn't here, or not to compile.
+    """
+    try:
+        import jax
+    except ValueError as error:  # such as JAX_ENABLE_X64=maybe
+        raise SettingsError(f"JAX: {error}") from None
+    config: Any = jax.config
+    if config.jax_disable_jit:
+        raise SettingsError(
+            "JAX_DISABLE_JIT is set: what is trained and timed here are compiled programs; unset it"
+        )
+    try:
+        return jax.devices()[0]
+    except (RuntimeError, AssertionError) as error:  # the latter is JAX's word for no GPU
+        asked = config.jax_platforms
+        if not asked:
+            raise
+        why = str(error).partition(" (set JAX_PLATFORMS")[0] or "there is none, or no plugin for it"
+        raise SettingsError(
+            f'JAX_PLATFORMS = "{asked}": JAX finds no such device here ({why}). {_instead()}'
+        ) from None
+
+
+def _instead() -> str:
+    """What JAX would use if it were not asked for anything; and that it can be."""
+    import jax
+
+    jax.config.update("jax_platforms", None)
+    try:
+        there = jax.devices()[0].platform
+    except (RuntimeError, AssertionError):
+        return "Unset it"
+    return f'This machine has "{there}": set it to that, or unset it'
+
+
+def this_machine() -> Machine:
+    """Reads the facts; starts JAX's backend. Raises SettingsError as `jax_device` does."""
+    device, cpu = jax_device(), this_cpu()
+    return Machine(
+        cpu=cpu.name,
+        cores=cpu.cores,
+        memory_bytes=_memory_bytes(),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        platform=device.platform,
+        device=storable(device.device_kind),
+        governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        xla_flags=storable(os.environ.get("XLA_FLAGS", "")),
+        allocator=allocator.state(),
+        versions={name: _version(name) for name in PACKAGES},
+    )
+
+
+def _cpu_name() -> str:
+    """The model's name. A virtual machine may hide which: "AMD EPYC" is many generations with very
+    different vector units, so its family and model numbers are told as well where Linux has them.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    pairs = (line.partition(":") for line in lines)
+    facts = {key.strip(): value.strip() for key, _, value in pairs}
+    name = facts.get("model name") or platform.processor() or platform.machine() or UNKNOWN
+    if "cpu family" in facts and "model" in facts:
+        name += f" (family {facts['cpu family']}, model {facts['model']})"
+    return name
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def device_bytes() -> int:
+    """Memory that JAX may use on its first device; 0 where the device doesn't say."""
+    import jax
+
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats.get("bytes_limit", 0))
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip() or UNKNOWN
+    except OSError:
+        return UNKNOWN
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,1 @@
+"""Results -> one View: what is shown, settled before any ink."""

@@ -1,0 +1,195 @@
+"""Cautions that bear on an answer, and stand with it in every medium: the terminal, JSON, the
+page's panel and its first sentences. What has no answer to stand with is in `cautions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweep.report.content.axes import batches, number
+from sweep.report.content.figures import MEASURED, label
+from sweep.report.values.units import SPACE, Form, in_points, percent, span
+from sweep.report.values.view import Caution
+from sweep.results.sessions import LATENCY, bridges, latency_key, processes_of, with_values
+from sweep.settings.config import AccuracySettings
+from sweep.types import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweep.report.content.budget import Picked
+    from sweep.results.store import Results
+
+ACCURACY = "accuracy"
+WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
+NEIGHBOURS = 3  # that a sentence names
+# What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
+# docs/decisions/0004-proxy-recipe.md.
+SEED_SPREAD = 0.015
+PROXY_RECIPE: dict[str, Any] = {
+    "dataset": "photo-patches", "train_images": 10_000, "epochs": 2, "batch_size": 64,
+    "symmetry": "square", "optimizer": "sgd", "learning_rate": 0.05,
+}  # fmt: skip
+# Settings that change none of what a training comes to but by luck, or not by much.
+_APART = {
+    "data", "title", "seed", "threads", "workers", "cache_mb", "bad_images", "checkpoint_s",
+    "test_images", "lowering",
+}  # fmt: skip
+
+
+def cautions(results: Results) -> tuple[Caution, ...]:
+    """All that may bear on an answer made from these results."""
+    rows = results.points.to_dict(orient="records")
+    return (*_of_accuracies(rows, results), *_of_latencies(rows, results))
+
+
+def bearing(found: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
+    """Those that bear on this answer: of the accuracies that rank, of the latencies that are
+    limited, of all points or of the one that is named first.
+    """
+    first = picked.best or picked.highest or picked.closest
+    limited = {name for name, _ in picked.budget.limits}
+    if first is None:
+        return ()
+    return tuple(
+        each.text
+        for each in found
+        if (picked.source == MEASURED if each.about == ACCURACY else each.about in limited)
+        and each.label in ("", first.label)
+        and each.batch in (0, picked.budget.batch)
+    )
+
+
+def on_findings(results: Results) -> tuple[str, ...]:
+    """Those that bear on every sentence about the measured accuracies."""
+    rows = results.points.to_dict(orient="records")
+    return tuple(each.text for each in _of_accuracies(rows, results))
+
+
+def not_told_apart(name: str, others: Sequence[str]) -> str:
+    """Neighbours whose intervals overlap with that of the best."""
+    return (
+        f"{name} is not told apart from {listed(others, NEIGHBOURS)} by these test images: their "
+        f"95{SPACE}% intervals overlap."
+    )
+
+
+def guessing(classes: int) -> str:
+    """What an accuracy has to be better than."""
+    return f"guessing one of {classes} classes ({percent(1 / classes)})"
+
+
+def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:
+    if all(number(row["top1"]) is None for row in rows):
+        return
+    recipe = results.settings.get("accuracy", {})
+    if recipe.get("source", "train") == "train":
+        if steps := recipe.get("max_steps", 0):
+            yield Caution(
+                f"Every training was ended after {steps} steps (accuracy.max_steps): its "
+                "accuracies are a look at whether it runs, no result.",
+                ACCURACY,
+            )
+        yield Caution(one_seed(recipe), ACCURACY)
+    left_out = results.readings.loc[results.readings["metric"] == "left_out_images", "value"]
+    if left_out.max() > 0:
+        yield Caution(
+            f"Up to {left_out.max():.0f} images could not be read and were left out; run.log names "
+            "them.",
+            ACCURACY,
+        )
+
+
+def one_seed(recipe: dict[str, Any]) -> str:
+    """What is not in the intervals of networks that were trained once each."""
+    if not is_proxy_recipe(recipe):
+        return (
+            "Each point was trained once, from one seed: the intervals cover the choice of test "
+            "images, not the luck of the training."
+        )
+    return (
+        "Each point was trained once: from seed to seed an accuracy of this recipe moves by about "
+        f"{in_points(SEED_SPREAD)} (standard deviation); the intervals hold the choice of test "
+        "images alone."
+    )
+
+
+def is_proxy_recipe(recipe: dict[str, Any]) -> bool:
+    """Whether `recipe`, the stored [accuracy], is that of sweep.toml: of a setting that an earlier
+    version did not have, its default.
+    """
+    known = AccuracySettings.model_fields
+    usual = AccuracySettings.model_validate(PROXY_RECIPE).model_dump(mode="json")
+    # Until symmetries had a name there was but one, and it could be turned off.
+    old = {"symmetry": "square" if recipe.get("turn_and_mirror", True) else "none"}
+    recipe = (old if "symmetry" not in recipe else {}) | recipe
+    return (
+        all(recipe.get(name, usual[name]) == usual[name] for name in known if name not in _APART)
+        and recipe.get("dataset") == PROXY_RECIPE["dataset"]
+    )
+
+
+def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:
+    if not rows:
+        return
+    timed = batches(results.points)
+    if not any(number(row.get(f"{stem}_s")) for row in rows for stem in timed.values()):
+        return
+    machine = results.machine
+    where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
+    where = where or machine.get("cpu") or "unknown"
+    cores = f", {machine['cores']} cores" if "cores" in machine else ""
+    yield Caution(f"Latencies are of one machine: {where}{cores}.", LATENCY)
+    yield from of_sessions(results.readings)
+    for batch, stem in timed.items():
+        for row in rows:
+            if (width := relative_width(row, stem)) is not None and width > WIDE:
+                low, high = row[f"{stem}_low_s"], row[f"{stem}_high_s"]
+                yield Caution(
+                    f"The latency of {label(row)} is unsure: its 95{SPACE}% interval, "
+                    f"{span(low, high, Form.SECONDS)}, is {percent(width)} of the median wide.",
+                    LATENCY,
+                    label(row),
+                    batch,
+                )
+
+
+def relative_width(row: dict[str, Any], stem: str = "latency") -> float | None:
+    """The width of a latency's interval over its median; None where one isn't known."""
+    median, low, high = (number(row.get(f"{stem}{end}_s")) for end in ("", "_low", "_high"))
+    return (high - low) / median if median and low is not None and high is not None else None
+
+
+def of_sessions(readings: pd.DataFrame) -> tuple[Caution, ...]:
+    """Latencies of a later session, with what the networks that were timed in both tell; and those
+    whose intervals can't hold what differs from process to process.
+    """
+    later = [
+        Caution(
+            f"{listed([label(row) for row in rows])}: timed in a later session than the others. "
+            f"{bridge.again}, timed in both, took {percent(abs(bridge.drift - 1))} "
+            f"{'longer' if bridge.drift > 1 else 'less'} in it. That is within what a latency here "
+            f"is known to (half an interval, {percent(bridge.allowed)} at the median), so they are "
+            "compared as they are; run --again latency times all together.",
+            LATENCY,
+        )
+        for bridge in bridges(readings)
+        if bridge.comparable
+        and bridge.drift is not None
+        and (rows := readings.loc[list(bridge.rows)].to_dict("records"))
+    ]
+    timed, known = with_values(readings, LATENCY), processes_of(readings)
+    one = [
+        label(row)
+        for row in timed.to_dict("records")
+        if len(set(known.get(latency_key(row), ()))) < 2
+    ]
+    if not one:
+        return tuple(later)
+    where = f"all {len(timed)}" if len(one) == len(timed) else listed(list(dict.fromkeys(one)))
+    text = (
+        f"The latencies' intervals of {where} leave out what differs from process to process: they "
+        "are of one process, or of a version that did not keep which process took each sample."
+    )
+    return (*later, Caution(text, LATENCY))

@@ -1,0 +1,325 @@
+"""Two runs side by side: what the second has gained, lost and moved.
+
+A reading has moved where its 95 % interval and the other's don't overlap; one without an interval,
+such as a count, where it is not the same. What differs within its intervals is only counted, as
+every reading taken twice does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sweep.report.content.axes import KNOWN, batches, number
+from sweep.report.values.intervals import overlap
+from sweep.report.values.units import Form, form_of
+from sweep.report.values.view import Estimate
+from sweep.types import Better, Point
+
+if TYPE_CHECKING:
+    from sweep.results.store import Results
+
+COUNTS = {
+    "mult_adds": "Mult-adds",
+    "weights": "Weights",
+    "params": "Parameters",
+    "params_with_statistics": "Parameters with running statistics",
+    "weight_bytes": "Weight bytes",
+    "peak_activation_bytes": "Peak activation bytes",
+    "mult_adds_traced": "Mult-adds of the traced program",
+    "mult_adds_fvcore": "Mult-adds by fvcore",
+    "mult_adds_xla": "Half of XLA's flops",
+}
+OTHER_MACHINE = "machines that may not be compared"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of points.parquet and how its values are written. machine_bound: it may only be
+    compared on the same machine with the same versions; low and high are the interval's columns.
+    """
+
+    column: str
+    title: str
+    form: Form
+    machine_bound: bool = False
+    low: str = ""
+    high: str = ""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A reading that is not what it was, in SI units."""
+
+    label: str
+    quantity: Quantity
+    before: Estimate
+    after: Estimate
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a quantity compares over the points of both runs. `before_alone` and `after_alone` are
+    the points with a reading in one run alone; `unjudged` says why the rest were not compared, else
+    it is empty.
+    """
+
+    quantity: Quantity
+    same: int
+    within: int
+    moved: int
+    before_alone: tuple[str, ...]
+    after_alone: tuple[str, ...]
+    unjudged: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A setting, or a fact of the machine, that is not the same in both runs."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Everything that is shown of two runs side by side; `common` is the number of points in both.
+
+    machine_ids are equal where latencies may be compared; other_settings are the measures whose
+    settings or data are not the same.
+    """
+
+    before: str
+    after: str
+    common: int
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    moved: tuple[Moved, ...]
+    tallies: tuple[Tally, ...]
+    machine_ids: tuple[str, str]
+    machine: tuple[Changed, ...]
+    datasets: tuple[str, str]
+    other_settings: tuple[str, ...]
+    settings: tuple[Changed, ...]
+
+
+def difference(before: Results, after: Results) -> Difference:
+    """What the second run has that the first has not, and what has become of the rest."""
+    rows = tuple({_key(row): row for row in _rows(each)} for each in (before, after))
+    labels = _labels({**rows[0], **rows[1]})
+    common = [key for key in rows[0] if key in rows[1]]
+    pairs = [(labels[key], rows[0][key], rows[1][key]) for key in common]
+    machine_ids = (_machine_id(before), _machine_id(after))
+    datasets = (_datasets(rows[0]), _datasets(rows[1]))
+    judged = [
+        _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs))
+        for quantity in _quantities(before, after)
+    ]
+    return Difference(
+        before=str(before.path),
+        after=str(after.path),
+        common=len(common),
+        gained=tuple(labels[key] for key in rows[1] if key not in rows[0]),
+        lost=tuple(labels[key] for key in rows[0] if key not in rows[1]),
+        moved=tuple(each for _, moved in judged for each in moved),
+        tallies=tuple(tally for tally, _ in judged if _says_something(tally)),
+        machine_ids=machine_ids,
+        machine=_changed(_facts(before.machine), _facts(after.machine)),
+        datasets=datasets,
+        other_settings=_other_settings(before, after, common),
+        settings=_changed(_settings(before), _settings(after)),
+    )
+
+
+def _rows(results: Results) -> list[Row]:
+    return results.points.to_dict(orient="records")
+
+
+def _key(row: Row) -> str:
+    return _point(row).key
+
+
+def _point(row: Row) -> Point:
+    return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"])
+
+
+def _labels(rows: dict[str, Row]) -> dict[str, str]:
+    """Short names, with the family in front where there are several."""
+    several = len({row["family"] for row in rows.values()}) > 1
+    return {
+        key: (f"{row['family']} " if several else "") + _point(row).label
+        for key, row in rows.items()
+    }
+
+
+def _quantities(before: Results, after: Results) -> list[Quantity]:
+    """What is compared: every quantity that either run has a column of."""
+    timed = dict.fromkeys(
+        pair
+        for each in (before, after)
+        if len(each.points)
+        for pair in batches(each.points).items()
+    )
+    latencies = []
+    for batch, stem in sorted(timed):
+        of = "" if batch == 1 else f", batch {batch}"
+        memory = stem.replace("latency", "peak_memory") + "_bytes"
+        latencies += [
+            Quantity(
+                f"{stem}_s", f"Latency{of}", Form.SECONDS, True, f"{stem}_low_s", f"{stem}_high_s"
+            ),
+            Quantity(memory, f"Peak memory{of}", Form.BYTES, machine_bound=True),
+        ]
+    return [
+        Quantity("top1", "Top-1", Form.SHARE, low="top1_low", high="top1_high"),
+        Quantity("top5", "Top-5", Form.SHARE, low="top5_low", high="top5_high"),
+        *latencies,
+        *(
+            Quantity(name, title, Form.BYTES if name.endswith("_bytes") else Form.EXACT)
+            for name, title in COUNTS.items()
+        ),
+        *_from_outside(before, after),
+    ]
+
+
+def _from_outside(before: Results, after: Results) -> Iterator[Quantity]:
+    """Metrics of measures that this package doesn't know, where they are better one way."""
+    found: dict[str, Quantity] = {}
+    for results in (before, after):
+        for row in results.readings.to_dict(orient="records"):
+            if row["metric"] in KNOWN or row["variant"] or row["better"] == Better.NEITHER:
+                continue
+            found[row["metric"]] = Quantity(
+                row["metric"], row["title"], form_of(row["unit"]), bool(row["machine_id"])
+            )
+    yield from found.values()
+
+
+def _why_not(
+    quantity: Quantity,
+    machine_ids: tuple[str, str],
+    datasets: tuple[str, str],
+    pairs: list[tuple[str, Row, Row]],
+) -> str:
+    """Why the quantity's readings may not be compared; empty where they may."""
+    if quantity.machine_bound and machine_ids[0] != machine_ids[1]:
+        return OTHER_MACHINE
+    if quantity.column in ("top1", "top5"):
+        if all(datasets) and datasets[0] != datasets[1]:
+            return f"different data sets, {datasets[0]} and {datasets[1]}"
+        return _other_sides(pairs)
+    return ""
+
+
+def _other_sides(pairs: list[tuple[str, Row, Row]]) -> str:
+    """Where a point was trained on images of another size in the other run."""
+    for label, *rows in pairs:
+        before, after = (number(row.get("trained_resolution")) for row in rows)
+        if before and after and before != after:
+            return (
+                f"images of other sizes: {label} was trained at {before:.0f} px, then {after:.0f}"
+            )
+    return ""
+
+
+def _judged(
+    quantity: Quantity, pairs: list[tuple[str, Row, Row]], unjudged: str
+) -> tuple[Tally, list[Moved]]:
+    read = [(label, *(_estimate(row, quantity) for row in rows)) for label, *rows in pairs]
+    both = [
+        Moved(label, quantity, before, after)
+        for label, before, after in read
+        if before is not None and after is not None
+    ]
+    other = [] if unjudged else [each for each in both if each.before.value != each.after.value]
+    moved = [each for each in other if not overlap(each.before, each.after)]
+    tally = Tally(
+        quantity,
+        same=0 if unjudged else len(both) - len(other),
+        within=len(other) - len(moved),
+        moved=len(moved),
+        before_alone=tuple(label for label, before, after in read if before and not after),
+        after_alone=tuple(label for label, before, after in read if after and not before),
+        unjudged=unjudged if both else "",
+    )
+    return tally, moved
+
+
+def _says_something(tally: Tally) -> bool:
+    return bool(
+        tally.same
+        or tally.within
+        or tally.moved
+        or tally.before_alone
+        or tally.after_alone
+        or tally.unjudged
+    )
+
+
+def _estimate(row: Row, quantity: Quantity) -> Estimate | None:
+    value = number(row.get(quantity.column))
+    if value is None:
+        return None
+    return Estimate(value, number(row.get(quantity.low)), number(row.get(quantity.high)))
+
+
+def _machine_id(results: Results) -> str:
+    return str(results.run.get("machine_id", ""))
+
+
+def _datasets(rows: dict[str, Row]) -> str:
+    """What the run's accuracies are of; empty where it has none."""
+    names = {str(row["dataset"]) for row in rows.values() if number(row["top1"]) is not None}
+    return ", ".join(sorted(names))
+
+
+def _other_settings(before: Results, after: Results, common: list[str]) -> tuple[str, ...]:
+    """Measures of both runs whose settings or data have other hashes, in all or at a point."""
+    measures, others = (each.run.get("measures", {}) for each in (before, after))
+
+    def hashes(identity: dict[str, Any]) -> list[str]:
+        of_points = identity.get("points", {})
+        return [of_points.get(key, identity["settings_hash"]) for key in common]
+
+    return tuple(
+        name
+        for name in measures
+        if name in others
+        and (
+            measures[name]["settings_hash"] != others[name]["settings_hash"]
+            or hashes(measures[name]) != hashes(others[name])
+        )
+    )
+
+
+def _facts(machine: dict[str, Any]) -> dict[str, str]:
+    """Facts of the machine that ran last."""
+    return _flat({name: each for name, each in machine.items() if name not in ("id", "earlier")})
+
+
+def _settings(results: Results) -> dict[str, str]:
+    return _flat({name: each for name, each in results.settings.items() if name != "name"})
+
+
+def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings under the names they have in sweep.toml: "accuracy.epochs"."""
+    flat: dict[str, str] = {}
+    for name, value in data.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = "" if value is None else str(value)
+    return flat
+
+
+def _changed(before: dict[str, str], after: dict[str, str]) -> tuple[Changed, ...]:
+    """What differs; a name that only one of them has is "not there" in the other."""
+    names = dict.fromkeys((*before, *after))
+    return tuple(
+        Changed(name, before.get(name, "not there"), after.get(name, "not there"))
+        for name in names
+        if before.get(name) != after.get(name)
+    )

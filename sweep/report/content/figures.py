@@ -1,0 +1,234 @@
+"""Accuracy against each cost: which points are drawn, which are on the frontier, what beats the
+rest, and the paper's points behind. Accuracies are the run's own, or one of those published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sweep.maths import pareto
+from sweep.paper import published
+from sweep.paper.networks import FAMILY
+from sweep.paper.published import tfslim_rows
+from sweep.report.content.axes import Cost, costs, number
+from sweep.report.values.units import SPACE, Form, bracket, shown
+from sweep.report.values.view import (
+    Axis,
+    Dot,
+    Estimate,
+    Figure,
+    Key,
+    Mark,
+    PaperMark,
+    Scatter,
+)
+from sweep.types import Better, Point, listed
+
+PRINTED = "the paper"
+UNPRINTED = "TF-slim, June 2017 (the paper does not print it)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where accuracies come from: the column of points.parquet that holds them, its title on an
+    axis, and as a choice.
+    """
+
+    name: str
+    column: str
+    title: str
+    choice: str
+    interval: bool = False  # whether the columns of its ends stand beside
+
+
+MEASURED = "measured"
+_PUBLISHED = (
+    Source(
+        "tfslim",
+        "published_top1",
+        "Top-1 on ImageNet, published by TF-slim (June 2017)",
+        "Published by TF-slim",
+    ),
+    Source(
+        "paper", "paper_top1", "Top-1 on ImageNet, as the paper prints it", "Printed in the paper"
+    ),
+)
+
+
+def figures(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Figure, ...]:
+    """Accuracy against mult-adds, parameters, latency and peak memory at each batch size, and
+    against every metric that a measure from outside brought; by the run's own accuracies, then by
+    those published of its points, where there are any.
+    """
+    rows = points.to_dict(orient="records")
+    drawn_against = costs(points, readings)
+    return tuple(_figure(cost, rows, source) for source in sources(rows) for cost in drawn_against)
+
+
+def choices(points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    """(name, title) of every source that there are figures of."""
+    rows = points.to_dict(orient="records")
+    return tuple((source.name, source.choice) for source in sources(rows))
+
+
+def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
+    """The run's own accuracies, and every published series that has one of its points."""
+    dataset = next((str(row["dataset"]) for row in rows if number(row["top1"]) is not None), "")
+    title = f"Top-1 accuracy on {dataset}, measured" if dataset else "Top-1 accuracy"
+    title = ", ".join(filter(None, (title, sizes(rows))))
+    known = [
+        source
+        for source in _PUBLISHED
+        if any(number(row[source.column]) is not None for row in rows)
+    ]
+    choice = f"Measured on {dataset}" if dataset else "Measured"
+    return (Source(MEASURED, "top1", title, choice, interval=True), *known)
+
+
+def sizes(rows: Iterable[dict[str, Any]]) -> str:
+    """ "trained at 32 px for 224", of several "trained at 18 to 32 px for 128 to 224": the sides of
+    the images behind accuracies and of the deployed networks, where these differ; else empty.
+    """
+    pairs = [
+        (int(side), row["resolution"])
+        for row in rows
+        if number(row["top1"]) is not None
+        and (side := number(row.get("trained_resolution"))) is not None
+        and side != row["resolution"]
+    ]
+    if not pairs:
+        return ""
+    trained, deployed = (
+        f"{min(sides)}" if min(sides) == max(sides) else f"{min(sides)} to {max(sides)}"
+        for sides in zip(*pairs, strict=True)
+    )
+    return f"trained at {trained}{SPACE}px for {deployed}"
+
+
+def key(drawn: Iterable[Figure], scatters: Iterable[Scatter]) -> Key:
+    """The resolutions and alphas that appear in any of them, largest first."""
+    marks: list[Mark | PaperMark | Dot] = [
+        mark for figure in drawn for mark in (*figure.marks, *figure.paper)
+    ]
+    marks += [dot for scatter in scatters for dot in scatter.dots]
+    return Key(
+        resolutions=tuple(sorted({mark.resolution for mark in marks}, reverse=True)),
+        alphas=tuple(sorted({mark.alpha for mark in marks}, reverse=True)),
+    )
+
+
+def label(row: dict[str, Any]) -> str:
+    """Short name of a row of points.parquet."""
+    return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"]).label
+
+
+def _figure(cost: Cost, rows: list[dict[str, Any]], source: Source) -> Figure:
+    drawn = [
+        row
+        for row in rows
+        if number(row.get(cost.column)) is not None and number(row[source.column]) is not None
+    ]
+    sign = -1 if cost.better == Better.HIGHER else 1
+    costs = [sign * float(row[cost.column]) for row in drawn]
+    beaten_by = pareto.dominators(costs, [row[source.column] for row in drawn])
+    marks = tuple(
+        _mark(cost, row, source, "" if beater is None else label(drawn[beater]))
+        for row, beater in zip(drawn, beaten_by, strict=True)
+    )
+    ahead = sorted(
+        (mark for mark in marks if mark.on_front),
+        key=lambda mark: (sign * mark.x.value, mark.y.value),
+    )
+    return Figure(
+        name=cost.name,
+        source=source.name,
+        title=cost.title,
+        x=cost.axis,
+        y=Axis(source.title, "1", Form.SHARE),
+        marks=marks,
+        front=tuple(dict.fromkeys((mark.x.value, mark.y.value) for mark in ahead)),
+        paper=_paper(cost, rows) if cost.published and source.name == MEASURED else (),
+        summary=_summary(cost, ahead, marks),
+        absent="" if marks else _why_empty(cost, rows, source),
+    )
+
+
+def _mark(cost: Cost, row: dict[str, Any], source: Source, beaten_by: str) -> Mark:
+    x = Estimate(float(row[cost.column]), number(row.get(cost.low)), number(row.get(cost.high)))
+    y = Estimate(float(row[source.column]))
+    if source.interval:
+        y = Estimate(y.value, number(row["top1_low"]), number(row["top1_high"]))
+    place = f"beaten by {beaten_by}" if beaten_by else "on the frontier"
+    return Mark(
+        label=label(row),
+        alpha=row["alpha"],
+        resolution=row["resolution"],
+        x=x,
+        y=y,
+        on_front=not beaten_by,
+        dominated_by=beaten_by,
+        hover=(
+            label(row),
+            f"top-1 {written(y, Form.SHARE)}",
+            f"{cost.axis.title}: {written(x, cost.axis.form)}",
+            place,
+        ),
+    )
+
+
+def written(estimate: Estimate, form: Form) -> str:
+    """The number with its interval in brackets: 52.3 % (50.8 to 53.8)."""
+    text = shown(estimate.value, form)
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} ({bracket(estimate.value, estimate.low, estimate.high, form)})"
+
+
+def _paper(cost: Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
+    """The sixteen published points: accuracy as printed, cost as this run counts it, else as
+    printed. A network that neither this run nor the paper gives a cost for is left out.
+    """
+    counted = {
+        (row["alpha"], row["resolution"]): number(row[cost.column])
+        for row in rows
+        if row["family"] == FAMILY and row["kind"] == "separable"
+    }
+    sixteen = [(row.alpha, row.resolution) for row in tfslim_rows()]
+    if not counted.keys() & set(sixteen):
+        return ()  # another grid, on other images: the paper's would only squeeze it
+    marks = []
+    for alpha, resolution in sixteen:
+        known = published("separable", alpha, resolution)
+        x = counted.get((alpha, resolution)) or getattr(known, cost.published)
+        y = known.top1 or known.published_top1
+        if x is None or y is None:
+            continue
+        name = Point(FAMILY, "separable", alpha, 0.0, resolution).label
+        source = PRINTED if known.top1 else UNPRINTED
+        marks.append(PaperMark(name, alpha, resolution, float(x), y, source))
+    return tuple(marks)
+
+
+def _summary(cost: Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
+    if not marks:
+        return ""
+    cheapest = "cheapest" if cost.better == Better.LOWER else "lowest"
+    steps = [
+        f"{mark.label} ({shown(mark.y.value, Form.SHARE)} at {shown(mark.x.value, cost.axis.form)})"
+        for mark in ahead
+    ]
+    beaten = [f"{mark.label} by {mark.dominated_by}" for mark in marks if mark.dominated_by]
+    first = f"The frontier, {cheapest} first: {listed(steps, longest=20)}."
+    if not beaten:
+        return f"{first} No point is beaten by another."
+    return f"{first} Beaten: {listed(beaten, longest=20)}."
+
+
+def _why_empty(cost: Cost, rows: list[dict[str, Any]], source: Source) -> str:
+    if all(number(row[source.column]) is None for row in rows):
+        return "No point of this run has a measured accuracy yet."
+    return f"No point of this run has both an accuracy and a reading of {cost.axis.title.lower()}."

@@ -1,0 +1,82 @@
+"""Rows of points.parquet as a report reads them: a number, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from sweep.paper.networks import FAMILY
+from sweep.report.content.axes import number
+from sweep.report.content.figures import sizes
+from sweep.report.values.view import Value
+
+NOT_READ = "no reading in this run"
+Row = dict[str, Any]
+Place = tuple[str, str, float, int]  # family, kind, alpha, resolution
+
+
+def place(row: Row) -> Place:
+    """Which point a row of any table is of."""
+    return row["family"], row["kind"], row["alpha"], row["resolution"]
+
+
+def swept_kind(rows: Iterable[Row]) -> tuple[str, str] | None:
+    """Family and kind whose alpha and resolution were swept: the paper's separable network where
+    it is in the run, else the first point's. None without points.
+    """
+    kinds = [(row["family"], row["kind"]) for row in rows]
+    paper = (FAMILY, "separable")
+    return paper if paper in kinds else next(iter(kinds), None)
+
+
+def titles(readings: pd.DataFrame) -> dict[str, str]:
+    """Metric -> the title that its measure gives it."""
+    readings = readings.drop_duplicates(["metric", "title"])
+    return dict(zip(readings["metric"], readings["title"], strict=True))
+
+
+def accuracy_title(
+    rows: Sequence[Row], known: dict[str, str], of: Sequence[Row] | None = None
+) -> str:
+    """The measured top-1, with its data set and, where it is of images of another size than the
+    deployed network's, both sizes.
+
+    known: as `titles` gives them. of: the rows whose sizes are told, where not of all.
+    """
+    title = known.get("top1", "Top-1 accuracy")
+    datasets = (str(row["dataset"]) for row in rows if number(row["top1"]) is not None)
+    dataset = next(datasets, "")
+    whole = f"{title} on {dataset}" if dataset else title
+    return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
+
+
+class Reasons:
+    """Why readings have no value. readings: long, as stored."""
+
+    def __init__(self, readings: pd.DataFrame) -> None:
+        self._of: dict[tuple[Place, str], dict[str, str]] = {}
+        for row in readings.loc[readings["value"].isna()].to_dict(orient="records"):
+            reasons = self._of.setdefault((place(row), row["metric"]), {})
+            reasons[row["variant"]] = row["reason"]
+
+    def why(self, row: Row, metric: str, variant: str = "") -> str:
+        """The reason of this variant, else of the whole measure (a failure is stored so), else of
+        any variant where none is asked for; NOT_READ where nothing was stored.
+        """
+        reasons = self._of.get((place(row), metric), {})
+        others = () if variant else reasons.values()
+        return reasons.get(variant) or reasons.get("") or next(iter(others), NOT_READ)
+
+    def cell(
+        self, row: Row, columns: tuple[str, ...], metric: str = "", variant: str = ""
+    ) -> Value:
+        """The number in the first column, with its interval where two more are named, or the
+        reason for none. metric: what its readings are called, where not as the column.
+        """
+        value, *interval = (number(row.get(column)) for column in columns)
+        if value is None:
+            return Value(None, reason=self.why(row, metric or columns[0], variant))
+        low, high = interval or (None, None)
+        return Value(value, low, high)

@@ -1,0 +1,1 @@
+"""A View -> one HTML file that opens offline."""

@@ -1,0 +1,92 @@
+"""A view -> one HTML file that opens offline. Ink only: what is shown was settled in the view."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sweep.report.content import curves
+from sweep.report.page import ink_heat, ink_scatter
+from sweep.report.page.explorer import chosen, explored
+from sweep.report.values import units
+from sweep.report.values.view import View
+
+
+def write(view: View, path: Path) -> None:
+    """Writes the page whole: a reader sees the old file or the new one."""
+    from sweep.results.store import replace_file
+
+    # JSON from elsewhere can have halves of characters, which no encoding has.
+    page = render(view).encode("utf-8", "backslashreplace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, lambda file: file.write(page))
+
+
+def render(view: View) -> str:
+    """The page: plotly.js once, the figures as JSON, all else as text that needs no script."""
+    scripts = (_plotly_js(), _own("page.js"), _own("explorer.js"))
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            view=view,
+            plots=_plots(view),
+            chosen=chosen(view),
+            explored=explored(view),
+            # Our own files, and plotly's: the only texts that go in unescaped.
+            scripts=scripts,
+            # And the only ones that a browser runs, whatever else might come to stand in the page.
+            allowed=" ".join(map(_source, scripts)),
+            page_css=_own("page.css"),
+        )
+    )
+
+
+def _plots(view: View) -> dict[str, dict[str, Any]]:
+    """The figures beside the explorer, by the name of their place."""
+    heats = {f"heat-{each.name}": ink_heat.plot(each) for each in view.heat_maps if not each.absent}
+    trends = {
+        f"trend-{each.name}": ink_scatter.plot(each, view.key)
+        for each in view.trends
+        if not each.absent
+    }
+    return heats | trends
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("sweep.report.page", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["units"] = units
+    environment.globals["curves"] = curves
+    return environment
+
+
+@cache
+def _source(script: str) -> str:
+    """A script as Content-Security-Policy names it: by the hash of its text."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def _plotly_js() -> Markup:
+    # As plotly.offline.get_plotlyjs reads it, without the seconds that its imports take. Line ends
+    # are made those that a browser makes of them: a script's hash is of its text as it is parsed.
+    return Markup(files("plotly.package_data").joinpath("plotly.min.js").read_text("utf-8"))  # noqa: S704
+
+
+def _own(name: str) -> Markup:
+    return Markup(files("sweep.report.page").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704

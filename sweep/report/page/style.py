@@ -1,0 +1,99 @@
+"""What all figures share: colours, symbols, axes. Colour means resolution, symbol means alpha."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from plotly.colors import sample_colorscale
+
+from sweep.report.values.units import Form
+from sweep.report.values.view import Axis, Key
+
+# Okabe and Ito's colours for the colour-blind, those that stand out on white and on black alike.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+# plotly's name of each symbol, and its outline for the key, drawn in [-8, 8] x [-8, 8].
+SYMBOLS = {
+    "circle": "M0-6A6 6 0 1 1 0 6A6 6 0 1 1 0-6Z",
+    "square": "M-5.3-5.3H5.3V5.3H-5.3Z",
+    "diamond": "M0-7L6 0L0 7L-6 0Z",
+    "triangle-up": "M0-6.5L6.5 5H-6.5Z",
+    "cross": "M-2.2-6.5H2.2V-2.2H6.5V2.2H2.2V6.5H-2.2V2.2H-6.5V-2.2H-2.2Z",
+    "triangle-down": "M0 6.5L6.5-5H-6.5Z",
+    "star-diamond": "M0-7.5L2.2-2.2L7.5 0L2.2 2.2L0 7.5L-2.2 2.2L-7.5 0L-2.2-2.2Z",
+    "bowtie": "M-6.5-5.5L6.5 5.5V-5.5L-6.5 5.5Z",
+}
+PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T")  # from 1e-15 on
+DECADES = range(-13, 14)
+GREY = "#8A8F98"  # readable on white and on black
+
+
+def colours(key: Key) -> dict[int, str]:
+    """Resolution -> colour. Beyond four a scale: its order is then the better guide."""
+    n = len(key.resolutions)
+    if n <= len(COLOURS):
+        return dict(zip(key.resolutions, COLOURS, strict=False))
+    shares = [0.2 + 0.55 * index / (n - 1) for index in range(n)]
+    return {
+        resolution: str(colour)
+        for resolution, colour in zip(
+            key.resolutions, sample_colorscale("Viridis", shares), strict=True
+        )
+    }
+
+
+def symbols(key: Key) -> dict[float, str]:
+    """Alpha -> plotly's symbol; they repeat beyond eight, and the hover text tells which."""
+    names = list(SYMBOLS)
+    return {alpha: names[index % len(names)] for index, alpha in enumerate(key.alphas)}
+
+
+def layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    """Of any figure. Colours of text and lines are left to the page's script, which knows light
+    from dark.
+    """
+    return {
+        # No template: plotly's own would bring colours of its own.
+        "template": {},
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "closest",
+        "margin": {"l": 48, "r": 16, "t": 12, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": {"zeroline": False, "fixedrange": True, "automargin": True, **x},
+        "yaxis": {"zeroline": False, "fixedrange": True, "automargin": True, **y},
+    }
+
+
+def ticks(axis: Axis) -> dict[str, Any]:
+    """How an axis's figures are written: SI prefixes ("200M", "5ms"), shares in per cent."""
+    if axis.form is Form.SHARE:
+        return {"type": "linear", "tickformat": ".0%"}
+    if axis.form is Form.POINTS:
+        # Per cent with a sign is what points are written as; the axis's title says so.
+        return {"type": "linear", "tickformat": "+.0%"}
+    suffix = {Form.SECONDS: "s", Form.BYTES: "B"}.get(axis.form, "")
+    if not axis.log:
+        return {"type": "linear", "tickformat": "~s", "ticksuffix": suffix}
+    # Plotly leaves the unit out between the powers of ten.
+    marks = [float(f"{step}e{decade}") for decade in DECADES for step in (1, 2, 5)]
+    return {"type": "log", "tickvals": marks, "ticktext": [si(mark) + suffix for mark in marks]}
+
+
+def si(value: float) -> str:
+    """5e-3 -> "5m", 2e8 -> "200M": a round number with an SI prefix."""
+    power = max(-5, min(4, math.floor(math.log10(value) / 3 + 1e-9)))
+    return f"{value / 1000.0**power:g}{PREFIXES[power + 5]}"
+
+
+def title(axis: Axis) -> dict[str, str]:
+    """Of an axis."""
+    return {"text": escape(axis.title) + (", log scale" if axis.log else "")}
+
+
+def lines(texts: Sequence[str]) -> str:
+    """Plotly reads a small HTML in its texts: names from data are escaped, lines broken."""
+    return "<br>".join(escape(text) for text in texts)

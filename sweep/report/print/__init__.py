@@ -1,0 +1,1 @@
+"""The View's figures as files for a paper."""

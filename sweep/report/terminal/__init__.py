@@ -1,0 +1,1 @@
+"""A View as tables of a terminal, and as plain data for --json."""

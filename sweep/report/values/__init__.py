@@ -1,0 +1,1 @@
+"""What can be shown, as frozen values, and how numbers are written."""

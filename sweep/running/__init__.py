@@ -1,0 +1,1 @@
+"""A plan in, stored readings out: joins the other rooms."""

@@ -1,0 +1,151 @@
+"""The calls that a plan is made of, and those that are refused: they would not fit in memory."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sweep.contracts import Estimating, JointMeasure, Measure, Network, SideBySide, Sized
+from sweep.host.machine import Machine
+from sweep.host.memory import Limit, said
+from sweep.running.workers import places
+from sweep.settings.toml_data import SettingsError
+from sweep.types import Reading
+
+Earlier = Sequence[tuple[Network, tuple[Reading, ...]]]
+
+log = logging.getLogger(__name__)
+
+# What a task of a measure that offers no estimate is taken to last.
+UNKNOWN_ESTIMATE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of a measure: on one network, or on all of them where it measures jointly."""
+
+    measure: Measure | JointMeasure
+    networks: tuple[Network, ...]
+    estimate_s: float
+    bytes: int = 0  # of memory at the peak, roughly; 0 where the measure can't say
+    refusal: str = ""  # why it is not to be begun
+    # Networks of an earlier call that are read again, and what that one has read of them.
+    earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """For a progress bar: "accuracy 0.75-192"."""
+        if len(self.networks) == 1:
+            return f"{self.measure.name} {self.networks[0].point.label}"
+        return f"{self.measure.name}, {len(self.networks)} points together"
+
+
+def groups_of_cores(
+    measure: Measure | JointMeasure, machine: Machine
+) -> tuple[tuple[int, ...], ...]:
+    """For each point that is measured at the same time, the cores it has; () where points are
+    measured one after the other in this process, as on an accelerator that they would share.
+
+    Raises SettingsError where a point is to have more cores than there are: with fewer, its sums
+    would be taken in another order than the settings say.
+    """
+    if isinstance(measure, SideBySide) and measure.threads and machine.platform == "cpu":
+        try:
+            return places(measure.threads)
+        except ValueError as error:
+            name, threads = measure.name, measure.threads
+            raise SettingsError(f"{name}.threads = {threads}: {error}") from None
+    return ()
+
+
+def tasks_of(
+    measure: Measure | JointMeasure, networks: Sequence[Network], machine: Machine, most: Limit
+) -> list[Task]:
+    """What there is to do of a measure: a call for each network, or one for all that fit together.
+    Those that would not fit in memory have a task each, refused.
+    """
+    if not networks:
+        return []
+    groups = [(network,) for network in networks]
+    refused: list[Task] = []
+    if isinstance(measure, JointMeasure):
+        fitting, refused = _that_fit(measure, networks, most)
+        groups = [fitting] if fitting else []
+    at_once = len(groups_of_cores(measure, machine)) or 1
+    tasks = []
+    for group in groups:
+        size = _bytes_of(measure, group)
+        if most.bytes and size > most.bytes:
+            refused.append(_refused(measure, group[0], size, most))
+            continue
+        beside = min(at_once, most.bytes // size) if size and most.bytes else at_once
+        tasks.append(Task(measure, group, _estimate_s(measure, group) / max(1, beside), size))
+    return tasks + refused
+
+
+def bridged(task: Task, earlier: Earlier, most: Limit) -> Task:
+    """The task with the networks that are read again; as it is where they don't fit with it."""
+    networks = (*task.networks, *(network for network, _ in earlier))
+    size = _bytes_of(task.measure, networks)
+    if most.bytes and size > most.bytes:
+        return task
+    estimate_s = _estimate_s(task.measure, networks)
+    return replace(task, earlier=tuple(earlier), bytes=size, estimate_s=estimate_s)
+
+
+def _that_fit(
+    measure: JointMeasure, networks: Sequence[Network], most: Limit
+) -> tuple[tuple[Network, ...], list[Task]]:
+    """As many networks as can be measured together, the smallest of them, in the grid's order."""
+    if not most.bytes or _bytes_of(measure, networks) <= most.bytes:
+        return tuple(networks), []
+    sizes = {network.point: _bytes_of(measure, (network,)) for network in networks}
+    by_size = sorted(networks, key=lambda network: sizes[network.point])
+    count = bisect_right(
+        range(len(by_size) + 1), most.bytes, key=lambda n: _bytes_of(measure, by_size[:n])
+    )
+    fitting = by_size[: max(0, count - 1)]
+    refused = []
+    for network in by_size[len(fitting) :]:
+        size = sizes[network.point]
+        with_others = len(fitting) if size <= most.bytes else 0
+        if with_others:
+            size = _bytes_of(measure, [*fitting, network])
+        refused.append(_refused(measure, network, size, most, with_others))
+    kept = {id(each) for each in fitting}
+    return tuple(each for each in networks if id(each) in kept), refused
+
+
+def _refused(
+    measure: Measure | JointMeasure, network: Network, size: int, most: Limit, others: int = 0
+) -> Task:
+    beside = f", with the {others} smaller points that share its process" if others else ""
+    reason = (
+        f"not begun: it would take about {said(size)} of memory{beside}; max_memory_share allows "
+        f"{said(most.bytes)} of {most.words}. A larger share begins it, 0 always"
+    )
+    return Task(measure, (network,), 0.0, size, reason)
+
+
+def _bytes_of(measure: Measure | JointMeasure, networks: Sequence[Network]) -> int:
+    """0 where nobody knows."""
+    if not isinstance(measure, Sized) or not networks:
+        return 0
+    try:
+        return measure.bytes_of(networks)
+    except Exception:  # measuring the point will say what is wrong with it
+        log.debug("%s can't say how much memory it takes", measure.name, exc_info=True)
+        return 0
+
+
+def _estimate_s(measure: Measure | JointMeasure, networks: Sequence[Network]) -> float:
+    unknown = UNKNOWN_ESTIMATE_S * len(networks)
+    if not isinstance(measure, Estimating):
+        return unknown
+    try:
+        return measure.estimate_s(networks)
+    except Exception:  # measuring the point will say what is wrong with it
+        log.debug("%s can't say how long it takes", measure.name, exc_info=True)
+        return unknown

@@ -1,0 +1,1 @@
+"""sweep.toml in; settings, points and parts out."""

@@ -1,0 +1,343 @@
+"""sweep.toml -> frozen, validated settings.
+
+Every setting has its range here, and every mistake becomes one line that names the key, the value,
+what is allowed and the file. Each measure is handed its own section and no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from sweep.settings import toml_data
+from sweep.settings.toml_data import SettingsError, joined, short
+from sweep.settings.unknown_keys import meant
+from sweep.types import alpha_text
+
+__all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
+
+Alpha = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
+SMALLEST = 8  # CIFAR-10 at rho = 0.75 is 24 pixels; below 8 the first two strides leave nothing
+Resolution = Annotated[int, Field(ge=SMALLEST, le=2048)]
+MOST_POINTS = 100_000  # of a grid; what a plan of them takes is seconds
+LONGEST_NAME = 255  # bytes of a folder's name
+MOST_LINES = 20  # of one message about many mistakes
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Natural = Annotated[int, Field(ge=0, lt=2**31)]
+Processes = Annotated[int, Field(ge=0, le=4096)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Aspect = Annotated[float, Field(gt=0, le=100)]
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused, nothing made from a value of another
+    kind: no number from a text or a yes, no whole one from 25.0. A float may be given as 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def digest(self) -> str:
+        """12 hex digits that change with any value of the section."""
+        return digest_of(self.model_dump(mode="json"))
+
+
+class ExtraPoint(Section):
+    """A point outside the grid's product, with its own choice of measures (default: all)."""
+
+    kind: str = "separable"
+    alpha: Alpha = 1.0
+    resolution: Resolution = 224
+    measures: Names | None = None
+
+
+class GridSettings(Section):
+    """The product of kinds, alphas and resolutions, and what is added to it.
+
+    The resolutions are given either in pixels or as `rho`, shares of `base_resolution`.
+    """
+
+    kind: Names = ("separable",)
+    alpha: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (1.0, 0.75, 0.5, 0.25)
+    resolution: tuple[Resolution, ...] = ()
+    rho: tuple[Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)], ...] = ()
+    base_resolution: Resolution = 224
+    extra: tuple[ExtraPoint, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way_to_say_resolution(self) -> GridSettings:
+        if self.resolution and self.rho:
+            raise ValueError("give either resolution (pixels) or rho (shares), not both")
+        for rho in self.rho:
+            if round(rho * self.base_resolution) < SMALLEST:
+                raise ValueError(f"rho = {rho}: makes inputs smaller than {SMALLEST} pixels")
+        _told_apart("rho", self.rho, lambda rho: f"{round(rho * self.base_resolution)} pixels")
+        alphas = (*self.alpha, *(each.alpha for each in self.extra))
+        _told_apart("alpha", alphas, alpha_text)
+        product = len(self.kind) * len(self.alpha) * len(self.resolutions())
+        if (points := product + len(self.extra)) > MOST_POINTS:
+            raise ValueError(f"makes {points} points, must be at most {MOST_POINTS}")
+        return self
+
+    def resolutions(self) -> tuple[int, ...]:
+        """Sides in pixels, whichever way they were given; the paper's four where neither was."""
+        if self.rho:
+            return tuple(round(rho * self.base_resolution) for rho in self.rho)
+        return self.resolution or (224, 192, 160, 128)
+
+
+def _told_apart(name: str, values: Sequence[float], text: Callable[[float], str]) -> None:
+    """Raises ValueError where two values come to the same text: they would be points of one name.
+    One that is given twice is one.
+    """
+    first: dict[str, float] = {}
+    for value in values:
+        if first.setdefault(text(value), value) != value:
+            other = first[text(value)]
+            raise ValueError(
+                f"{name} = {other} and {value} both come to {text(value)}: leave one away"
+            )
+
+
+class CostSettings(Section):
+    """[cost]: which of the slower counts stand beside the closed form."""
+
+    fvcore: bool = True
+    xla: bool = True
+
+
+class LatencySettings(Section):
+    """[latency]: how the deployed networks are timed."""
+
+    batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    threads: Processes = 0  # 0: every core
+    lowering: str = ""  # empty: the family's choice for the platform
+    processes: Annotated[int, Field(ge=1, le=100)] = 6
+    rounds: Annotated[int, Field(ge=3, le=1000)] = 8  # of each process
+    min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
+    warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
+    seed: Seed = 0
+
+
+class AccuracySettings(Section):
+    """[accuracy]: the data set, and the recipe that every point is trained with; or where trained
+    networks come from.
+    """
+
+    # "train": random weights, and the recipe below. "checkpoints": files. "keras": the ImageNet
+    # checkpoints that Keras finds in its cache or fetches.
+    source: Literal["train", "checkpoints", "keras"] = "train"
+    checkpoints: str = ""  # a path with {alpha} and {resolution} in it, such as "zoo/{alpha}.h5"
+    background: bool = False  # of trained networks: the first output is none of the data's classes
+
+    dataset: str = "photo-patches"
+    data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
+    train_images: Natural = 0  # 0: all that there are
+    test_images: Natural = 0
+    title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
+    base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
+    bad_images: Literal["stop", "skip"] = "stop"
+    workers: Processes = 0  # decoding processes; 0: one a core
+    cache_mb: Natural = 1024  # images of one size up to this stay on the device
+
+    # Part of an image that training sees: a random box, resized, or the same as in evaluation.
+    crop: Literal["central", "resized"] = "central"
+    crop_area: tuple[Share, Share] = (0.25, 1.0)
+    crop_aspect: tuple[Aspect, Aspect] = (0.75, 1.3333)
+    symmetry: Literal["none", "mirror", "square"] = "mirror"  # square: turned, too
+    test_crop: Share = 0.875  # of each side, from the middle; of images in files alone
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 2
+    max_steps: Natural = 0  # ends training early, for a look; 0: no limit
+    batch_size: Count = 64
+    optimizer: Literal["sgd", "adamw", "rmsprop"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.05
+    schedule: Literal["cosine", "exponential"] = "cosine"
+    decay_rate: Annotated[float, Field(gt=0, le=1)] = 0.94  # exponential: times this each ..
+    decay_epochs: Annotated[float, Field(gt=0, le=1e6)] = 2.5  # .. so many epochs
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 1e-4
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout_rate: Annotated[float, Field(ge=0, lt=1)] = 1e-3
+    bn_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of maps and products; weights are float32
+    lowering: str = ""  # empty: the family's choice for the platform
+    # Cores of one training, no more than there are, as many side by side as that allows; 0: one
+    # after the other on all. Only where JAX runs on the CPU, and the images stay on the device.
+    threads: Processes = 1
+    # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
+    # never.
+    checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> AccuracySettings:
+        if self.train_images and self.batch_size > self.train_images:
+            raise ValueError(
+                f"batch_size = {self.batch_size}: must be at most train_images = "
+                f"{self.train_images}"
+            )
+        for name in ("crop_area", "crop_aspect"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} = [{low}, {high}]: the smaller one first")
+        if (self.source == "checkpoints") != bool(self.checkpoints):
+            if self.checkpoints:
+                raise ValueError('checkpoints is for source = "checkpoints" alone')
+            raise ValueError(
+                'checkpoints is missing; source = "checkpoints" needs a path, such as '
+                '"zoo/mobilenet_{alpha}_{resolution}.h5"'
+            )
+        if self.background and self.source == "train":
+            raise ValueError('background is for source = "checkpoints" or "keras" alone')
+        fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
+        if unknown := fields - {"alpha", "resolution", "kind"}:
+            raise ValueError(
+                f"checkpoints: {{{unknown.pop()}}} must be {{alpha}}, {{resolution}} or {{kind}}"
+            )
+        return self
+
+
+class Settings(Section):
+    """The whole of sweep.toml."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "default"
+    family: str = "mobilenet_v1"
+    num_classes: Count = 1000
+    measures: Names = ("cost", "latency", "accuracy")
+    # Of the machine's memory, or the device's: a point that would take more is not begun. 0: no
+    # point is refused.
+    max_memory_share: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.9
+    grid: GridSettings = GridSettings()
+    cost: CostSettings = CostSettings()
+    latency: LatencySettings = LatencySettings()
+    accuracy: AccuracySettings = AccuracySettings()
+    # Sections for measures from outside this package, handed to them as they stand.
+    custom: dict[str, dict[str, Any]] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _one_folder(cls, name: str) -> str:
+        if name in (".", "..") or any(c in "/\\\0" or not c.isprintable() for c in name):
+            raise ValueError("must be a plain folder name")
+        if len(name.encode()) > LONGEST_NAME:
+            raise ValueError(f"must have at most {LONGEST_NAME} bytes")
+        return name
+
+    @field_validator("measures")
+    @classmethod
+    def _each_once(cls, measures: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [each for each in measures if measures.count(each) > 1]:
+            raise ValueError(f"{twice[0]!r} is there twice")
+        return measures
+
+    @model_validator(mode="after")
+    def _extra_points_ask_for_known_measures(self) -> Settings:
+        for position, extra in enumerate(self.grid.extra):
+            for measure in extra.measures or ():
+                if measure not in self.measures:
+                    raise ValueError(
+                        f"grid.extra[{position}].measures: {measure!r} must be one of measures = "
+                        f"{list(self.measures)}"
+                    )
+        return self
+
+
+def load(path: Path, *, name: str | None = None, changes: Sequence[str] = ()) -> Settings:
+    """Settings from a TOML file, `name` taking the place of the file's own where given, and each
+    of `changes`, such as "accuracy.epochs=3" or "grid.alpha=[1.0, 0.5]", that of its key.
+
+    Raises SettingsError naming the place where they are wrong.
+    """
+    return parse(toml_data.read(path), source=str(path), name=name, changes=changes)
+
+
+def parse(
+    text: str, *, source: str, name: str | None = None, changes: Sequence[str] = ()
+) -> Settings:
+    """Settings from TOML text; `source` names it in errors. Raises SettingsError."""
+    data = toml_data.parsed(text, source=source)
+    if name is not None:
+        data["name"] = name
+    for change in changes:
+        toml_data.put(data, change)
+        source = f"{source}, {short(change)}"
+    toml_data.check(data, source=source)
+    return validated(Settings, data, source=source)
+
+
+S = TypeVar("S", bound=Section)
+
+
+def validated(section: type[S], data: dict[str, Any], *, source: str, place: str = "") -> S:
+    """A section from plain data. Raises SettingsError with a line for each mistake.
+
+    place: where the section stands in the file ("accuracy.data"); source names the file.
+    """
+    try:
+        # As JSON, whose lists are tuples to pydantic though it is strict.
+        return section.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        details = error.errors()
+        # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
+        lines = [
+            _explain(detail, source, place, section)
+            for detail in details
+            if detail["type"] != "too_short"
+            or not any(other["loc"][:-1] == detail["loc"] for other in details)
+        ]
+        more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
+        raise SettingsError("\n".join([*lines[:MOST_LINES], *more])) from None
+
+
+def digest_of(data: object) -> str:
+    """12 hex digits of any JSON value; equal values give equal digits."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _explain(detail: Any, source: str, place: str, section: type[Section]) -> str:
+    """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
+    above = place
+    for part in detail["loc"]:
+        place = joined(place, part)
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        hint = meant(place, section, above, Settings if section is not Settings else None)
+        return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"
+    for words, ours in (
+        ("Input should be ", "must be "),
+        ("greater than or equal to", "at least"),
+        ("less than or equal to", "at most"),
+        ("greater than", "above"),
+        ("less than", "below"),
+        ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
+        ("String should have at least 1 character", "must not be empty"),
+        ("must be a valid array", "must be a list, such as [0.5, 0.25]"),
+        ("must be a valid integer", "must be a whole number"),
+        ("must be a valid number", "must be a number"),
+        ("must be a valid string", "must be a text, in quotes"),
+        ("must be a valid boolean", "must be true or false"),
+        ("must be an object", "must be a section"),
+    ):
+        message = message.replace(words, ours)
+    if isinstance(detail["input"], dict) or not place:
+        return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
+    given = short(json.dumps(detail["input"], default=str))
+    return f"{place} = {given}: {message}  ({source})"

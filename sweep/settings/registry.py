@@ -1,0 +1,111 @@
+"""Name -> part: built in, an installed entry point, or "package.module:Class".
+
+Parts are imported only when asked for, so that reading settings or drawing a report needs no JAX.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from sweep.contracts import Dataset, ImageDataset
+from sweep.settings.config import SettingsError, validated
+from sweep.settings.toml_data import short
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "family": {"mobilenet_v1": "sweep.families.mobilenet_v1:MobileNetV1Family"},
+    "dataset": {
+        "photo-patches": "sweep.datasets.photo_patches:PhotoPatches",
+        "imagefolder": "sweep.datasets.imagefolder:ImageFolder",
+        "parquet": "sweep.datasets.parquet:Parquet",
+        "numpy": "sweep.datasets.numpy_archive:NumpyArchive",
+    },
+    "measure": {
+        "cost": "sweep.measures.cost:Cost",
+        "latency": "sweep.measures.latency:Latency",
+        "accuracy": "sweep.measures.accuracy:accuracy",
+    },
+}
+
+
+# What a part from anywhere has to have before it is called: a name in a settings file must not be
+# able to start what is no part at all, such as subprocess:Popen.
+_METHODS = {"family": ("layers", "build"), "dataset": ("identity",), "measure": ("identity",)}
+# Where a part is named in sweep.toml.
+_KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures"}
+
+
+class UnknownPartError(LookupError):
+    """No part of that name; the message says which there are."""
+
+
+def look_in(folder: Path) -> None:
+    """Finds modules of that folder too, after all others; so do the processes of measures, which
+    are told of the path.
+    """
+    path = str(folder.resolve())
+    if path not in sys.path:
+        sys.path.append(path)
+
+
+def find(part: str, name: str) -> Any:
+    """The class behind a name. part is "family", "dataset" or "measure".
+
+    Entry points are looked up in the group "sweep.<part>". Raises UnknownPartError.
+    """
+    if ":" in name:
+        return _import(part, name)
+    if name in BUILT_IN[part]:
+        return _import(part, BUILT_IN[part][name])
+    installed = {entry.name: entry for entry in entry_points(group=f"sweep.{part}")}
+    if name in installed:
+        return installed[name].load()
+    known = ", ".join(sorted([*BUILT_IN[part], *installed]))
+    raise UnknownPartError(
+        f'{_KEYS[part]} = "{short(name)}": must be one of {known}, or "package.module:Class"'
+    )
+
+
+def make_dataset(name: str, data: dict[str, Any]) -> Dataset | ImageDataset:
+    """The data set of that name, told what [accuracy.data] says.
+
+    Raises UnknownPartError, or SettingsError where the data set does not understand or find it.
+    """
+    part = find("dataset", name)
+    settings = getattr(part, "Settings", None)
+    if settings is not None:
+        return part(validated(settings, data, source=f"dataset {name}", place="accuracy.data"))
+    try:
+        return part(**data)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"accuracy.data: {error}  (dataset {name})") from None
+
+
+def _import(part: str, target: str) -> Any:
+    module_name, _, attribute = target.partition(":")
+    named = f'{_KEYS[part]} = "{short(target)}"'
+    try:
+        found = getattr(import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        lacking = short(str(error.name))
+        where = ", here, beside the settings or installed" if error.name == module_name else ""
+        raise UnknownPartError(f"{named}: no module named {lacking}{where}") from None
+    except AttributeError:
+        raise UnknownPartError(f"{named}: {module_name} has no {attribute}") from None
+    except Exception as error:  # whatever a module of somebody else's does when it is imported
+        why = f"{type(error).__name__}: {error}"
+        raise UnknownPartError(f"{named}: can't be imported: {short(why)}") from error
+    if target not in BUILT_IN[part].values():
+        _check(part, found, named)
+    return found
+
+
+def _check(part: str, found: Any, named: str) -> None:
+    """Raises UnknownPartError for anything but a class with the methods of that part."""
+    if not isinstance(found, type):
+        raise UnknownPartError(f"{named}: is no class")
+    if lacking := [name for name in _METHODS[part] if not callable(getattr(found, name, None))]:
+        raise UnknownPartError(f"{named}: is no {part}, it has no {' and no '.join(lacking)}")

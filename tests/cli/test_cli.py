@@ -1,0 +1,214 @@
+"""The command line as a person meets it: in a process of its own, from a folder of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+QUICK = """
+name = "quick"
+measures = ["cost", "latency", "accuracy"]
+[grid]
+alpha = [0.25]
+resolution = [64, 32]
+base_resolution = 64
+[cost]
+fvcore = false
+[latency]
+processes = 1
+rounds = 3
+min_sample_s = 0.001
+warmup_s = 0.05
+[accuracy]
+train_images = 64
+test_images = 40
+epochs = 1
+batch_size = 32
+"""
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+def sweep(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sweep", *arguments],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which a two-point sweep has been run."""
+    folder = tmp_path_factory.mktemp("sweep")
+    (folder / "sweep.toml").write_text(QUICK)
+    done = sweep("run", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "report: results/quick/report.html" in done.stdout
+    return folder
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    left = {path.name for path in (finished / "results" / "quick").iterdir()}
+    assert left == {
+        "settings.toml",
+        "machine.json",
+        "run.json",
+        "readings.parquet",
+        "training.parquet",
+        "points.parquet",
+        "report.html",
+        "run.log",
+    }
+
+
+def test_points_are_whole_and_in_si_units(finished):
+    points = pd.read_parquet(finished / "results" / "quick" / "points.parquet")
+    assert points["resolution"].tolist() == [64, 32]
+    assert points["rho"].tolist() == [1.0, 0.5]
+    # Hand arithmetic: every map of 0.25-64 is half of 0.25-128's, whose convolutions cost
+    # 13,570,048 - 256,000 (the classifier).
+    assert points["mult_adds"].tolist()[0] == (13_570_048 - 256_000) // 4 + 256_000
+    assert points["params"].tolist() == [470_072] * 2
+    types = points.dtypes.astype(str)
+    assert (
+        types[["mult_adds", "weights", "params", "resolution"]].str.lower().tolist()
+        == ["int64"] * 4
+    )
+    for low, value, high in (
+        ("latency_low_s", "latency_s", "latency_high_s"),
+        ("top1_low", "top1", "top1_high"),
+    ):
+        assert np.all(points[low] <= points[value])
+        assert np.all(points[value] <= points[high])
+    assert np.all(points["latency_s"] < 1)
+    assert points["dataset"].tolist() == ["photo-patches"] * 2
+    # The smaller input costs less everywhere, so it is on both frontiers; 32 pixels is in no table.
+    assert points["on_front_mult_adds"].tolist()[1] is True
+    assert np.all(points["paper_top1"].isna())
+
+
+def test_running_again_does_nothing_and_a_dry_run_says_so(finished):
+    before = (finished / "results" / "quick" / "readings.parquet").read_bytes()
+    again = sweep("run", folder=finished)
+    assert again.returncode == 0
+    assert not re.search(r"^stored ", again.stdout, flags=re.MULTILINE)
+    assert (finished / "results" / "quick" / "readings.parquet").read_bytes() == before
+    dry = sweep("run", "--dry-run", "--name", "other", folder=finished)
+    assert re.search(r"accuracy .* 2 ", dry.stdout)
+    assert not (finished / "results" / "other").exists()
+
+
+def test_a_report_is_drawn_from_parquet_without_jax(finished):
+    page = finished / "results" / "quick" / "report.html"
+    page.unlink()
+    check = (
+        "import sys; from sweep.cli.main import main\n"
+        "try: main(['report', 'results/quick'])\n"
+        "except SystemExit as e: assert not e.code, e.code\n"
+        "assert not {'jax', 'torch', 'flax'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=finished, env=environment(), check=False
+    )
+    assert done.returncode == 0
+    assert page.stat().st_size < 6e6
+
+
+def test_compare_prints_the_tables_and_finds_the_costs_within_tolerance(finished):
+    done = sweep("compare", "results/quick", folder=finished)
+    assert done.returncode == 0, done.stderr
+    assert "Table 4" in done.stdout
+    as_json = json.loads(sweep("compare", "results/quick", "--json", folder=finished).stdout)
+    assert as_json
+
+
+def test_layers_show_the_papers_tables_1_and_2():
+    done = sweep("layers", "--alpha", "1.0", "--resolution", "224", "--json", folder=ROOT)
+    shown = json.loads(done.stdout)
+    assert sum(row["mult_adds"] for row in shown["layers"]) == 568_740_352
+    shares = {row["type"]: round(100 * row["mult_adds_share"], 2) for row in shown["types"]}
+    assert shares["Conv 1x1"] == 94.86
+    assert shares["Conv DW 3x3"] == 3.06
+    # The paper prints 1.19: two digits swapped.
+    assert shares["Conv 3x3"] == 1.91
+    table = sweep("layers", folder=ROOT).stdout
+    assert "94.86" in table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "none.toml"], "none.toml: there is no such file"),
+        (["run", "bad.toml"], "grid.alpha[0] = 9.0: must be at most 4  (bad.toml)"),
+        (["run", "part.toml"], 'measures = "speed": must be one of accuracy, cost, latency'),
+        (["run", "kind.toml"], 'grid.kind = "deep": must be one of separable, standard, shallow'),
+        (["report", "."], ".: not a results folder (it has no run.json)"),
+        (["compare", "nowhere"], "nowhere: not a results folder"),
+        (["layers", "--alpha", "0"], "--alpha = 0.0: must be a finite number above 0"),
+        (["layers", "--kind", "deep"], '--kind = "deep": must be one of separable'),
+        (["run", "--name", "../up"], 'name = "../up": must be a plain folder name'),
+        (["layers", "--resolution", "big"], "Invalid value for '--resolution'"),
+    ],
+)
+def test_a_wrong_input_is_one_message_and_status_2(tmp_path, arguments, message):
+    (tmp_path / "sweep.toml").write_text(QUICK)
+    (tmp_path / "bad.toml").write_text("[grid]\nalpha = [9.0]\n")
+    (tmp_path / "part.toml").write_text('measures = ["speed"]\n')
+    (tmp_path / "kind.toml").write_text('[grid]\nkind = ["deep"]\n')
+    done = sweep(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
+    (tmp_path / "sweep.toml").write_text(QUICK.replace("epochs = 1", "epochs = 400"))
+    # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
+    listening = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from sweep.cli.main import main; main(['run'])"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", listening],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log = tmp_path / "results" / "quick" / "run.log"
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and running.poll() is None:
+        if log.exists() and "accuracy 0.25-64: started" in log.read_text():
+            break
+        time.sleep(0.2)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert "What was finished is kept; the same command continues." in err
+    assert "Traceback" not in err
+    assert "report:" in out
+    points = pd.read_parquet(tmp_path / "results" / "quick" / "points.parquet")
+    assert np.all(points["latency_s"].notna())
+    assert np.all(points["top1"].isna())
+    (tmp_path / "sweep.toml").write_text(QUICK)
+    again = sweep("run", "--dry-run", folder=tmp_path)
+    assert re.search(r"latency .* 0 ", again.stdout)
+    assert re.search(r"accuracy .* 2 ", again.stdout)

@@ -1,0 +1,318 @@
+"""show, pick, diff, compare and report as a person or a program meets them."""
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sweep.cli.main import main
+from sweep.report.values.printable import printable, visible
+from sweep.report.values.units import Form
+from sweep.report.values.view import Column, Table, Value
+from sweep.results.schema import READINGS, TRAINING
+from sweep.results.store import Results, Store
+from tests.support import fake_results
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = str(ROOT / "results" / "reference")
+BUDGET = ("--max-latency", "5ms", "--max-params", "2M", "--max-mult-adds", "150M")
+
+
+@pytest.fixture
+def sweep(capsys):
+    """Runs a command in this process: (exit status, standard output, standard error)."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(each) for each in arguments])
+        streams = capsys.readouterr()
+        return ended.value.code or 0, typed(streams.out), streams.err
+
+    return call
+
+
+def typed(text):
+    """The text as a keyboard has it, one line where the console has broken it."""
+    return text.replace("\u00a0", " ").replace("\u2013", "-").replace("\u2212", "-")
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
+def stored(results: Results, folder: Path) -> Path:
+    """A results folder with what is in `results`."""
+    Store(folder).write_run(results.settings, results.machine, results.run)
+    for name, frame, schema in (
+        ("readings", results.readings, READINGS),
+        ("training", results.training, TRAINING),
+    ):
+        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+        pq.write_table(table, folder / f"{name}.parquet")
+    return folder
+
+
+def test_pick_names_the_best_and_the_runner_up(sweep):
+    status, out, _ = sweep("pick", REFERENCE, *BUDGET)
+    assert status == 0
+    # Of results/reference by eye: see test_budget.
+    assert "8 fit a budget of 5.00 ms latency at batch 1, 2.000 M parameters" in flat(out)
+    assert "Best: 0.5-224, 39.2 % (37.6-40.7) top-1" in flat(out)
+    assert "Runner-up: 0.5-192, 34.9 % (33.4-36.3) top-1" in flat(out)
+    rows = [flat(line) for line in out.splitlines()]
+    assert "best runner-up limit" in rows
+    assert "Latency at batch 1 3.16 ms 2.43 ms 5.00 ms" in rows
+    assert "Mult-adds 149.5 M 110.0 M 150.0 M" in rows
+    # No number is parted from its unit at a line's end.
+    assert not re.search(r"[0-9]\n *(ms|M|%|MB)\b", out)
+
+
+def test_pick_says_when_nothing_fits_and_what_comes_closest(sweep):
+    status, out, _ = sweep("pick", REFERENCE, "--max-params", "100k")
+    assert status == 1
+    assert "none fits a budget of 100.0 k parameters" in flat(out)
+    # 470,072 of 100,000: 4.70 times, so 370 % over; of the four of alpha 0.25 the most accurate.
+    assert "Closest: 0.25-224" in out
+    assert "parameters 470.1 k, 370 % over 100.0 k" in flat(out)
+
+
+def test_pick_without_limits_is_the_most_accurate(sweep):
+    status, out, _ = sweep("pick", REFERENCE)
+    assert status == 0
+    assert "Best: 1.0-224" in out
+    assert "1.0-224 is not told apart from 0.75-224" in flat(out)
+    assert "- Each point was trained once" in flat(out)
+    assert "Best: standard 1.0-224, 71.7 %" in sweep("pick", REFERENCE, "--accuracy", "paper")[1]
+
+
+def test_pick_as_json_is_one_object(sweep):
+    status, out, _ = sweep("pick", REFERENCE, *BUDGET, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["limits"] == {"latency_s": 0.005, "params": 2e6, "mult_adds": 150e6}
+    assert (found["best"]["label"], found["runner_up"]["label"]) == ("0.5-224", "0.5-192")
+    assert (found["best"]["mult_adds"], found["best"]["params"]) == (149_497_088, 1_331_592)
+    assert found["closest"] is None
+    assert len(found["fits"]) == 8
+    status, out, _ = sweep("pick", REFERENCE, "--max-memory", "1MiB", "--json")
+    found = json.loads(out)
+    assert (status, found["best"]) == (1, None)
+    # 0.25-128 with 2,602,508 bytes of 1,048,576: 1,553,932 / 1,048,576 = 1.48195 over.
+    assert found["closest"]["label"] == "0.25-128"
+    assert found["over"][0]["excess"] == pytest.approx(1.48195, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--max-latency", "5"), '--max-latency = "5": must be a time from 1ns with its unit'),
+        (("--max-params", "2m"), '--max-params = "2m": must be a count from 1, such as 2M'),
+        (("--max-mult-adds", "many"), '--max-mult-adds = "many": must be a count from 1'),
+        (("--max-memory", "20M"), '--max-memory = "20M": must be a size from 1B with its unit'),
+        (("--accuracy", "keras"), '"keras": must be one of measured, tfslim, paper'),
+        (("--batch", "8"), "--batch = 8: this run timed batch 1"),
+        (("--max-params", "\x1b[31m2"), '--max-params = "\\x1b[31m2": must be'),
+    ],
+)
+def test_a_wrong_option_is_one_message_and_status_2(sweep, arguments, message):
+    status, out, error = sweep("pick", REFERENCE, *arguments)
+    assert (status, out) == (2, "")
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("show",), ("pick",), ("diff", REFERENCE), ("report",)])
+def test_a_folder_without_results_is_one_message_and_status_2(sweep, tmp_path, command):
+    status, out, error = sweep(*command, tmp_path)
+    assert (status, out) == (2, "")
+    assert "not a results folder (it has no run.json)" in error
+
+
+def test_show_prints_every_point_and_what_is_missing(sweep):
+    status, out, _ = sweep("show", REFERENCE)
+    assert status == 0
+    rows = [flat(line) for line in out.splitlines()]
+    points = pd.read_parquet(f"{REFERENCE}/points.parquet")
+    named = [
+        row for row in rows if re.match(r"(standard |shallow )?[0-9.]+-[0-9]{3} .* [mµ]?s ", row)
+    ]
+    assert len(named) == len(points)
+    best = next(row for row in rows if row.startswith("1.0-224"))
+    # Wilson's interval of 1603 of 4000 is 38.57 to 41.60 %.
+    assert "40.1 % (38.6-41.6) 32 px 568.7 M 4.232 M 9.13 ms (8.87-9.39)" in best
+    assert best.endswith("M P L")
+    standard = next(row for row in rows if row.startswith("standard 1.0-224"))
+    assert "[1]" in standard
+    assert "[1] no reading in this run" in rows
+    assert "M over mult-adds, P over parameters, L over latency" in flat(out)
+
+
+def test_show_as_json_holds_points_parquet(sweep):
+    shown = json.loads(sweep("show", REFERENCE, "--json")[1])
+    points = pd.read_parquet(f"{REFERENCE}/points.parquet")
+    assert len(shown["points"]) == len(points)
+    for given, row in zip(shown["points"], points.to_dict(orient="records"), strict=True):
+        for column, value in row.items():
+            assert given[column] == (None if pd.isna(value) else value), column
+
+
+def test_show_tells_the_reason_of_what_is_missing(sweep, tmp_path):
+    folder = stored(fake_results.results(torch=False), tmp_path / "fake")
+    shown = json.loads(sweep("show", folder, "--json")[1])
+    missing = [each for each in shown["missing"] if each["metric"] == "mult_adds_fvcore"]
+    assert len(missing) == 18
+    assert {each["reason"] for each in missing} == {"torch is not installed"}
+    assert "Mult-adds by fvcore is missing for all 18 points: torch is not installed." in flat(
+        sweep("show", folder)[1]
+    )
+
+
+def test_show_has_a_latency_of_every_batch(sweep, tmp_path):
+    more = [
+        fake_results.reading(key, "latency_s", 0.02, measure="latency", variant="batch=8",
+                             samples=[0.02, 0.021])
+        for key in fake_results.all_points()
+    ]  # fmt: skip
+    folder = stored(fake_results.results(more=more), tmp_path / "fake")
+    assert "Latency, batch 8" in flat(sweep("show", folder)[1])
+    assert "Best: 1.0-224" in sweep("pick", folder, "--batch", "8", "--max-latency", "21ms")[1]
+    status, _, error = sweep("pick", folder, "--batch", "2")
+    assert (status, error.strip()) == (2, "--batch = 2: this run timed batch 1 and 8")
+
+
+def test_diff_tells_what_moved_and_what_may_not_be_compared(sweep, tmp_path):
+    before = stored(fake_results.results(), tmp_path / "before")
+    results = fake_results.results(points=fake_results.all_points()[:17])
+    readings = results.readings
+    readings.loc[(readings["metric"] == "mult_adds") & (readings["alpha"] == 0.25), "value"] += 7
+    after = stored(dataclasses.replace(results, readings=readings), tmp_path / "after")
+    status, out, _ = sweep("diff", before, after)
+    assert status == 0
+    assert "17 points in both." in out
+    assert "Lost, 1 point: shallow 1.0-224." in out
+    assert "Mult-adds: 4 moved; 13 the same." in out
+    assert re.search(r"0.25-128 +Mult-adds +13,570,048 +13,570,055 +\+7", out)
+    found = json.loads(sweep("diff", before, after, "--json")[1])
+    assert (found["lost"], found["gained"], found["cautions"]) == (["shallow 1.0-224"], [], [])
+    assert [each["label"] for each in found["moved"]] == [
+        "0.25-224", "0.25-192", "0.25-160", "0.25-128",
+    ]  # fmt: skip
+    assert found["moved"][3]["quantity"] == "mult_adds"
+    assert found["moved"][3]["after"] == {"value": 13_570_055, "low": None, "high": None}
+
+
+def test_diff_of_two_data_sets_judges_no_accuracy(sweep):
+    status, out, _ = sweep("diff", REFERENCE, ROOT / "results" / "cifar10")
+    assert status == 0
+    assert "accuracies are not judged: photo-patches and CIFAR-10" in flat(out)
+    assert "Moved" not in out
+
+
+def test_report_and_compare_as_json(sweep, tmp_path):
+    folder = stored(fake_results.results(), tmp_path / "fake")
+    status, out, _ = sweep("report", folder, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert Path(found["report"]) == folder / "report.html"
+    assert Path(found["report"]).stat().st_size > 10_000
+    assert any("The most accurate is 1.0-224" in each for each in found["findings"])
+    compared = json.loads(sweep("compare", folder, "--json")[1])
+    assert compared["outside_tolerance"] == 0
+
+
+HOSTILE = "[red]x[/red]\x1b[31m\x9b2J\u202e"
+
+
+def test_names_from_data_are_printed_as_they_stand(sweep, tmp_path):
+    results = fake_results.results(dataset=HOSTILE, torch=False)
+    results.readings["reason"] = results.readings["reason"].str.replace("torch", HOSTILE)
+    results.readings["kind"] = results.readings["kind"].str.replace("shallow", HOSTILE)
+    results.run["points"] = [
+        [family, kind.replace("shallow", HOSTILE), alpha, resolution]
+        for family, kind, alpha, resolution in results.run["points"]
+    ]
+    results.run["machine_id"] = results.machine["id"] = HOSTILE
+    results.readings["machine_id"] = HOSTILE
+    results.machine["cpu"] = HOSTILE
+    results.settings["accuracy"][HOSTILE] = HOSTILE
+    folder = stored(results, tmp_path / "[red]x")
+    plain = stored(fake_results.results(), tmp_path / "plain")
+    seen = ""
+    for arguments in (
+        ("show", folder), ("pick", folder), ("pick", folder, "--max-latency", "1us"),
+        ("pick", folder, "--max-params", "1"), ("diff", folder, plain), ("diff", plain, folder),
+        ("compare", folder), ("report", folder), ("show", folder, "--json"),
+        ("diff", plain, folder, "--json"),
+    ):  # fmt: skip
+        _, out, error = sweep(*arguments)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", out + error), arguments
+        seen += out
+    assert "[red]x[/red]\\x1b[31m\\x9b2J\\u202e" in seen
+    assert "/[red]x/report.html" in seen.replace("\n", "")
+
+
+def test_text_is_made_visible_all_the_way_down():
+    table = Table("a\x07", "b", (Column("c\u2028", Form.TEXT),), ((Value("d\x00"), Value(0.5)),))
+    assert printable(table) == Table(
+        "a\\x07", "b", (Column("c\\u2028", Form.TEXT),), ((Value("d\\x00"), Value(0.5)),)
+    )
+    # What a reader of Hebrew, of emoji or of accents needs stays as it is.
+    assert visible("שלום é 🙂 µ\u00a0") == "שלום é 🙂 µ\u00a0"
+    # Bytes of a file name that are no UTF-8, as Python hands them over.
+    assert visible("\udcff") == "\\udcff"
+    assert visible("one\ntwo") == "one\\ntwo"
+    assert visible("one\ntwo\r", keep="\n") == "one\ntwo\\r"
+
+
+def environment():
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", REFERENCE], ["pick", REFERENCE, *BUDGET], ["diff", REFERENCE, REFERENCE, "--json"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_the_commands_import_neither_jax_nor_torch(tmp_path, arguments):
+    check = (
+        "import sys; from sweep.cli.main import main\n"
+        f"try: main({arguments!r})\n"
+        "except SystemExit as e: assert not e.code, e.code\n"
+        "assert not {'jax', 'torch', 'flax', 'keras'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=tmp_path, env=environment(), check=False,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0
+
+
+def test_a_plan_as_json(tmp_path):
+    (tmp_path / "sweep.toml").write_text(
+        'name = "planned"\nmeasures = ["cost"]\n[grid]\nalpha = [0.25]\nresolution = [64, 32]\n'
+    )
+
+    def call(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "sweep", "run", "--no-compile-cache", *arguments],
+            cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True,
+        )  # fmt: skip
+
+    plan = json.loads(call("--dry-run", "--json").stdout)
+    assert plan["folder"] == "results/planned"
+    (cost,) = plan["measures"]
+    assert (cost["measure"], cost["points"]) == ("cost", ["0.25-64", "0.25-32"])
+    assert plan["estimate_s"] == cost["estimate_s"] > 0
+    assert plan["stored"] == 0
+    assert not (tmp_path / "results").exists()
+    refused = call("--json")
+    assert refused.returncode == 2
+    assert "--json: goes together with --dry-run" in refused.stderr

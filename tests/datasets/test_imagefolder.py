@@ -1,0 +1,425 @@
+"""A folder of class folders: which file is of which class, in which split."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweep.contracts import ImageDataset
+from sweep.datasets.imagefolder import ImageFolder
+from sweep.loading.images import BadImageError
+from sweep.loading.reading import pixels_of
+from sweep.settings.config import SettingsError
+from sweep.settings.registry import make_dataset
+from tests.support.image_files import encoded, plain, write_folder
+
+
+def folder(path: Path, **data) -> ImageFolder:
+    dataset = make_dataset("imagefolder", {"path": str(path), **data})
+    assert isinstance(dataset, ImageFolder)
+    assert isinstance(dataset, ImageDataset)
+    return dataset
+
+
+def content(dataset: ImageFolder, split) -> list[tuple[str, int, int]]:
+    """(file under the folder, label, grey of its first pixel) of every image."""
+    records = dataset.records(split)
+    return [
+        (
+            Path(records.name(at)).relative_to(dataset.root).as_posix(),
+            int(records.labels[at]),
+            int(pixels_of(records, at)[0, 0, 0]),
+        )
+        for at in range(len(records.labels))
+    ]
+
+
+@pytest.fixture
+def animals(tmp_path) -> Path:
+    return write_folder(
+        tmp_path / "animals",
+        {
+            "train/cat/1.png": plain(1),
+            "train/cat/2.png": plain(2),
+            "train/ant/1.png": plain(3),
+            "val/cat/9.png": plain(4),
+            "val/ant/8.png": plain(5),
+            "val/bee/7.png": plain(6),
+        },
+    )
+
+
+def test_classes_are_the_sorted_folders_of_both_splits(animals):
+    dataset = folder(animals)
+    assert dataset.class_names == ("ant", "bee", "cat")
+    assert content(dataset, "train") == [
+        ("train/ant/1.png", 0, 3),
+        ("train/cat/1.png", 2, 1),
+        ("train/cat/2.png", 2, 2),
+    ]
+    assert content(dataset, "validation") == [
+        ("val/ant/8.png", 0, 5),
+        ("val/bee/7.png", 1, 6),
+        ("val/cat/9.png", 2, 4),
+    ]
+
+
+LISTS = {
+    "heading.tsv": "index\twnid\tname\n0\tbee\tApis\n1\tcat\tFelis\n2\tdog\tC\n3\tant\tF\n",
+    "another heading.tsv": "number\tfolder\n0\tbee\n1\tcat\n2\tdog\n3\tant\n",
+    "changed.tsv": "name\tfolder\tindex\nApis\tbee\t0\nFelis\tcat\t1\nC\tdog\t2\nF\tant\t3\n",
+    "no heading.tsv": "0\tbee\n1\tcat\n2\tdog\n3\tant\n",
+    "no index.tsv": "bee\tApis\ncat\tFelis\ndog\tCanis\nant\tFormica\n",
+    "plain.txt": "bee\ncat\ndog\n\nant\n",
+    "windows.txt": "\ufeffbee\r\ncat\r\ndog\r\nant",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_gives_the_indices_whatever_its_form(name, animals, tmp_path):
+    (tmp_path / name).write_bytes(LISTS[name].encode())
+    dataset = folder(animals, classes=str(tmp_path / name))
+    # The list has one class more than there are folders: indices are those of the list.
+    assert dataset.class_names == ("bee", "cat", "dog", "ant")
+    assert {file: label for file, label, _ in content(dataset, "validation")} == {
+        "val/ant/8.png": 3,
+        "val/bee/7.png": 0,
+        "val/cat/9.png": 1,
+    }
+
+
+def test_a_list_of_wordnet_ids_with_their_words(tmp_path):
+    root = write_folder(
+        tmp_path / "set", {"n01443537/a.png": plain(1), "n01440764/a.png": plain(2)}
+    )
+    words = tmp_path / "synset_words.txt"
+    words.write_text("n01443537 goldfish, Carassius auratus\nn01440764 tench, Tinca tinca\n")
+    dataset = folder(root, classes=str(words))
+    assert dataset.class_names == ("n01443537", "n01440764")
+    assert content(dataset, "validation") == [
+        ("n01443537/a.png", 0, 1),
+        ("n01440764/a.png", 1, 2),
+    ]
+
+
+def test_a_list_of_one_class(tmp_path):
+    root = write_folder(tmp_path / "set", {"ant/a.png": plain(1)})
+    for text in ("ant\tFormica\n", "0\tant\n", "ant\t0\n", "index\tname\n0\tant\n"):
+        (tmp_path / "list.tsv").write_text(text)
+        assert folder(root, classes=str(tmp_path / "list.tsv")).class_names == ("ant",)
+
+
+def test_a_plain_list_may_have_a_class_that_reads_like_a_heading(tmp_path):
+    root = write_folder(tmp_path / "set", {"name/a.png": plain(1), "b/a.png": plain(2)})
+    (tmp_path / "list.txt").write_text("name\nb\n")
+    assert folder(root, classes=str(tmp_path / "list.txt")).class_names == ("name", "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.txt", "cat\nant\n", "the folder 'bee' is no class of that list"),
+        ("a.txt", "cat\n", "the folder 'ant' is no class of that list (and 1 more)"),
+        ("a.txt", "ant\nbee\ncat\nbee\n", "the class 'bee' is there twice"),
+        ("a.txt", "\n \n", "the file is empty"),
+        ("a.tsv", "index\tname\n", "holds a heading alone"),
+        ("a.tsv", "1\tant\n2\tbee\n3\tcat\n", "row 0 has index 1: must count from 0"),
+        ("a.tsv", "0\tant\n2\tbee\n1\tcat\n", "row 1 has index 2: must count from 0"),
+        ("a.tsv", "0\tant\n1\n", "its rows have different numbers of columns"),
+        ("a.tsv", b"\xff\xfe\x00", "can't be read"),
+        ("missing.txt", None, "there is no such file"),
+    ],
+)
+def test_a_list_that_does_not_fit_is_refused_in_words(name, text, words, animals, tmp_path):
+    path = tmp_path / name
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SettingsError) as caught:
+        folder(animals, classes=str(path)).records("validation")
+    assert str(caught.value).startswith(f"classes = {str(path)!r}: ")
+    assert words in str(caught.value)
+
+
+# One folder, and a share of it
+
+
+@pytest.fixture
+def unsplit(tmp_path) -> Path:
+    images = {
+        f"{name}/{number}.png": plain(number)
+        for name, count in (("a", 40), ("b", 20), ("c", 11))
+        for number in range(count)
+    }
+    return write_folder(tmp_path / "set", images)
+
+
+def test_a_share_of_each_class_is_for_evaluation(unsplit):
+    dataset = folder(unsplit, validation_share=0.25, split_seed=3)
+    train, validation = (content(dataset, split) for split in ("train", "validation"))
+    assert not set(train) & set(validation)
+    assert sorted(train + validation) == sorted(content(folder(unsplit), "validation"))
+    # A quarter of 71; of each class a quarter, rounded either way.
+    assert len(validation) in (17, 18)
+    counts = np.bincount([label for _, label, _ in validation])
+    assert counts[0] in (10, 11)
+    assert counts[1] in (4, 5, 6)
+    assert counts[2] in (2, 3)
+
+
+def test_the_split_follows_from_the_seed(unsplit):
+    first, again, other = (
+        content(folder(unsplit, validation_share=0.5, split_seed=seed), "validation")
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_of_classes_of_one_image_a_share_is_for_evaluation_too(tmp_path, share):
+    root = write_folder(tmp_path, {f"c{number}/x.png": plain(0) for number in range(20)})
+    validation = folder(root, validation_share=share).records("validation")
+    assert abs(len(validation.labels) - 20 * share) < 1
+
+
+def test_class_folders_that_are_not_split_are_for_evaluation_alone(unsplit):
+    assert len(folder(unsplit).records("validation").labels) == 71
+    with pytest.raises(SettingsError, match=r"has no train/ .* set validation_share"):
+        folder(unsplit).records("train")
+
+
+# What there may be in a folder
+
+
+def test_odd_names_are_read_and_other_files_are_not(tmp_path):
+    root = write_folder(
+        tmp_path / "set",
+        {
+            "Käse und 奶酪/ein bild #1 %20.PNG": plain(1),
+            "Käse und 奶酪/two.Jpeg": plain(2),
+            "Käse und 奶酪/[x]*?.webp": plain(3),
+            "Käse und 奶酪/.hidden.png": plain(4),
+            "Käse und 奶酪/._two.jpeg": b"a Mac has been here",
+            "Käse und 奶酪/Thumbs.db": b"Windows, too",
+            "Käse und 奶酪/notes.txt": b"",
+            "Käse und 奶酪/folder.png/deeper.png": plain(5),
+            ".git/config.png": plain(6),
+            "readme.png": plain(7),
+        },
+    )
+    dataset = folder(root)
+    assert dataset.class_names == ("Käse und 奶酪",)
+    assert [grey for *_, grey in content(dataset, "validation")] == [3, 1, 5, 2]
+    assert dataset.notes(trains=False) == (
+        "3 files left aside: 1 .png beside the folders, 1 .txt and 1 hidden .png",
+        "1 of the images lie in folders within their class folder",
+    )
+
+
+def test_names_that_are_no_utf8_are_read(tmp_path):
+    odd = os.fsdecode(b"caf\xe9")
+    write_folder(tmp_path, {f"{odd}/{odd}.png": plain(9)})
+    dataset = folder(tmp_path)
+    assert dataset.class_names == (odd,)
+    assert content(dataset, "validation") == [(f"{odd}/{odd}.png", 0, 9)]
+    assert len(dataset.identity()["sha256"]) == 64
+
+
+def test_a_link_to_nowhere_is_a_bad_image_by_name(tmp_path):
+    root = write_folder(tmp_path / "set", {"a/1.png": plain(1)})
+    (root / "a" / "2.png").symlink_to(tmp_path / "gone.png")
+    (root / "a" / "3.png").symlink_to(root / "a" / "1.png")
+    records = folder(root).records("validation")
+    assert pixels_of(records, 2)[0, 0, 0] == 1
+    with pytest.raises(BadImageError, match=r"a/2\.png: can't be read: .*No such file"):
+        pixels_of(records, 1)
+
+
+@pytest.mark.parametrize(
+    ("images", "data", "words"),
+    [
+        ({}, {}, "there are no class folders in it"),
+        ({"a.png": plain(1)}, {}, "there are no class folders in it"),
+        ({"a/1.txt": b"", "b/2.txt": b""}, {}, "are read; 2 files left aside: 2 .txt"),
+        ({"train/a/1.png": plain(1)}, {}, "has no val/"),
+        (
+            {"train/a/1.png": plain(1), "val/x.txt": b""},
+            {},
+            "there is train (train/) and others (val/)",
+        ),
+        ({"train/a/1.png": plain(1), "val/b/x": b""}, {}, "none of the classes has images"),
+        (
+            {"train/1.png": plain(1), "val/1.png": plain(1)},
+            {},
+            "holds train/ and val/, but no class",
+        ),
+        ({"in/a/1.png": plain(1), "in/b/1.png": plain(1)}, {}, "where these are the classes, give"),
+        (
+            {"val/a/1.png": plain(1), "dev/a/1.png": plain(1)},
+            {},
+            "dev/ and val/ are all of the split validation: give the one that is meant as path",
+        ),
+        (
+            {"train/a/1.png": plain(1), "val/a/1.png": plain(1)},
+            {"validation_share": 0.5},
+            "is split already, into train (train/) and validation (val/): validation_share is for",
+        ),
+        ({"a/1.png": plain(1)}, {"validation_share": 1.0}, "validation_share = 1.0: must be below"),
+        ({"a/1.png": plain(1)}, {"clases": ""}, "accuracy.data.clases: unknown setting"),
+    ],
+)
+def test_a_folder_without_what_it_needs_is_refused_in_words(images, data, words, tmp_path):
+    write_folder(tmp_path, images)
+    with pytest.raises(SettingsError) as caught:
+        folder(tmp_path, **data).records("validation")
+    assert words in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_refused_by_its_path(tmp_path):
+    with pytest.raises(SettingsError, match=r"path = '.*/nowhere': there is no such folder"):
+        folder(tmp_path / "nowhere")
+    file = tmp_path / "file.png"
+    file.write_bytes(b"")
+    with pytest.raises(SettingsError, match="there is no such folder"):
+        folder(file)
+
+
+# Which files are counted
+
+
+def test_every_format_and_depth_is_counted_and_the_rest_is_told(tmp_path):
+    """torchvision's ImageFolder counts the same, whose list has no GIF: Keras's has."""
+    suffixes = ("jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "gif")
+    forms = {"jpg": "JPEG", "tif": "TIFF", "pgm": "PPM"}
+    images = {
+        f"b/{suffix}.{suffix.upper()}": encoded(plain(at), forms.get(suffix, suffix))
+        for at, suffix in enumerate(suffixes)
+    }
+    root = write_folder(
+        tmp_path / "set",
+        images
+        | {
+            "a/one/1.png": plain(50),
+            "a/one/two/2.png": plain(51),
+            "a/3.png": plain(52),
+            "a/.ipynb_checkpoints/1-checkpoint.png": plain(9),
+            "a/@eaDir/3.png/SYNOPHOTO_THUMB_M.jpg": plain(9),
+            "__MACOSX/a/._3.png": b"a Mac has been here",
+            "b/notes.txt": b"",
+            "b/photo.heic": b"",
+            "b/x.heic": b"",
+            "b/.DS_Store": b"",
+            "b/desktop.ini": b"",
+            "b/README": b"",
+        },
+    )
+    (root / "c").mkdir()
+    os.mkfifo(root / "b" / "pipe.png")
+    dataset = folder(root)
+    assert dataset.class_names == ("a", "b", "c")
+    found = {Path(file).name: (label, grey) for file, label, grey in content(dataset, "validation")}
+    assert {name: found.pop(name) for name in ("1.png", "2.png", "3.png")} == {
+        "1.png": (0, 50),
+        "2.png": (0, 51),
+        "3.png": (0, 52),
+    }
+    assert found == {f"{name}.{name.upper()}": (1, at) for at, name in enumerate(suffixes)}
+    assert dataset.notes(trains=True) == (
+        "5 files left aside: 2 .heic, 1 .txt, 1 no ordinary file and 1 without a suffix",
+        "no images in the class folder c",
+        "2 of the images lie in folders within their class folder",
+    )
+
+
+def test_links_between_folders_are_followed_but_not_in_a_circle(tmp_path):
+    root = write_folder(tmp_path, {"set/a/1.png": plain(1), "else/2.png": plain(2)}) / "set"
+    (root / "a" / "more").symlink_to(tmp_path / "else")
+    (tmp_path / "else" / "back").symlink_to(root / "a")
+    (root / "a" / "self").symlink_to(root / "a")
+    found = [file for file, *_ in content(folder(root), "validation")]
+    assert found == ["a/1.png", "a/more/2.png"]
+
+
+SPLITS = pytest.mark.parametrize(
+    ("folders", "trained", "evaluated", "note"),
+    [
+        (("train", "val"), "train", "val", ""),
+        (("train", "test"), "train", "test", "evaluated on the split test: test/"),
+        (("Training", "Testing"), "Training", "Testing", "evaluated on the split test: Testing/"),
+        (
+            ("train", "valid", "test"),
+            "train",
+            "valid",
+            "evaluated on the split validation: valid/; left aside: test (test/)",
+        ),
+        (
+            ("train", "dev", "extra"),
+            "train",
+            "dev",
+            "evaluated on the split validation: dev/; left aside: others (extra/)",
+        ),
+        (("birds_train", "birds-val2"), "birds_train", "birds-val2", ""),
+    ],
+)
+
+
+@SPLITS
+def test_folders_named_by_their_split(folders, trained, evaluated, note, tmp_path):
+    root = write_folder(tmp_path, {f"{each}/x/{each}.png": plain(1) for each in folders})
+    dataset = folder(root)
+    for purpose, expected in (("train", trained), ("validation", evaluated)):
+        assert [file for file, *_ in content(dataset, purpose)] == [f"{expected}/x/{expected}.png"]
+    assert dataset.notes(trains=True) == ((note,) if note else ())
+    (alone,) = dataset.notes(trains=False)
+    assert f"left aside: train ({trained}/)" in alone
+
+
+def test_classes_may_have_the_names_of_splits(tmp_path):
+    """As in CIFAR-100 ("train"), or in a laboratory."""
+    images = {f"{each}/1.png": plain(1) for each in ("apple", "train", "test tube", "dev-board")}
+    dataset = folder(write_folder(tmp_path, images | {"test tube/old/2.png": plain(2)}))
+    assert dataset.class_names == ("apple", "dev-board", "test tube", "train")
+    assert len(dataset.records("validation").labels) == 5
+
+
+# Identity
+
+
+def test_identity_changes_with_the_files_and_not_with_the_way_to_them(unsplit, monkeypatch):
+    def identity(path: Path = unsplit, **data) -> str:
+        return str(folder(path, **data).identity())
+
+    first = identity()
+    monkeypatch.chdir(unsplit.parent)
+    assert identity(Path("set")) == identity(Path("./../") / unsplit.parent.name / "set") == first
+    moved = unsplit.rename(unsplit.with_name("moved"))
+    assert identity(moved) == first
+
+    shared = {identity(moved, validation_share=share, split_seed=seed)
+              for share, seed in ((0.5, 0), (0.5, 1), (0.25, 0))}  # fmt: skip
+    assert len(shared | {first}) == 4
+
+    (moved / "a" / "notes.txt").write_text("not an image")
+    (moved / "a" / "photo.heic").write_text("none that is read")
+    assert identity(moved) == first
+    write_folder(moved, {"a/new.png": plain(1)})
+    added = identity(moved)
+    write_folder(moved, {"a/deeper/new.bmp": encoded(plain(1), "BMP")})
+    deeper = identity(moved)
+    (moved / "a" / "new.png").write_bytes(plain(1).tobytes())
+    grown = identity(moved)
+    (moved / "a" / "new.png").rename(moved / "b" / "new.png")
+    changed = identity(moved)
+    (moved / "b" / "new.png").rename(moved / "b" / "old.png")
+    renamed = identity(moved)
+    (moved / "c").rename(moved / "d")
+    assert len({first, added, deeper, grown, changed, renamed, identity(moved)}) == 7
+
+
+def test_identity_changes_with_the_order_of_the_classes(unsplit, tmp_path):
+    identities = set()
+    for text in ("a\nb\nc\n", "c\nb\na\n", "a\nb\nc\nd\n"):
+        (tmp_path / "list.txt").write_text(text)
+        identities.add(str(folder(unsplit, classes=str(tmp_path / "list.txt")).identity()))
+    assert len(identities) == 3

@@ -1,0 +1,78 @@
+"""Ctrl-C before anything has begun, as a shell sees it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from sweep.host.interrupts import Terminated, ends_at_once, go_on, heard, held_back
+
+# What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
+# JAX's, and goes on as if nothing had been raised.
+SWALLOWING = """
+import gc, os, signal
+from sweep.host.interrupts import ends_at_once
+signal.signal(signal.SIGINT, signal.default_int_handler)
+gc.callbacks.append(lambda *_: os.kill(os.getpid(), signal.SIGINT))
+with {guard}:
+    gc.collect()
+gc.callbacks.clear()
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "status", "printed"),
+    [("open(os.devnull)", 0, "went on\n"), ("ends_at_once()", 130, "")],
+)
+def test_an_interrupt_that_would_be_lost_ends_the_process(guard, status, printed):
+    ended = subprocess.run(
+        [sys.executable, "-c", SWALLOWING.format(guard=guard)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (status, printed)
+    if status:
+        assert ended.stderr == "Interrupted.\n"
+
+
+def test_afterwards_ctrl_c_is_what_it_was():
+    before = signal.getsignal(signal.SIGINT)
+    with ends_at_once():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_held_back_it_comes_afterwards():
+    went_on = []
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - where it is raised is the point
+        with held_back():
+            os.kill(os.getpid(), signal.SIGINT)
+            went_on.append("inside")
+        went_on.append("outside")
+    assert went_on == ["inside"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_what_was_lost_comes_at_the_next_step(number, error):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with heard():
+            go_on()
+            with contextlib.suppress(KeyboardInterrupt):  # as a library's callback does
+                os.kill(os.getpid(), number)
+            with pytest.raises(error) as raised:
+                go_on()
+        assert raised.type is error
+        with heard():
+            go_on()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

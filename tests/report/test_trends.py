@@ -1,0 +1,230 @@
+"""Lines, residuals and rankings against numpy's, scipy's and numbers chosen to be known."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweep.report.content.trends import trends
+from sweep.report.values import units
+from sweep.report.values.units import Form
+from sweep.results.points import derive
+from tests.support import fake_results
+
+NAMES = [
+    "accuracy_against_log_mult_adds",
+    "accuracy_residuals",
+    "published_accuracy_against_log_mult_adds",
+    "published_accuracy_residuals",
+    "latency_per_mult_add",
+    "latency_against_pixel2_cpu1",
+    "latency_against_pixel3_cpu4",
+    "latency_against_pixel3_gpu",
+]
+SIXTEEN = [key for key in fake_results.all_points() if key[0] == "separable"]
+FOUR = [("separable", 1.0, 224), ("separable", 0.5, 224), ("separable", 0.25, 224)]
+FOUR += [("separable", 0.25, 128)]
+
+
+def drawn(results, name):
+    return next(each for each in trends(results) if each.name == name)
+
+
+def plain(text):
+    return text.replace("\u00a0", " ").replace("\u2212", "-").replace("\u2013", "-")
+
+
+def changed(results, **columns):
+    """The run with columns of points.parquet set, in the order of its points."""
+    return dataclasses.replace(results, points=results.points.assign(**columns))
+
+
+def of_four(**columns):
+    return changed(fake_results.results(points=FOUR), **columns)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return fake_results.results()
+
+
+@pytest.fixture(scope="module")
+def separable(results):
+    points = results.points
+    return points[points["kind"] == "separable"].sort_values("mult_adds")
+
+
+def test_each_relation_is_one_scatter(results):
+    assert [each.name for each in trends(results)] == NAMES
+    assert len({each.title for each in trends(results)}) == len(NAMES)
+    for each in trends(results):
+        assert each.dots
+        assert each.finding
+        assert not each.absent
+        assert all(dot.label in each.summary for dot in each.dots)
+        assert all(dot.hover[0] == dot.label for dot in each.dots)
+    assert hash(trends(results)) == hash(trends(results))
+
+
+@pytest.mark.parametrize(("prefix", "column"), [("", "top1"), ("published_", "published_top1")])
+def test_the_line_is_numpys_over_doublings(results, separable, prefix, column):
+    scatter = drawn(results, f"{prefix}accuracy_against_log_mult_adds")
+    x = np.log2(separable["mult_adds"].astype(float))
+    y = separable[column]
+    slope, intercept = np.polyfit(x, y, 1)
+    ends = [(13_570_048, intercept + slope * x.min()), (568_740_352, intercept + slope * x.max())]
+    assert np.array(scatter.line) == pytest.approx(np.array(ends))
+    r_squared = np.corrcoef(x, y)[0, 1] ** 2
+    text = plain(scatter.finding)
+    assert text.startswith(f"Each doubling of mult-adds buys {100 * slope:.1f} points of ")
+    assert f"R² {r_squared:.2f}, 16 points" in text
+    assert "Figure 4" in text
+    assert [dot.y.value for dot in scatter.dots] == y.tolist()
+
+
+def test_the_measured_line_is_set_beside_the_published_one(results, separable):
+    x = np.log2(separable["mult_adds"].astype(float))
+    slope, _ = np.polyfit(x, separable["published_top1"], 1)
+    # TF-slim's accuracies: from 41.3 % at 13.6 M to 70.7 % at 568.7 M, 5.39 doublings: about 5.5.
+    assert slope == pytest.approx(0.055, abs=0.001)
+    assert f"there each buys {100 * slope:.1f} points" in plain(drawn(results, NAMES[0]).finding)
+
+
+def test_points_on_a_line_leave_no_residual():
+    # 568.74, 149.48, 41.03 and 13.57 M; five points for each doubling.
+    points = fake_results.results(points=FOUR).points
+    top1 = 0.05 * np.log2(points["mult_adds"].astype(float)) - 0.9
+    results = of_four(top1=top1, top1_low=top1 - 0.01, top1_high=top1 + 0.01)
+    finding = plain(drawn(results, NAMES[0]).finding)
+    assert "buys 5.0 points of measured top-1 (95 % interval +5.0 pt, R² 1.00, 4 points)" in finding
+    residuals = drawn(results, "accuracy_residuals")
+    assert [dot.y.value for dot in residuals.dots] == pytest.approx([0] * 4, abs=1e-12)
+    assert [dot.y.low for dot in residuals.dots] == pytest.approx([-0.01] * 4)
+    assert [dot.y.high for dot in residuals.dots] == pytest.approx([0.01] * 4)
+    assert "At none of 4 points" in residuals.finding
+
+
+def test_residuals_are_what_the_line_leaves(results, separable):
+    residuals = drawn(results, "accuracy_residuals")
+    x = np.log2(separable["mult_adds"].astype(float))
+    expected = separable["top1"] - np.polyval(np.polyfit(x, separable["top1"], 1), x)
+    assert [dot.y.value for dot in residuals.dots] == pytest.approx(expected.tolist())
+    assert sum(dot.y.value for dot in residuals.dots) == pytest.approx(0, abs=1e-12)
+    assert residuals.y.form is Form.POINTS
+    assert [y for _, y in residuals.line] == [0, 0]
+    text = plain(residuals.finding)
+    by_name = dict(zip([dot.label for dot in residuals.dots], expected, strict=True))
+    farthest = max(by_name, key=lambda name: abs(by_name[name]))
+    where = "above" if by_name[farthest] > 0 else "below"
+    said = f"{farthest} ({abs(100 * by_name[farthest]):.1f} points {where})"
+    assert text.startswith(f"Farthest from the line: {said}")
+    dot = next(dot for dot in residuals.dots if dot.label == farthest)
+    assert plain(dot.hover[1]) == f"{abs(100 * by_name[farthest]):.1f} points {where} the line"
+    # An accuracy's interval holds the line exactly where the residual's holds 0.
+    line = separable["top1"] - expected
+    outside = ((separable["top1_low"] > line) | (separable["top1_high"] < line)).sum()
+    assert f"At {outside} of 16 points the line is outside" in text
+
+
+def test_the_papers_jump_is_looked_for():
+    # Three points on y = 0.4 + 0.1 x, x = 0, 1, 2 doublings from 0.25-128's cost, and 0.25-128
+    # itself 8 points below: the fit over x = 0, 0, 1, 2 is worked out by hand.
+    base = 13_570_048.0
+    results = of_four(mult_adds=[4 * base, 2 * base, base, base], top1=[0.6, 0.5, 0.4, 0.32])
+    # x mean 0.75, y mean 0.455; Sxx = 1.5625 + 0.0625 + 2 * 0.5625 = 2.75; Sxy = 1.25 * 0.145 +
+    # 0.25 * 0.045 + 0.75 * 0.055 + 0.75 * 0.135 = 0.335; slope 0.12182, intercept 0.36364. So 0.4
+    # lies 3.6 above, 0.32 lies 4.4 below: on average 0.4 below.
+    text = plain(drawn(results, "accuracy_residuals").finding)
+    assert "buys 12.2 points" in plain(drawn(results, NAMES[0]).finding)
+    assert text.startswith("Farthest from the line: 0.25-128 (4.4 points below), 0.25-224 (3.6")
+    assert "a jump at alpha 0.25: these 2 points lie 0.4 points below the line" in text
+
+
+def test_accuracy_that_falls_with_cost_is_said_to():
+    results = of_four(top1=[0.3, 0.4, 0.5, 0.6])
+    assert "Each doubling of mult-adds costs" in drawn(results, NAMES[0]).finding
+
+
+def test_other_kinds_are_drawn_but_not_fitted():
+    results = fake_results.results()
+    top1 = results.points["top1"].fillna(0.3)
+    with_others = drawn(changed(results, top1=top1), NAMES[0])
+    assert with_others.line == drawn(results, NAMES[0]).line
+    assert len(with_others.dots) == 18
+    standard = next(dot for dot in with_others.dots if dot.label == "standard 1.0-224")
+    assert "not part of the fit" in standard.hover[-1]
+    residuals = drawn(changed(results, top1=top1), "accuracy_residuals")
+    assert "not part of the fit: shallow 1.0-224 (" in residuals.finding
+    assert "of 16 points" in residuals.finding
+
+
+def test_published_accuracies_have_no_interval(results):
+    residuals = drawn(results, "published_accuracy_residuals")
+    assert all(dot.y.low is None for dot in residuals.dots)
+    assert "No interval is printed" in residuals.finding
+    # The paper sees a jump at alpha = 0.25 (section 4.2): TF-slim's four lie below their line.
+    assert "points below the line on average" in plain(residuals.finding)
+
+
+def test_a_run_without_accuracies_says_so():
+    results = fake_results.results(without=("top1", "top5", "test_images"))
+    for name in NAMES[:2]:
+        scatter = drawn(results, name)
+        assert (scatter.dots, scatter.line, scatter.finding, scatter.summary) == ((), (), "", "")
+        assert "measured accuracy" in scatter.absent
+    # The published ones need this run's mult-adds alone.
+    assert len(drawn(results, NAMES[2]).dots) == 16
+
+
+def test_a_run_without_points_says_so_everywhere(results):
+    empty = dataclasses.replace(results, points=pd.DataFrame(), readings=results.readings.iloc[:0])
+    scatters = trends(empty)
+    assert [each.name for each in scatters] == NAMES
+    assert all(each.absent and not each.dots for each in scatters)
+
+
+def test_two_points_are_drawn_without_a_line():
+    results = fake_results.results(points=FOUR[:2])
+    scatter = drawn(results, NAMES[0])
+    assert len(scatter.dots) == 2
+    assert scatter.line == ()
+    assert scatter.finding == "No line is fitted: it takes 3 points, this run has 2."
+    residuals = drawn(results, NAMES[1])
+    assert residuals.dots == ()
+    assert "it takes 3 points" in residuals.absent
+    assert "takes 3 points, this run has 2" in drawn(results, NAMES[5]).finding
+
+
+def test_equal_costs_have_no_line():
+    scatter = drawn(of_four(mult_adds=[1e6] * 4), NAMES[1])
+    assert scatter.absent == "No line can be fitted: all points have the same mult-adds."
+
+
+def test_another_family_has_no_published_numbers(results):
+    readings = results.readings.assign(family="other")
+    other = dataclasses.replace(results, readings=readings, points=derive(readings))
+    for name in (*NAMES[2:4], *NAMES[5:]):
+        assert drawn(other, name).absent
+        assert not drawn(other, name).dots
+    assert drawn(other, NAMES[0]).line == drawn(results, NAMES[0]).line
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (units.shown(16.07e-12, Form.SECONDS), "16.1 ps"),
+        (units.shown(0.9996e-9, Form.SECONDS), "1.00 ns"),
+        (units.shown(0.0, Form.SECONDS), "0.00 s"),
+        (units.shown(0.0123, Form.POINTS), "+1.2 pt"),
+        (units.shown(-0.0004, Form.POINTS), "0.0 pt"),
+        (units.span(-0.02, -0.01, Form.POINTS), "-2.0 to -1.0 pt"),
+        (units.in_points(-0.0123), "1.2 points"),
+        (units.times(2.934), "2.9 times"),
+        (units.times(13.6), "14 times"),
+        (units.times(0.754), "0.75 times"),
+        (units.joined("1.0\u00a0pt", "2.0\u00a0pt"), "1.0 to 2.0 pt"),
+    ],
+)
+def test_numbers_as_trends_write_them(written, expected):
+    assert plain(written) == expected

@@ -1,0 +1,167 @@
+"""Latencies of several sessions: what may stand beside what. The processes are made up here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sweep.measures import latency_session, latency_worker
+from sweep.report.content.cautions import warnings
+from sweep.results.load import Results
+from sweep.results.points import derive
+from sweep.results.sessions import bridges
+from sweep.results.store import Store, load
+from sweep.running.plan import make_plan
+from sweep.running.run import execute
+from sweep.settings.config import SettingsError, parse
+from tests.running.test_run import MACHINE, Watcher
+
+PROCESSES, ROUNDS = 6, 4
+# Of each process, in shares of what a network takes: their standard deviation is 1.1 %.
+SPREAD = (0.985, 0.99, 1.0, 1.0, 1.01, 1.015)
+ROOMY = replace(MACHINE, memory_bytes=2**34)
+
+
+class Mood:
+    """In place of the timing processes: a network takes its side in milliseconds, times the mood of
+    the machine.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.of_all = 1.0
+        self.timed: list[list[int]] = []  # sides, by session
+        self.day = 0
+        monkeypatch.setattr(latency_session, "events", self.events)
+
+    def events(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        keys = [latency_worker.key_of(spec) for spec in job["networks"]]
+        if job["stage"] == "compile":
+            self.timed.append([int(key.rpartition("/")[2]) for key in keys])
+            for key in keys:
+                told = {"seconds": 1.0, "memory_bytes": 1, "kept": True}
+                yield {"event": "compiled", "key": key, "batch": 1, **told}
+            return
+        for number in range(ROUNDS):
+            share = self.of_all * SPREAD[job["process"]] * (1 + 0.001 * number)
+            samples = [[key, 1, share * int(key.rpartition("/")[2]) / 1e3, 5] for key in keys]
+            yield {"event": "round", "reference_s": 1.0, "samples": samples}
+
+    def run(
+        self, folder: Path, sides: Sequence[int], *, measures: str = '"cost", "latency"', **how: Any
+    ) -> Results:
+        settings = parse(
+            f"measures = [{measures}]\n"
+            f"[grid]\nalpha = [0.25]\nresolution = {list(sides)}\n"
+            "[cost]\nfvcore = false\nxla = false\n",
+            source="test",
+        )
+        store = Store(folder)
+        plan = make_plan(settings, store, ROOMY, **how)
+        self.day += 1
+        when = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=self.day)
+        execute(plan, settings, store, ROOMY, Watcher(), lambda: when)
+        return load(folder)
+
+
+@pytest.fixture
+def mood(monkeypatch):
+    return Mood(monkeypatch)
+
+
+def latencies(results: Results) -> dict[int, float | None]:
+    """In milliseconds, by side."""
+    points = derive(results.readings)
+    return {
+        side: None if pd.isna(seconds) else 1e3 * seconds
+        for side, seconds in zip(points["resolution"], points["latency_s"], strict=True)
+    }
+
+
+def test_a_session_that_agrees_stands_beside_the_first_and_the_page_tells_by_how_much(
+    mood, tmp_path
+):
+    mood.run(tmp_path / "r", [64, 32])
+    mood.of_all = 1.004  # less than the intervals' 1 %: a median of six such processes
+    results = mood.run(tmp_path / "r", [64, 48, 32])
+    # The new network, and the old ones once more, whose first readings stay.
+    assert mood.timed == [[64, 32], [48, 32, 64]]
+    found = latencies(results)
+    assert found[64] == pytest.approx(64, rel=0.003)
+    assert found[48] == pytest.approx(48 * 1.004, rel=0.003)
+    (bridge,) = bridges(results.readings)
+    assert bridge.comparable
+    assert bridge.drift == pytest.approx(1.004)
+    assert bridge.again == "0.25-32 and 0.25-64"
+    (caution,) = [each for each in warnings(results, ()) if "later session" in each]
+    assert caution.startswith("0.25-48: timed in a later session than the others.")
+    assert "0.4" in caution
+
+
+def test_a_session_that_drifted_is_withheld_and_all_can_be_timed_together_again(mood, tmp_path):
+    mood.run(tmp_path / "r", [64, 32])
+    mood.of_all = 1.1
+    results = mood.run(tmp_path / "r", [64, 48, 32])
+    assert latencies(results)[48] is None
+    (reason,) = results.readings.loc[
+        (results.readings["metric"] == "latency_s") & results.readings["value"].isna(), "reason"
+    ]
+    assert "networks that were timed in both take 10.0% longer in it" in reason
+    assert "run --again latency" in reason
+    # It is stored all the same.
+    stored = pd.read_parquet(tmp_path / "r" / "readings.parquet")
+    of_new = stored.loc[(stored["metric"] == "latency_s") & (stored["resolution"] == 48)]
+    assert of_new["value"].item() == pytest.approx(0.048 * 1.1, rel=0.003)
+    results = mood.run(tmp_path / "r", [64, 48, 32], again=("latency",))
+    assert mood.timed[2:] == [[64, 48, 32]]
+    assert bridges(results.readings) == ()
+    assert latencies(results)[48] == pytest.approx(48 * 1.1, rel=0.003)
+
+
+def test_drifts_add_up_along_a_chain_of_sessions(mood, tmp_path):
+    mood.run(tmp_path / "r", [96, 64])
+    mood.of_all = 1.002
+    mood.run(tmp_path / "r", [96, 64, 48, 40, 32])  # the later session is now the larger one
+    mood.of_all = 1.005
+    results = mood.run(tmp_path / "r", [96, 64, 48, 40, 36, 32])
+    of_first, of_third = sorted(bridges(results.readings), key=lambda bridge: bridge.session)
+    # Against the second: 1 / 1.002, and 1.005 / 1.002.
+    assert of_first.drift == pytest.approx(1 / 1.002)
+    assert of_third.drift == pytest.approx(1.005 / 1.002)
+
+
+def test_sessions_without_a_network_in_common_are_not_compared(mood, tmp_path):
+    mood.run(tmp_path / "r", [96, 64, 48])
+    mood.run(tmp_path / "r", [40, 32])  # nothing of the first grid is in the plan
+    results = mood.run(tmp_path / "r", [96, 64, 48, 40, 32])
+    assert mood.timed == [[96, 64, 48], [40, 32]]
+    readings = results.readings
+    lost = readings.loc[(readings["metric"] == "latency_s") & readings["value"].isna()]
+    assert lost["resolution"].tolist() == [40, 32]
+    assert lost["reason"].str.contains("no network was timed in both").all()
+    assert latencies(results)[96] is not None
+
+
+def test_one_measure_alone_leaves_the_others_as_they_are(mood, tmp_path):
+    mood.run(tmp_path / "r", [64])
+    results = mood.run(tmp_path / "r", [64, 32], only=("cost",))
+    assert mood.timed == [[64]]
+    points = derive(results.readings)
+    assert [pd.isna(each) for each in points["mult_adds"].tolist()] == [False, False]
+    assert latencies(results) == {64: pytest.approx(64, rel=0.01), 32: None}
+
+
+def test_a_measure_can_not_be_left_away_and_be_measured_anew(mood, tmp_path):
+    with pytest.raises(SettingsError, match="--again cost: goes together with --only cost"):
+        mood.run(tmp_path / "r", [64], only=("latency",), again=("cost",))
+
+
+@pytest.mark.parametrize("option", ["again", "only"])
+def test_a_measure_that_is_not_asked_for_is_named(mood, tmp_path, option):
+    with pytest.raises(SettingsError, match=rf"--{option} energy: must be one of measures"):
+        mood.run(tmp_path / "r", [64], **{option: ("energy",)})

@@ -1,0 +1,327 @@
+"""What is written is what is read; what is old stays, and is never shown as new."""
+
+import errno
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep.host import files
+from sweep.host.files import WriteError
+from sweep.results import load as results
+from sweep.results import store as store_module
+from sweep.results.digests import digest
+from sweep.results.schema import READINGS, Stamp
+from sweep.results.store import BusyError, Store, load, replace_file
+from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
+
+SPEED = Metric("speed", "Speed", "1", Better.HIGHER)
+POINT = Point("toy", "separable", 0.5, 1.0, 224)
+OTHER = Point("toy", "separable", 0.25, 1.0, 224)
+STAMP = Stamp("hash1", "machine1", "abc", "{}", "2026-01-01T00:00:00+00:00")
+SETTINGS = {"name": "test", "grid": {"extra": [{"kind": "shallow", "measures": None}]}}
+MACHINE = {"id": "machine1", "cpu": "abacus"}
+
+
+def run_of(*points: Point, settings_hash: str = "hash1", machine_id: str = "machine1") -> dict:
+    return {
+        "machine_id": machine_id,
+        "points": [[each.family, each.kind, each.alpha, each.resolution] for each in points],
+        "measures": {"timing": {"settings_hash": settings_hash}},
+    }
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "results")
+    store.write_run(SETTINGS, MACHINE, run_of(POINT, OTHER))
+    return store
+
+
+@given(
+    value=st.floats(allow_nan=False),
+    samples=st.lists(st.floats(allow_nan=False), max_size=5),
+    variant=st.text(max_size=8),
+    note=st.text(max_size=8),
+)
+def test_a_reading_survives_the_disk_whole(tmp_path_factory, value, samples, variant, note):
+    folder = tmp_path_factory.mktemp("results")
+    store = Store(folder)
+    store.write_run(SETTINGS, MACHINE, run_of(POINT))
+    store.add("timing", [Reading(SPEED, POINT, value, variant, tuple(samples), note=note)], STAMP)
+    row = load(folder).readings.iloc[0]
+    assert (row["value"], row["samples"].tolist()) == (value, samples)
+    assert (row["variant"], row["note"], row["reason"]) == (variant, note, "")
+    assert (row["metric"], row["better"], row["commit"]) == ("speed", "higher", "abc")
+
+
+def test_an_absent_value_keeps_its_reason(store):
+    store.add("timing", [Reading(SPEED, POINT, None, reason="no stopwatch")], STAMP)
+    row = load(store.path).readings.iloc[0]
+    assert row["value"] != row["value"]
+    assert row["reason"] == "no stopwatch"
+
+
+def test_a_reading_is_a_value_or_a_reason():
+    with pytest.raises(ValueError, match="a value or a reason, not both"):
+        Reading(SPEED, POINT, None)
+    with pytest.raises(ValueError, match="NaN"):
+        Reading(SPEED, POINT, float("nan"))
+
+
+def test_a_batch_takes_the_place_of_its_own_kind_only(store):
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    store.add("timing", [Reading(SPEED, OTHER, 2.0)], STAMP)
+    store.add("timing", [Reading(SPEED, POINT, 3.0)], STAMP)
+    assert sorted(load(store.path).readings["value"]) == [2.0, 3.0]
+
+
+def test_readings_of_other_settings_or_machines_stay_but_are_not_shown(store):
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], replace(STAMP, settings_hash="older"))
+    store.add("timing", [Reading(SPEED, POINT, 2.0)], replace(STAMP, machine_id="elsewhere"))
+    store.add("timing", [Reading(SPEED, POINT, 3.0)], STAMP)
+    assert load(store.path).readings["value"].tolist() == [3.0]
+    store.write_run(SETTINGS, MACHINE, run_of(POINT, settings_hash="older"))
+    assert load(store.path).readings["value"].tolist() == [1.0]
+    elsewhere = {"id": "elsewhere", "cpu": "other"}
+    store.write_run(SETTINGS, elsewhere, run_of(POINT, machine_id="elsewhere"))
+    assert load(store.path).readings["value"].tolist() == [2.0]
+    assert load(store.path).machine["earlier"] == [MACHINE]
+    assert load(store.path).earlier == frozenset()
+    store.write_run(SETTINGS, MACHINE, run_of(POINT, settings_hash="newest"))
+    assert load(store.path).readings.empty
+    assert load(store.path).earlier == {(POINT.key, "timing")}
+
+
+def test_a_failed_batch_is_not_finished(store):
+    store.add("timing", [Reading(SPEED, POINT, None, reason="broke")], STAMP, failed=True)
+    store.add("timing", [Reading(SPEED, OTHER, 1.0)], STAMP)
+    assert Store(store.path).finished() == {(OTHER.key, "timing", "hash1", "machine1")}
+
+
+def test_curves_are_replaced_with_their_readings(store):
+    def curve(loss: float) -> CurvePoint:
+        return CurvePoint(POINT, 20, 0.5, loss, 0.1, 0.2, 3.0)
+
+    store.add("timing", [Reading(SPEED, POINT, 1.0), curve(2.0), curve(1.5)], STAMP)
+    store.add("timing", [Reading(SPEED, POINT, 1.0), curve(0.5)], STAMP)
+    assert load(store.path).training["loss"].tolist() == [0.5]
+
+
+def test_settings_are_kept_as_run_without_what_toml_cannot_say(store):
+    assert load(store.path).settings == {"name": "test", "grid": {"extra": [{"kind": "shallow"}]}}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    replace_file(path, lambda file: file.write(b"old"))
+
+    def break_off(file):
+        file.write(b"ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_file(path, break_off)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_read_is_named(store, tmp_path):
+    with pytest.raises(ResultsError, match=r"nowhere: not a results folder"):
+        load(tmp_path / "nowhere")
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    readings = store.path / "readings.parquet"
+    readings.write_bytes(readings.read_bytes()[:100])
+    with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read"):
+        load(store.path)
+    pq.write_table(pa.table({"x": [1]}), readings)
+    with pytest.raises(ResultsError, match=r"readings\.parquet: its columns are not those"):
+        load(store.path)
+    (store.path / "run.json").write_text(json.dumps({})[:1])
+    with pytest.raises(ResultsError, match=r"run\.json: can't be read"):
+        load(store.path)
+
+
+def test_one_store_writes_a_folder_at_a_time_and_any_may_read(store):
+    run = run_of(POINT, OTHER) | {
+        "writer": {"pid": 4711, "host": "here", "since": "2026-01-01T00:00:00"}
+    }
+    store.write_run(SETTINGS, MACHINE, run)
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    other = Store(store.path)
+    with pytest.raises(
+        BusyError,
+        match="is being written by process 4711 on here since 2026-01-01T00:00:00: wait until it",
+    ):
+        other.add("timing", [Reading(SPEED, OTHER, 2.0)], STAMP)
+    assert load(store.path).readings["value"].tolist() == [1.0]
+    store.close()
+    other.add("timing", [Reading(SPEED, OTHER, 2.0)], STAMP)
+    other.close()
+    assert load(store.path).readings["value"].tolist() == [1.0, 2.0]
+
+
+def test_a_plan_made_before_another_run_wrote_is_not_carried_out(store):
+    store.close()
+    early = Store(store.path)
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    store.close()
+    with pytest.raises(BusyError, match="another run has written to it since"):
+        early.add("timing", [Reading(SPEED, POINT, 2.0)], STAMP)
+    assert load(store.path).readings["value"].tolist() == [1.0]
+
+
+def test_a_store_that_is_forgotten_holds_nothing(tmp_path):
+    Store(tmp_path / "r").add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    again = Store(tmp_path / "r")
+    again.add("timing", [Reading(SPEED, OTHER, 1.0)], STAMP)
+    assert len(again.finished()) == 2
+
+
+def test_without_locks_in_the_file_system_a_run_goes_on_and_says_so(tmp_path, monkeypatch, caplog):
+    def refuse(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(files.fcntl, "flock", refuse)
+    store = Store(tmp_path / "r")
+    store.write_run(SETTINGS, MACHINE, run_of(POINT))
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    store.compact()
+    store.close()
+    assert load(tmp_path / "r").readings["value"].tolist() == [1.0]
+    assert "no locks here; let one run at a time write to it" in caplog.text
+
+
+@pytest.mark.parametrize("move", [shutil.rmtree, lambda path: path.rename(path.parent / "moved")])
+def test_a_folder_that_goes_away_under_a_run_ends_it_in_words(store, move):
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    move(store.path)
+    with pytest.raises(WriteError, match="the folder was moved or removed meanwhile"):
+        store.add("timing", [Reading(SPEED, OTHER, 1.0)], STAMP)
+    with pytest.raises(WriteError, match="the folder was moved or removed meanwhile"):
+        store.compact()
+    assert not store.path.exists()
+
+
+def test_the_next_writer_clears_what_dead_ones_left_and_nothing_else(store):
+    store.close()
+    dead = store.path / ".readings.parquet.0123abcd"
+    dead.write_bytes(b"half a table")
+    of_somebody = [store.path / ".hidden", store.path / ".readings.parquet.swp"]
+    for path in of_somebody:
+        path.write_bytes(b"")
+    handle, alive = files.open_temporary(store.path / "report.html")
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    left = {path.name for path in store.path.iterdir() if path.name.startswith(".")}
+    assert left == {".hidden", ".readings.parquet.swp", Path(alive).name}
+    os.close(handle)
+
+
+def test_joint_batches_are_stored_point_by_point(store):
+    mixed = [Reading(SPEED, each, value) for value in (1.0, 2.0) for each in (POINT, OTHER)]
+    store.add("timing", mixed, STAMP)
+    for _ in range(2):
+        readings = load(store.path).readings
+        assert readings["alpha"].tolist() == [0.5, 0.5, 0.25, 0.25]
+        assert readings["value"].tolist() == [1.0, 2.0, 1.0, 2.0]
+        store.compact()
+
+
+def test_a_failure_after_a_success_is_not_finished_and_the_other_way_round(store):
+    good, bad = [Reading(SPEED, POINT, 1.0)], [Reading(SPEED, POINT, None, reason="broke")]
+    store.add("timing", good, STAMP)
+    store.add("timing", bad, STAMP, failed=True)
+    assert store.finished() == Store(store.path).finished() == set()
+    store.compact()
+    assert Store(store.path).finished() == set()
+    store.add("timing", good, STAMP)
+    assert len(store.finished()) == len(Store(store.path).finished()) == 1
+
+
+def test_settings_of_the_run_before_are_told_apart_from_changed_ones(store, monkeypatch):
+    monkeypatch.setattr(results, "PAUSE_S", 0)
+    store.close()
+
+    def broken(path, write, real=replace_file):
+        if path.name == "settings.toml":
+            raise KeyboardInterrupt
+        real(path, write)
+
+    again = Store(store.path)
+    with monkeypatch.context() as patched:
+        patched.setattr(store_module, "replace_file", broken)
+        with pytest.raises(KeyboardInterrupt):
+            again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
+    (told,) = load(store.path).damages
+    assert "settings.toml can't be trusted: it is of the run before: the last one was" in told
+    again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
+    assert load(store.path).damages == ()
+    text = (store.path / "settings.toml").read_text()
+    (store.path / "settings.toml").write_text(text.replace("other", "mine"))
+    changed = load(store.path)
+    assert changed.settings["name"] == "mine"
+    assert changed.damages == (
+        "settings.toml can't be trusted: it was changed since the run wrote it; the next run "
+        "writes it anew.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("settings.toml", "settings.toml can't be read: it is missing; the next run writes it "),
+        ("machine.json", "machine.json can't be read: it is missing; facts of the machine are "),
+        ("training.parquet", "training.parquet can't be read: it is missing; curves of training"),
+    ],
+)
+def test_what_a_report_can_do_without_is_a_caution(store, name, says):
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    (store.path / name).unlink()
+    found = load(store.path)
+    assert found.readings["value"].tolist() == [1.0]
+    (told,) = found.damages
+    assert told.startswith(says)
+
+
+def test_readings_that_vanished_are_no_empty_run(store):
+    (store.path / "readings.parquet").unlink()
+    with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read: it is missing"):
+        load(store.path)
+    store.close()
+    with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read: it is missing"):
+        Store(store.path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"points": 3}, {"points": [["a"]]}, {"measures": {"timing": 1}}, {"machine_id": 2}]
+)
+def test_a_run_that_says_not_what_it_covers_is_named(store, change):
+    (store.path / "run.json").write_text(json.dumps(run_of(POINT) | change))
+    with pytest.raises(ResultsError, match=r"run\.json: can't be read: it does not say what the"):
+        load(store.path)
+
+
+def test_tables_of_a_newer_version_are_refused(store):
+    schema = READINGS.with_metadata({"sweep_schema_version": "99"})
+    pq.write_table(schema.empty_table(), store.path / "readings.parquet")
+    with pytest.raises(ResultsError, match=r"was written by a newer version \(schema 99\)"):
+        load(store.path)
+
+
+def test_digests_are_of_content_alone():
+    table = pa.table({"a": ["x", None, "yz"], "b": [1.5, 2.5, None], "c": [[1.0], [], None]})
+    pieces = pa.concat_tables([table.slice(0, 1), table.slice(1)])
+    assert digest(pieces) == digest(table)
+    for column, values in (("a", ["x", "", "yz"]), ("b", [1.5, 2.5, 0.0]), ("c", [[1.0], [], []])):
+        other = table.set_column(
+            table.column_names.index(column), column, pa.array(values, table[column].type)
+        )
+        assert digest(other) != digest(table)
+    assert digest(table.rename_columns(["a", "b", "d"])) != digest(table)

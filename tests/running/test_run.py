@@ -1,0 +1,143 @@
+"""The runner on small parts: what is done is not done again, what fails is kept and retried."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from sweep.host.machine import Machine
+from sweep.results.store import Store, load
+from sweep.running.plan import make_plan
+from sweep.running.run import execute
+from sweep.settings.config import SettingsError, parse
+from tests.support import toys
+from tests.support.toys import CALLS, Stumbling
+
+MACHINE = Machine(
+    cpu="abacus",
+    cores=1,
+    memory_bytes=1,
+    system="none",
+    python="3",
+    platform="cpu",
+    device="cpu",
+    governor="unknown",
+    xla_flags="",
+    allocator="default",
+    versions={"jax": "0"},
+)
+GRID = "[grid]\nalpha = [{alphas}]\nresolution = [64, 32]\n"
+
+
+class Watcher:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def started(self, task) -> None:
+        self.seen.append(task.label)
+
+    def progressed(self, task, share, text) -> None:
+        assert 0 <= share <= 1
+
+    def finished(self, task, seconds, failure) -> None:
+        self.seen[-1] += f" {failure}"
+
+
+@pytest.fixture(autouse=True)
+def _forget_calls():
+    CALLS.clear()
+    Stumbling.mended = False
+
+
+def run(folder, measure: str, alphas: str = "0.5, 0.25", extra: str = ""):
+    settings = parse(
+        f'measures = ["tests.support.toys:{measure}"]\n' + GRID.format(alphas=alphas) + extra,
+        source="test",
+    )
+    store = Store(folder)
+    plan = make_plan(settings, store, MACHINE)
+    watcher = Watcher()
+    return plan, execute(plan, settings, store, MACHINE, watcher), watcher
+
+
+def test_a_second_run_repeats_nothing_and_a_larger_grid_adds_only_what_is_new(tmp_path):
+    _, outcome, watcher = run(tmp_path / "r", "Perimeter")
+    assert CALLS == ["0.5-64", "0.5-32", "0.25-64", "0.25-32"]
+    assert watcher.seen == [f"perimeter {label} " for label in CALLS]
+    assert outcome.failures == ()
+    before = load(tmp_path / "r").readings
+    plan, _, _ = run(tmp_path / "r", "Perimeter")
+    assert (plan.tasks, plan.done, len(CALLS)) == ((), 4, 4)
+    run(tmp_path / "r", "Perimeter", alphas="1.0, 0.5, 0.25")
+    assert CALLS[4:] == ["1.0-64", "1.0-32"]
+    after = load(tmp_path / "r").readings
+    kept = after.loc[after["alpha"] < 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(pd.DataFrame(kept), before)
+    assert len(after) == 6
+
+
+def test_other_settings_of_a_measure_make_new_readings_and_keep_the_old(tmp_path):
+    run(tmp_path / "r", "Perimeter")
+    run(tmp_path / "r", "Perimeter", extra='[custom."tests.support.toys:Perimeter"]\nfactor = 8\n')
+    assert len(CALLS) == 8
+    assert sorted(load(tmp_path / "r").readings["value"]) == [256, 256, 512, 512]
+    assert len(pd.read_parquet(tmp_path / "r" / "readings.parquet")) == 8
+
+
+def test_a_point_that_fails_stops_nothing_else_and_is_tried_again(tmp_path):
+    _, outcome, _ = run(tmp_path / "r", "Stumbling")
+    assert [failure.split(":")[0] for failure in outcome.failures] == [
+        "stumbling 0.5-64",
+        "stumbling 0.5-32",
+    ]
+    readings = load(tmp_path / "r").readings
+    assert set(readings.loc[readings["alpha"] == 0.5, "reason"]) == {
+        "RuntimeError: a stone in the way"
+    }
+    assert readings.loc[readings["alpha"] == 0.25, "value"].tolist() == [256, 128]
+    Stumbling.mended = True
+    CALLS.clear()
+    run(tmp_path / "r", "Stumbling")
+    assert CALLS == ["0.5-64", "0.5-32"]
+    assert sorted(load(tmp_path / "r").readings["value"]) == [128, 128, 256, 256]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_draws_it(tmp_path):
+    _, outcome, _ = run(tmp_path / "r", "Interrupted")
+    assert outcome.interrupted
+    assert len(load(tmp_path / "r").readings) == 2
+    assert outcome.report.exists()
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["interrupted"]
+    CALLS.clear()
+    CALLS.extend(["-"] * 9)  # past the third call
+    _, outcome, _ = run(tmp_path / "r", "Interrupted")
+    assert not outcome.interrupted
+    assert len(load(tmp_path / "r").readings) == 4
+
+
+def test_a_measure_from_outside_has_its_column_among_the_points(tmp_path):
+    run(tmp_path / "r", "Perimeter")
+    points = pd.read_parquet(tmp_path / "r" / "points.parquet")
+    assert points["perimeter"].tolist() == [256, 128, 256, 128]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[grid]\nkind = ["deep"]', 'grid.kind = "deep": must be one of separable, standard, shal'),
+        (
+            '[latency]\nlowering = "fast"',
+            'latency.lowering = "fast": must be one of shifted, group',
+        ),
+    ],
+)
+def test_what_only_the_family_knows_is_checked_before_anything_runs(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        make_plan(parse(text, source="test"), Store(tmp_path / "r"), MACHINE)
+    assert not (tmp_path / "r").exists()
+
+
+def test_toys_are_what_they_say():
+    assert toys.point(0.5, 64).rho == 64 / 224
