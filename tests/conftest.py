@@ -9,7 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["KERAS_BACKEND"] = "jax"
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hypothesis import settings
 
 from mnv1_flax import MobileNetV1
 from mnv1_flax.normalisation import BatchNormReLU6
+from tests.support.commands import Command
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
 # a channels-last network is written.
@@ -71,6 +72,15 @@ def exact(request: pytest.FixtureRequest) -> ExactCounts:
 def exact_counts() -> dict[tuple[str, float, int], ExactCounts]:
     """(kind, alpha, resolution) -> the network counted by hand, for tests of a few of them."""
     return {(row.kind, row.alpha, row.resolution): row for row in EXACT_COUNTS}
+
+
+@pytest.fixture
+def command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Command]:
+    """command("show", folder, inside=where) -> (exit status, standard output, standard error)."""
+    with Command(capsys, monkeypatch) as call:
+        yield call
 
 
 @pytest.fixture

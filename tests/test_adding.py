@@ -1,14 +1,12 @@
 """The examples of docs/adding.md, taken from the page and run."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.cli.test_cli import QUICK, ROOT, environment
+from tests.support.commands import QUICK, ROOT, sweep
 
 PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
 # Each example names its file in a comment on its first line.
@@ -26,14 +24,7 @@ def run(folder: Path, config: str, *, inside: str = ".") -> pd.DataFrame:
     """inside: where under the folder the command is started."""
     (folder / "sweep.toml").write_text(config)
     (folder / inside).mkdir(exist_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "sweep", "run", str(folder / "sweep.toml")],
-        cwd=folder / inside,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = sweep("run", folder / "sweep.toml", folder=folder / inside)
     assert done.returncode == 0, done.stderr
     return pd.read_parquet(folder / inside / "results" / "quick" / "points.parquet")
 

@@ -19,7 +19,7 @@ from sweep.training.feeds import ResidentFeed
 from sweep.training.loop import make_ready
 from sweep.training.loop import train as our_train
 from sweep.types import CurvePoint, Images
-from tests.model.test_torch_twin import copy_weights
+from tests.support.torch_weights import copy_weights
 from tests.support.toys import Brightness, point, quiet
 
 

@@ -3,12 +3,10 @@
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from tests.cli.test_cli import QUICK, ROOT, environment
+from tests.support.commands import QUICK, ROOT, python
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", README, flags=re.MULTILINE)
@@ -21,17 +19,6 @@ def folder(tmp_path_factory):
     (folder / "sweep.toml").write_text(QUICK.replace('"quick"', '"default"'))
     shutil.copytree(ROOT / "results" / "reference", folder / "results" / "reference")
     return folder
-
-
-def python(arguments: list[str], folder) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_every_command_works_in_the_order_of_the_page(folder):

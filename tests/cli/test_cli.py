@@ -1,7 +1,6 @@
 """The command line as a person meets it: in a process of its own, from a folder of their own."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,43 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
-QUICK = """
-name = "quick"
-measures = ["cost", "latency", "accuracy"]
-[grid]
-alpha = [0.25]
-resolution = [64, 32]
-base_resolution = 64
-[cost]
-fvcore = false
-[latency]
-processes = 1
-rounds = 3
-min_sample_s = 0.001
-warmup_s = 0.05
-[accuracy]
-train_images = 64
-test_images = 40
-epochs = 1
-batch_size = 32
-"""
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-
-
-def sweep(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sweep", *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+from tests.support.commands import QUICK, ROOT, environment, sweep
 
 
 @pytest.fixture(scope="module")

@@ -9,59 +9,20 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from sweep.cli.main import main
 from sweep.report.values.printable import printable, visible
 from sweep.report.values.units import Form
 from sweep.report.values.view import Column, Table, Value
-from sweep.results.schema import READINGS, TRAINING
-from sweep.results.store import Results, Store
 from tests.support import fake_results
+from tests.support.commands import ROOT, flat
 
-ROOT = Path(__file__).parents[2]
 REFERENCE = str(ROOT / "results" / "reference")
 BUDGET = ("--max-latency", "5ms", "--max-params", "2M", "--max-mult-adds", "150M")
 
 
-@pytest.fixture
-def sweep(capsys):
-    """Runs a command in this process: (exit status, standard output, standard error)."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(each) for each in arguments])
-        streams = capsys.readouterr()
-        return ended.value.code or 0, typed(streams.out), streams.err
-
-    return call
-
-
-def typed(text):
-    """The text as a keyboard has it, one line where the console has broken it."""
-    return text.replace("\u00a0", " ").replace("\u2013", "-").replace("\u2212", "-")
-
-
-def flat(text):
-    return " ".join(text.split())
-
-
-def stored(results: Results, folder: Path) -> Path:
-    """A results folder with what is in `results`."""
-    Store(folder).write_run(results.settings, results.machine, results.run)
-    for name, frame, schema in (
-        ("readings", results.readings, READINGS),
-        ("training", results.training, TRAINING),
-    ):
-        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
-        pq.write_table(table, folder / f"{name}.parquet")
-    return folder
-
-
-def test_pick_names_the_best_and_the_runner_up(sweep):
-    status, out, _ = sweep("pick", REFERENCE, *BUDGET)
+def test_pick_names_the_best_and_the_runner_up(command):
+    status, out, _ = command("pick", REFERENCE, *BUDGET)
     assert status == 0
     # Of results/reference by eye: see test_budget.
     assert "8 fit a budget of 5.00 ms latency at batch 1, 2.000 M parameters" in flat(out)
@@ -75,8 +36,8 @@ def test_pick_names_the_best_and_the_runner_up(sweep):
     assert not re.search(r"[0-9]\n *(ms|M|%|MB)\b", out)
 
 
-def test_pick_says_when_nothing_fits_and_what_comes_closest(sweep):
-    status, out, _ = sweep("pick", REFERENCE, "--max-params", "100k")
+def test_pick_says_when_nothing_fits_and_what_comes_closest(command):
+    status, out, _ = command("pick", REFERENCE, "--max-params", "100k")
     assert status == 1
     assert "none fits a budget of 100.0 k parameters" in flat(out)
     # 470,072 of 100,000: 4.70 times, so 370 % over; of the four of alpha 0.25 the most accurate.
@@ -84,17 +45,17 @@ def test_pick_says_when_nothing_fits_and_what_comes_closest(sweep):
     assert "parameters 470.1 k, 370 % over 100.0 k" in flat(out)
 
 
-def test_pick_without_limits_is_the_most_accurate(sweep):
-    status, out, _ = sweep("pick", REFERENCE)
+def test_pick_without_limits_is_the_most_accurate(command):
+    status, out, _ = command("pick", REFERENCE)
     assert status == 0
     assert "Best: 1.0-224" in out
     assert "1.0-224 is not told apart from 0.75-224" in flat(out)
     assert "- Each point was trained once" in flat(out)
-    assert "Best: standard 1.0-224, 71.7 %" in sweep("pick", REFERENCE, "--accuracy", "paper")[1]
+    assert "Best: standard 1.0-224, 71.7 %" in command("pick", REFERENCE, "--accuracy", "paper")[1]
 
 
-def test_pick_as_json_is_one_object(sweep):
-    status, out, _ = sweep("pick", REFERENCE, *BUDGET, "--json")
+def test_pick_as_json_is_one_object(command):
+    status, out, _ = command("pick", REFERENCE, *BUDGET, "--json")
     found = json.loads(out)
     assert status == 0
     assert found["limits"] == {"latency_s": 0.005, "params": 2e6, "mult_adds": 150e6}
@@ -102,7 +63,7 @@ def test_pick_as_json_is_one_object(sweep):
     assert (found["best"]["mult_adds"], found["best"]["params"]) == (149_497_088, 1_331_592)
     assert found["closest"] is None
     assert len(found["fits"]) == 8
-    status, out, _ = sweep("pick", REFERENCE, "--max-memory", "1MiB", "--json")
+    status, out, _ = command("pick", REFERENCE, "--max-memory", "1MiB", "--json")
     found = json.loads(out)
     assert (status, found["best"]) == (1, None)
     # 0.25-128 with 2,602,508 bytes of 1,048,576: 1,553,932 / 1,048,576 = 1.48195 over.
@@ -122,22 +83,22 @@ def test_pick_as_json_is_one_object(sweep):
         (("--max-params", "\x1b[31m2"), '--max-params = "\\x1b[31m2": must be'),
     ],
 )
-def test_a_wrong_option_is_one_message_and_status_2(sweep, arguments, message):
-    status, out, error = sweep("pick", REFERENCE, *arguments)
+def test_a_wrong_option_is_one_message_and_status_2(command, arguments, message):
+    status, out, error = command("pick", REFERENCE, *arguments)
     assert (status, out) == (2, "")
     assert message in error
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [("show",), ("pick",), ("diff", REFERENCE), ("report",)])
-def test_a_folder_without_results_is_one_message_and_status_2(sweep, tmp_path, command):
-    status, out, error = sweep(*command, tmp_path)
+@pytest.mark.parametrize("words", [("show",), ("pick",), ("diff", REFERENCE), ("report",)])
+def test_a_folder_without_results_is_one_message_and_status_2(words, tmp_path, command):
+    status, out, error = command(*words, tmp_path)
     assert (status, out) == (2, "")
     assert "not a results folder (it has no run.json)" in error
 
 
-def test_show_prints_every_point_and_what_is_missing(sweep):
-    status, out, _ = sweep("show", REFERENCE)
+def test_show_prints_every_point_and_what_is_missing(command):
+    status, out, _ = command("show", REFERENCE)
     assert status == 0
     rows = [flat(line) for line in out.splitlines()]
     points = pd.read_parquet(f"{REFERENCE}/points.parquet")
@@ -155,8 +116,8 @@ def test_show_prints_every_point_and_what_is_missing(sweep):
     assert "M over mult-adds, P over parameters, L over latency" in flat(out)
 
 
-def test_show_as_json_holds_points_parquet(sweep):
-    shown = json.loads(sweep("show", REFERENCE, "--json")[1])
+def test_show_as_json_holds_points_parquet(command):
+    shown = json.loads(command("show", REFERENCE, "--json")[1])
     points = pd.read_parquet(f"{REFERENCE}/points.parquet")
     assert len(shown["points"]) == len(points)
     for given, row in zip(shown["points"], points.to_dict(orient="records"), strict=True):
@@ -164,43 +125,43 @@ def test_show_as_json_holds_points_parquet(sweep):
             assert given[column] == (None if pd.isna(value) else value), column
 
 
-def test_show_tells_the_reason_of_what_is_missing(sweep, tmp_path):
-    folder = stored(fake_results.results(torch=False), tmp_path / "fake")
-    shown = json.loads(sweep("show", folder, "--json")[1])
+def test_show_tells_the_reason_of_what_is_missing(command, tmp_path):
+    folder = fake_results.stored(fake_results.results(torch=False), tmp_path / "fake")
+    shown = json.loads(command("show", folder, "--json")[1])
     missing = [each for each in shown["missing"] if each["metric"] == "mult_adds_fvcore"]
     assert len(missing) == 18
     assert {each["reason"] for each in missing} == {"torch is not installed"}
     assert "Mult-adds by fvcore is missing for all 18 points: torch is not installed." in flat(
-        sweep("show", folder)[1]
+        command("show", folder)[1]
     )
 
 
-def test_show_has_a_latency_of_every_batch(sweep, tmp_path):
+def test_show_has_a_latency_of_every_batch(command, tmp_path):
     more = [
         fake_results.reading(key, "latency_s", 0.02, measure="latency", variant="batch=8",
                              samples=[0.02, 0.021])
         for key in fake_results.all_points()
     ]  # fmt: skip
-    folder = stored(fake_results.results(more=more), tmp_path / "fake")
-    assert "Latency, batch 8" in flat(sweep("show", folder)[1])
-    assert "Best: 1.0-224" in sweep("pick", folder, "--batch", "8", "--max-latency", "21ms")[1]
-    status, _, error = sweep("pick", folder, "--batch", "2")
+    folder = fake_results.stored(fake_results.results(more=more), tmp_path / "fake")
+    assert "Latency, batch 8" in flat(command("show", folder)[1])
+    assert "Best: 1.0-224" in command("pick", folder, "--batch", "8", "--max-latency", "21ms")[1]
+    status, _, error = command("pick", folder, "--batch", "2")
     assert (status, error.strip()) == (2, "--batch = 2: this run timed batch 1 and 8")
 
 
-def test_diff_tells_what_moved_and_what_may_not_be_compared(sweep, tmp_path):
-    before = stored(fake_results.results(), tmp_path / "before")
+def test_diff_tells_what_moved_and_what_may_not_be_compared(command, tmp_path):
+    before = fake_results.stored(fake_results.results(), tmp_path / "before")
     results = fake_results.results(points=fake_results.all_points()[:17])
     readings = results.readings
     readings.loc[(readings["metric"] == "mult_adds") & (readings["alpha"] == 0.25), "value"] += 7
-    after = stored(dataclasses.replace(results, readings=readings), tmp_path / "after")
-    status, out, _ = sweep("diff", before, after)
+    after = fake_results.stored(dataclasses.replace(results, readings=readings), tmp_path / "after")
+    status, out, _ = command("diff", before, after)
     assert status == 0
     assert "17 points in both." in out
     assert "Lost, 1 point: shallow 1.0-224." in out
     assert "Mult-adds: 4 moved; 13 the same." in out
     assert re.search(r"0.25-128 +Mult-adds +13,570,048 +13,570,055 +\+7", out)
-    found = json.loads(sweep("diff", before, after, "--json")[1])
+    found = json.loads(command("diff", before, after, "--json")[1])
     assert (found["lost"], found["gained"], found["cautions"]) == (["shallow 1.0-224"], [], [])
     assert [each["label"] for each in found["moved"]] == [
         "0.25-224", "0.25-192", "0.25-160", "0.25-128",
@@ -209,29 +170,29 @@ def test_diff_tells_what_moved_and_what_may_not_be_compared(sweep, tmp_path):
     assert found["moved"][3]["after"] == {"value": 13_570_055, "low": None, "high": None}
 
 
-def test_diff_of_two_data_sets_judges_no_accuracy(sweep):
-    status, out, _ = sweep("diff", REFERENCE, ROOT / "results" / "cifar10")
+def test_diff_of_two_data_sets_judges_no_accuracy(command):
+    status, out, _ = command("diff", REFERENCE, ROOT / "results" / "cifar10")
     assert status == 0
     assert "accuracies are not judged: photo-patches and CIFAR-10" in flat(out)
     assert "Moved" not in out
 
 
-def test_report_and_compare_as_json(sweep, tmp_path):
-    folder = stored(fake_results.results(), tmp_path / "fake")
-    status, out, _ = sweep("report", folder, "--json")
+def test_report_and_compare_as_json(command, tmp_path):
+    folder = fake_results.stored(fake_results.results(), tmp_path / "fake")
+    status, out, _ = command("report", folder, "--json")
     found = json.loads(out)
     assert status == 0
     assert Path(found["report"]) == folder / "report.html"
     assert Path(found["report"]).stat().st_size > 10_000
     assert any("The most accurate is 1.0-224" in each for each in found["findings"])
-    compared = json.loads(sweep("compare", folder, "--json")[1])
+    compared = json.loads(command("compare", folder, "--json")[1])
     assert compared["outside_tolerance"] == 0
 
 
 HOSTILE = "[red]x[/red]\x1b[31m\x9b2J\u202e"
 
 
-def test_names_from_data_are_printed_as_they_stand(sweep, tmp_path):
+def test_names_from_data_are_printed_as_they_stand(command, tmp_path):
     results = fake_results.results(dataset=HOSTILE, torch=False)
     results.readings["reason"] = results.readings["reason"].str.replace("torch", HOSTILE)
     results.readings["kind"] = results.readings["kind"].str.replace("shallow", HOSTILE)
@@ -243,8 +204,8 @@ def test_names_from_data_are_printed_as_they_stand(sweep, tmp_path):
     results.readings["machine_id"] = HOSTILE
     results.machine["cpu"] = HOSTILE
     results.settings["accuracy"][HOSTILE] = HOSTILE
-    folder = stored(results, tmp_path / "[red]x")
-    plain = stored(fake_results.results(), tmp_path / "plain")
+    folder = fake_results.stored(results, tmp_path / "[red]x")
+    plain = fake_results.stored(fake_results.results(), tmp_path / "plain")
     seen = ""
     for arguments in (
         ("show", folder), ("pick", folder), ("pick", folder, "--max-latency", "1us"),
@@ -252,7 +213,7 @@ def test_names_from_data_are_printed_as_they_stand(sweep, tmp_path):
         ("compare", folder), ("report", folder), ("show", folder, "--json"),
         ("diff", plain, folder, "--json"),
     ):  # fmt: skip
-        _, out, error = sweep(*arguments)
+        _, out, error = command(*arguments)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", out + error), arguments
         seen += out
     assert "[red]x[/red]\\x1b[31m\\x9b2J\\u202e" in seen

@@ -14,9 +14,9 @@ from sweep.measures.accuracy import accuracy
 from sweep.measures.checkpoint_accuracy import has_background
 from sweep.settings.config import AccuracySettings, SettingsError, validated
 from sweep.settings.registry import make_dataset
-from tests.datasets.test_parquet import parquet, table, write
 from tests.support.image_files import plain, write_folder
 from tests.support.networks import save_constant
+from tests.support.parquet_files import parquet, table, write
 from tests.support.toys import point, quiet
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from sweep.settings.config import AccuracySettings, parse
-from tests.cli.test_cli import ROOT
+from tests.support.commands import ROOT, python
 from tests.support.image_files import write_folder
 from tests.support.networks import keras_mobilenet, keras_save
-from tests.test_readme import python
 
 PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", PAGE, flags=re.MULTILINE)

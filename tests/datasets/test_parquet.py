@@ -1,6 +1,5 @@
 """Images in Parquet files: every row is read right, whichever file, row group or process."""
 
-import json
 import pickle
 from pathlib import Path
 
@@ -10,57 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.contracts import ImageDataset
-from sweep.datasets.parquet import Parquet
 from sweep.loading.images import BadImageError
 from sweep.loading.reading import pixels_of
 from sweep.settings.config import SettingsError
-from sweep.settings.registry import make_dataset
 from tests.support.image_files import encoded, plain
-
-IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-
-
-def parquet(**data) -> Parquet:
-    dataset = make_dataset(
-        "parquet",
-        {key: str(value) if isinstance(value, Path) else value for key, value in data.items()},
-    )
-    assert isinstance(dataset, Parquet)
-    assert isinstance(dataset, ImageDataset)
-    return dataset
-
-
-def table(
-    greys,
-    labels=None,
-    *,
-    image="image",
-    label="label",
-    names: tuple[str, ...] = (),
-    size: int = 16,
-    **more,
-) -> pa.Table:
-    """A row for each grey: a PNG of it (None stands for no bytes)."""
-    images = [
-        {"bytes": None if grey is None else encoded(plain(grey, size, size)), "path": f"{grey}.png"}
-        for grey in greys
-    ]
-    labels = pa.array([0] * len(images) if labels is None else labels, pa.int64())
-    made = pa.table({image: pa.array(images, IMAGE), label: labels, **more})
-    if names:
-        # As the `datasets` library writes it.
-        features = {image: {"_type": "Image"}, label: {"names": names, "_type": "ClassLabel"}}
-        made = made.replace_schema_metadata(
-            {"huggingface": json.dumps({"info": {"features": features}})}
-        )
-    return made
-
-
-def write(path: Path, content: pa.Table, **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(content, path, **options)
-    return path
+from tests.support.parquet_files import IMAGE, parquet, table, write
 
 
 def greys_of(records) -> list[int]:

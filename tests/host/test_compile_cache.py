@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, os, sys
 from pathlib import Path
-from sweep import compile_cache
+from sweep.host import compile_cache
 compile_cache.enable(Path(sys.argv[1]))
 import jax, jax.monitoring, jax.numpy as jnp
 lowered = jax.jit(lambda x: jnp.sin(x) @ jnp.cos(x).T).lower(jnp.ones((7, 5)))

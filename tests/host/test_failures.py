@@ -25,7 +25,7 @@ from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import parse
 from sweep.types import Better, CurvePoint, Metric, Progress, Reading, ResultsError
-from tests.running.test_run import MACHINE, Watcher
+from tests.support.runs import MACHINE, Watcher
 from tests.support.toys import Perimeter, point
 
 TEXT = """

@@ -26,8 +26,8 @@ from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, LatencySettings, SettingsError, parse
 from sweep.types import Better, Metric, Progress, Reading
-from tests.cli.test_cli import QUICK, sweep
-from tests.running.test_run import MACHINE, Watcher
+from tests.support.commands import QUICK, sweep
+from tests.support.runs import MACHINE, Watcher
 from tests.support.toys import CALLS, Perimeter, point
 
 FAMILY = MobileNetV1Family()
@@ -120,7 +120,7 @@ def test_control_groups_are_asked_in_both_their_versions(tmp_path, groups, files
 
 def test_a_limit_on_addresses_counts_and_what_is_no_memory_is_taken_off():
     code = (
-        "import resource; from sweep import memory\n"
+        "import resource; from sweep.host import memory\n"
         "assert memory._of_process() == 0\n"
         "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
         "print(memory._of_process())"

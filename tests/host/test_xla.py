@@ -19,7 +19,7 @@ from sweep.measures.accuracy import Accuracy
 from sweep.training.evaluation import evaluate
 from sweep.types import Images
 from tests.support.networks import as_float64, assert_same_logits
-from tests.training.test_training import ONE_BATCH, apart, first_step, in_float64
+from tests.support.one_step import ONE_BATCH, apart, first_step, in_float64
 
 # The library works on 32,768 rows of a product at a time: rows on either side of that.
 ROWS = (32_768, 32_769, 40_000)

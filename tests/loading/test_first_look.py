@@ -14,8 +14,8 @@ from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.settings.config import AccuracySettings, SettingsError, parse
 from sweep.training.sources import ImageSource
-from tests.running.test_run import MACHINE
 from tests.support.image_files import InMemory, encoded, plain, write_folder
+from tests.support.runs import MACHINE
 from tests.support.toys import CALLS
 
 WHY = "not a JPEG, PNG, WebP, BMP, GIF, TIFF or PPM image"

@@ -11,10 +11,10 @@ from flax import nnx
 from fvcore.nn import FlopCountAnalysis
 
 from mnv1_flax import Kind, MobileNetV1
-from mnv1_flax.normalisation import BatchNormReLU6
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.families.mobilenet_v1_torch import mobilenet_v1
 from sweep.types import Point
+from tests.support.torch_weights import copy_weights
 
 
 @pytest.mark.parametrize(
@@ -43,42 +43,6 @@ def test_parameters_are_those_of_hand_arithmetic(exact):
     statistics = sum(each.numel() for each in twin.buffers() if each.ndim == 1)
     assert trainable == exact.trainable_params
     assert trainable + statistics == exact.params_with_bn_statistics
-
-
-def copy_weights(model: MobileNetV1, twin: torch.nn.Module) -> None:
-    """Flax to PyTorch, in order of execution: HWIO to OIHW, and [M,N] to [N,M]."""
-
-    def tensor(value: jax.Array) -> torch.Tensor:
-        return torch.tensor(np.asarray(value))
-
-    convolutions = [m for m in twin.modules() if isinstance(m, torch.nn.Conv2d)]
-    norms = [m for m in twin.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    with torch.no_grad():
-        for row in model.layers()[:-2]:
-            unit, convolution, norm = model.units[row.name], convolutions.pop(0), norms.pop(0)
-            kernel = tensor(unit.kernel[...])
-            match row.type:
-                case "Conv 3x3":
-                    kernel = kernel.permute(3, 2, 0, 1)
-                case "Conv DW 3x3":
-                    kernel = kernel.permute(2, 0, 1)[:, None]
-                case "Conv 1x1":
-                    kernel = kernel.T[:, :, None, None]
-            assert convolution.weight.shape == kernel.shape
-            convolution.weight.copy_(kernel)
-            assert isinstance(unit.norm, BatchNormReLU6)
-            norm.weight.copy_(tensor(unit.norm.scale[...]))
-            norm.bias.copy_(tensor(unit.norm.bias[...]))
-            assert norm.running_mean is not None
-            assert norm.running_var is not None
-            norm.running_mean.copy_(tensor(unit.norm.mean[...]))
-            norm.running_var.copy_(tensor(unit.norm.var[...]))
-        [linear] = [m for m in twin.modules() if isinstance(m, torch.nn.Linear)]
-        linear.weight.copy_(tensor(model.classifier.kernel[...]).T)
-        assert model.classifier.bias is not None
-        linear.bias.copy_(tensor(model.classifier.bias[...]))
-    assert not convolutions
-    assert not norms
 
 
 @pytest.mark.parametrize("resolution", [64, 75])

@@ -12,10 +12,9 @@ from sweep.report.content.build import view
 from sweep.report.content.candidates import candidates
 from sweep.results.store import load
 from sweep.settings import config
-from tests.cli.test_report_commands import flat, stored, sweep, typed
 from tests.support import fake_results
+from tests.support.commands import flat, typed
 
-__all__ = ["sweep"]  # a fixture
 ROOT = Path(__file__).parents[2]
 KEYS = [("separable", 0.25, 128), ("separable", 0.5, 128), ("separable", 0.75, 128)]
 
@@ -76,26 +75,26 @@ def test_a_run_at_chance_says_so_first_and_places_nothing_on_a_frontier():
     assert any("no better than guessing" in each for each in shown.cards[0].standing)
 
 
-def test_pick_exits_1_where_nothing_is_better_than_chance(sweep, tmp_path):
-    folder = stored(of_shares(0.05, 0.07), tmp_path)
-    status, out, _ = sweep("pick", folder)
+def test_pick_exits_1_where_nothing_is_better_than_chance(command, tmp_path):
+    folder = fake_results.stored(of_shares(0.05, 0.07), tmp_path)
+    status, out, _ = command("pick", folder)
     assert (status, "Best" in out) == (1, False)
-    found = json.loads(sweep("pick", folder, "--json")[1])
+    found = json.loads(command("pick", folder, "--json")[1])
     assert (found["best"], found["highest"]["label"]) == (None, "0.5-128")
     assert found["at_chance"] == ["0.5-128", "0.25-128"]
 
 
-def test_the_answer_says_the_size_that_an_accuracy_is_of(sweep, tmp_path):
-    folder = stored(of_shares(0.20), tmp_path)
+def test_the_answer_says_the_size_that_an_accuracy_is_of(command, tmp_path):
+    folder = fake_results.stored(of_shares(0.20), tmp_path)
     said = "top-1, trained at 18 px for 128"
-    assert said in flat(sweep("pick", folder)[1])
-    assert json.loads(sweep("pick", folder, "--json")[1])["best"]["sizes"].endswith("for 128")
-    assert "Trained" in sweep("show", folder)[1]
+    assert said in flat(command("pick", folder)[1])
+    assert json.loads(command("pick", folder, "--json")[1])["best"]["sizes"].endswith("for 128")
+    assert "Trained" in command("show", folder)[1]
     shown = view(of_shares(0.20))
     assert typed(shown.figures[0].y.title).endswith("measured, trained at 18 px for 128")
     assert typed(shown.cards[0].figures[0].title).endswith("trained at 18 px for 128")
     assert typed(shown.heat_maps[0].title).endswith("trained at 18 px for 128")
-    assert said not in flat(sweep("pick", folder, "--accuracy", "tfslim")[1])
+    assert said not in flat(command("pick", folder, "--accuracy", "tfslim")[1])
 
 
 @pytest.mark.parametrize(

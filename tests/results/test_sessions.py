@@ -20,7 +20,7 @@ from sweep.results.store import Store, load
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
-from tests.running.test_run import MACHINE, Watcher
+from tests.support.runs import MACHINE, Watcher
 
 PROCESSES, ROUNDS = 6, 4
 # Of each process, in shares of what a network takes: their standard deviation is 1.1 %.

@@ -17,8 +17,8 @@ from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, SettingsError, parse
 from sweep.types import Point
-from tests.running.test_run import MACHINE, Watcher, run
 from tests.support import fake_results
+from tests.support.runs import MACHINE, Watcher, run
 from tests.support.toys import CALLS, Stumbling, Together
 
 ALL = {"cost", "latency", "accuracy"}

@@ -5,61 +5,18 @@ import json
 import pandas as pd
 import pytest
 
-from sweep.host.machine import Machine
 from sweep.results.store import Store, load
 from sweep.running.plan import make_plan
-from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
 from tests.support import toys
+from tests.support.runs import MACHINE, run
 from tests.support.toys import CALLS, Stumbling
-
-MACHINE = Machine(
-    cpu="abacus",
-    cores=1,
-    memory_bytes=1,
-    system="none",
-    python="3",
-    platform="cpu",
-    device="cpu",
-    governor="unknown",
-    xla_flags="",
-    allocator="default",
-    versions={"jax": "0"},
-)
-GRID = "[grid]\nalpha = [{alphas}]\nresolution = [64, 32]\n"
-
-
-class Watcher:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def started(self, task) -> None:
-        self.seen.append(task.label)
-
-    def progressed(self, task, share, text) -> None:
-        assert 0 <= share <= 1
-
-    def finished(self, task, seconds, failure) -> None:
-        self.seen[-1] += f" {failure}"
 
 
 @pytest.fixture(autouse=True)
 def _forget_calls():
     CALLS.clear()
     Stumbling.mended = False
-
-
-def run(folder, measure: str, alphas: str = "0.5, 0.25", extra: str = ""):
-    settings = parse(
-        f'measures = ["tests.support.toys:{measure}"]\n' + GRID.format(alphas=alphas) + extra,
-        source="test",
-    )
-    store = Store(folder)
-    plan = make_plan(settings, store, MACHINE)
-    watcher = Watcher()
-    return plan, execute(plan, settings, store, MACHINE, watcher), watcher
 
 
 def test_a_second_run_repeats_nothing_and_a_larger_grid_adds_only_what_is_new(tmp_path):

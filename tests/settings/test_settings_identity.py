@@ -18,8 +18,8 @@ from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.settings.config import Section, Settings, parse
 from sweep.settings.registry import BUILT_IN, find
-from tests.running.test_run import MACHINE
 from tests.support.image_files import encoded, plain, write_folder
+from tests.support.runs import MACHINE
 from tests.support.toys import Brightness
 
 BASE = """

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sweep.results.points import derive
-from sweep.results.store import READINGS, TRAINING, Results
+from sweep.results.store import READINGS, TRAINING, Results, Store
 from sweep.settings.config import digest_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -97,6 +99,18 @@ def results(
         training=pd.DataFrame(curves, columns=TRAINING.names),
         points=derive(readings),
     )
+
+
+def stored(results: Results, folder: Path) -> Path:
+    """A results folder with what is in `results`."""
+    Store(folder).write_run(results.settings, results.machine, results.run)
+    for name, frame, schema in (
+        ("readings", results.readings, READINGS),
+        ("training", results.training, TRAINING),
+    ):
+        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
+        pq.write_table(table, folder / f"{name}.parquet")
+    return folder
 
 
 def all_points() -> list[Key]:

@@ -30,9 +30,9 @@ from sweep.training.feeds import ResidentFeed, StreamFeed
 from sweep.training.loop import Ready, TrainingError, make_ready, train
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder
+from tests.support.stripes import folder
+from tests.support.stripes import settings as of_files
 from tests.support.toys import Brightness, point, quiet
-from tests.training.test_training_on_files import folder
-from tests.training.test_training_on_files import settings as of_files
 
 NETWORK = Network(point(0.125, 128, kind="shallow"), MobileNetV1Family())
 STEPS = 48  # the curve has points at 20, 40 and 48

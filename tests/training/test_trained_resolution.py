@@ -14,8 +14,8 @@ from sweep.running.evaluate import evaluate_checkpoint
 from sweep.running.plan import make_plan
 from sweep.settings.config import AccuracySettings, SettingsError, parse
 from sweep.training.sources import ImageSource
-from tests.running.test_run import MACHINE
 from tests.support import fake_results
+from tests.support.runs import MACHINE
 from tests.support.toys import point, quiet
 
 RESULTS = Path(__file__).parents[2] / "results"

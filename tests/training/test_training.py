@@ -11,8 +11,6 @@ import optax
 import pytest
 from flax import nnx
 
-from sweep.contracts import Network
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import turned_and_mirrored
@@ -21,10 +19,9 @@ from sweep.training.feeds import ResidentFeed, TestImages
 from sweep.training.loop import TrainingError, make_ready, train
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Images
-from tests.support.toys import Brightness, point, quiet
+from tests.support.one_step import NETWORK, ONE_BATCH, apart, first_step, in_float64
+from tests.support.toys import Brightness, quiet
 
-# The shallow network compiles in two thirds of the time.
-NETWORK = Network(point(0.25, kind="shallow"), MobileNetV1Family())
 RECIPE = AccuracySettings(
     dataset="tests.support.toys:Brightness",
     train_images=256,
@@ -70,54 +67,6 @@ def test_the_network_trains_at_rho_times_the_data_sets_own_size():
     # rho = 128 / 224, the data set's base is 24: 13.7, so 14.
     note = outcome(RECIPE.model_copy(update={"epochs": 1}))[-1].note
     assert note.startswith("trained at 14 px;")
-
-
-# One batch, seen whole: the first step's momentum is then its gradient.
-ONE_BATCH = RECIPE.model_copy(
-    update={"train_images": 32, "symmetry": "none", "dropout_rate": 0.0, "weight_decay": 0.0}
-)
-
-
-def first_step(settings: AccuracySettings, images: Images) -> tuple[float, dict]:
-    """The loss and the gradient in the loop's own step; what it makes of it is tested below."""
-    ready = make_ready(NETWORK, ResidentFeed(images, images.images.shape[1], settings), 8, settings)
-    arrays = map(jnp.asarray, (images.images, images.labels))
-    indices = np.arange(len(images.labels), dtype=np.int32)[None]
-    state, (losses, _) = ready.run_steps(ready.state, *arrays, indices, jax.random.key(0), 0)
-    momentum = optax.tree_utils.tree_get(state.moments, "trace")
-    return float(losses[0]), flat(ready.learner.params.unpack(momentum))
-
-
-def in_float64(settings: AccuracySettings, images: Images) -> tuple[float, dict]:
-    """The loss of the plain network and its gradient, by the grouped convolution's autodiff."""
-    side = images.images.shape[1]
-    with jax.enable_x64(True):
-        network = NETWORK.family.build(
-            NETWORK.point, num_classes=8, resolution=side, seed=settings.seed, lowering="grouped",
-            bn_momentum=0.0, dropout_rate=0.0, dtype="float32",
-        )  # fmt: skip
-        graph, params, rest = nnx.split(network, nnx.Param, ...)
-        wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
-        pixels = jnp.asarray(np.tile(images.images, (1, 1, 1, 3)), jnp.float64)
-
-        def loss_of(params):
-            scores = jax.nn.log_softmax(nnx.merge(graph, params, rest, copy=True)(pixels))
-            return -jnp.mean(scores[jnp.arange(len(pixels)), images.labels])
-
-        loss, gradient = jax.jit(jax.value_and_grad(loss_of))(wide)
-        assert loss.dtype == np.float64
-        return float(loss), flat(gradient)
-
-
-def flat(params) -> dict[tuple, np.ndarray]:
-    return {path: np.asarray(leaf[...]) for path, leaf in nnx.to_flat_state(params)}
-
-
-def apart(found: dict, expected: dict) -> float:
-    """The distance of two gradients over the length of one."""
-    assert found.keys() == expected.keys()
-    squares = [float(np.sum((found[path] - expected[path]) ** 2)) for path in expected]
-    return math.sqrt(sum(squares) / sum(float(np.sum(each**2)) for each in expected.values()))
 
 
 @cache

@@ -1,13 +1,11 @@
 """Training on images in files, from the folder to the readings."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from sweep.contracts import Network
@@ -16,10 +14,10 @@ from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.types import CurvePoint, Point
 from tests.support.image_files import plain, write_folder
+from tests.support.stripes import folder, settings
 from tests.support.toys import point, quiet
 
 NETWORK = Network(point(0.25, 224, kind="shallow"), MobileNetV1Family())
-CLASSES = ("low", "middle", "high")
 
 
 @pytest.fixture(autouse=True)
@@ -27,43 +25,6 @@ def _as_users_run_it():
     """Optax raises a float to an integer step: it can't be run under strict promotion."""
     with jax.numpy_dtype_promotion("standard"):
         yield
-
-
-def waves(label: int, height: int, width: int, seed: int) -> npt.NDArray[np.uint8]:
-    """Stripes whose frequency is the class: learnt in seconds, mirrored or not."""
-    rng = np.random.default_rng(seed)
-    wave = np.sin(2 * np.pi * (label + 1) * 2 * np.arange(width) / width)
-    image = 128 + 90 * np.broadcast_to(wave, (height, width)) + rng.normal(0, 10, (height, width))
-    return np.repeat(image.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-
-
-def folder(root: Path, height: int = 40, wider_by: int = 0) -> Path:
-    """48 images to train on and 18 to evaluate on; every other one wider by `wider_by`."""
-    return write_folder(
-        root,
-        {
-            f"{split}/{name}/{number:02}.png": waves(
-                label, height, 40 + wider_by * (number % 2), 100 * label + number
-            )
-            for split, count in (("train", 16), ("val", 6))
-            for label, name in enumerate(CLASSES)
-            for number in range(count)
-        },
-    )
-
-
-def settings(path: Path, **changes: Any) -> AccuracySettings:
-    values = {
-        "dataset": "imagefolder",
-        "data": {"path": str(path)},
-        "base_resolution": 32,
-        "epochs": 12,
-        "batch_size": 12,
-        "learning_rate": 0.1,
-        "symmetry": "mirror",
-        "workers": 1,
-    }
-    return AccuracySettings.model_validate(values | changes)
 
 
 def outcome(

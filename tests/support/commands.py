@@ -1,0 +1,116 @@
+"""The command line for tests: in this process where what is tested is what a command does and says;
+in one of its own where that is the process itself, as its streams, signals, imports and status.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from sweep.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+# Two points, each measure at its smallest.
+QUICK = """
+name = "quick"
+measures = ["cost", "latency", "accuracy"]
+[grid]
+alpha = [0.25]
+resolution = [64, 32]
+base_resolution = 64
+[cost]
+fvcore = false
+[latency]
+processes = 1
+rounds = 3
+min_sample_s = 0.001
+warmup_s = 0.05
+[accuracy]
+train_images = 64
+test_images = 40
+epochs = 1
+batch_size = 32
+"""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """That of a process in any folder, with others of its own."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | variables
+
+
+def python(
+    arguments: Sequence[str | Path], folder: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A fresh Python, started in `folder`."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def sweep(*arguments: str | Path, folder: Path, **variables: str):
+    """`python -m sweep` in a process of its own."""
+    return python(["-m", "sweep", *arguments], folder, **variables)
+
+
+class Command:
+    """Runs a command in this process, which is afterwards as it was before.
+
+    A call gives (exit status, standard output as a keyboard has it, standard error).
+    """
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        # What `run` does to its process: its allocator, its log, where it finds parts.
+        monkeypatch.setattr("sweep.cli.main.keep_freed_memory", lambda: None)
+        monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
+        monkeypatch.setattr(sys, "path", sys.path.copy())
+        self._monkeypatch = monkeypatch
+
+    def __enter__(self) -> Self:
+        root = logging.getLogger()
+        self._before = dict(os.environ), root.handlers[:], root.level
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        variables, handlers, level = self._before
+        for name in os.environ.keys() - variables.keys():
+            del os.environ[name]
+        os.environ.update(variables)
+        root = logging.getLogger()
+        for handler in set(root.handlers) - set(handlers):
+            handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    def __call__(self, *arguments: str | Path, inside: Path | None = None) -> tuple[int, str, str]:
+        """inside: the folder in which it is called."""
+        with self._monkeypatch.context() as patch:
+            if inside:
+                patch.chdir(inside)
+            with pytest.raises(SystemExit) as ended:
+                main([str(each) for each in arguments])
+        streams = self._capsys.readouterr()
+        return int(ended.value.code or 0), typed(streams.out), streams.err
+
+
+def typed(text: str) -> str:
+    """The text as a keyboard has it."""
+    return text.replace("\u00a0", " ").replace("\u2013", "-").replace("\u2212", "-")
+
+
+def flat(text: str) -> str:
+    """In one line, where the console has broken it."""
+    return " ".join(text.split())

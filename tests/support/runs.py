@@ -1,0 +1,54 @@
+"""Runs of small measures on a machine that is made up, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sweep.host.machine import Machine
+from sweep.results.store import Store
+from sweep.running.plan import make_plan
+from sweep.running.run import execute
+from sweep.settings.config import parse
+
+MACHINE = Machine(
+    cpu="abacus",
+    cores=1,
+    memory_bytes=1,
+    system="none",
+    python="3",
+    platform="cpu",
+    device="cpu",
+    governor="unknown",
+    xla_flags="",
+    allocator="default",
+    versions={"jax": "0"},
+)
+GRID = "[grid]\nalpha = [{alphas}]\nresolution = [64, 32]\n"
+
+
+class Watcher:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def started(self, task) -> None:
+        self.seen.append(task.label)
+
+    def progressed(self, task, share, text) -> None:
+        assert 0 <= share <= 1
+
+    def finished(self, task, seconds, failure) -> None:
+        self.seen[-1] += f" {failure}"
+
+
+def run(folder: Path, measure: str, alphas: str = "0.5, 0.25", extra: str = ""):
+    """One of the toys on four points: (the plan, the outcome, who watched)."""
+    settings = parse(
+        f'measures = ["tests.support.toys:{measure}"]\n' + GRID.format(alphas=alphas) + extra,
+        source="test",
+    )
+    store = Store(folder)
+    plan = make_plan(settings, store, MACHINE)
+    watcher = Watcher()
+    return plan, execute(plan, settings, store, MACHINE, watcher), watcher
