@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,17 +72,45 @@ class Better(StrEnum):
     NEITHER = "neither"
 
 
+class Form(StrEnum):
+    """How values are written for people."""
+
+    TEXT = "text"
+    EXACT = "exact"  # 568,740,352
+    COUNT = "count"  # 568.7 M
+    SECONDS = "seconds"  # 3.10 ms
+    BYTES = "bytes"  # 16.8 MB
+    SHARE = "share"  # 61.4 %
+    POINTS = "points"  # +1.2 pt: a difference of shares
+    PIXELS = "pixels"  # 32 px: a side
+    NUMBER = "number"  # anything else: 3 digits, the unit standing elsewhere
+
+
+_FORMS = {"1": Form.COUNT, "s": Form.SECONDS, "B": Form.BYTES}
+_AS_ITS_UNIT = cast("Form", "")
+
+
 @dataclass(frozen=True)
 class Metric:
-    """What a reading is of. The report takes the title, unit and direction of an axis from here.
+    """What a reading is of: all that figures, tables, budgets and checks know of it stands here.
 
-    unit is SI ("s", "B") or "1" for counts and shares; pretty units are the report's business.
+    unit: SI ("s", "B", "J"), "px", or "1" for counts, shares and ratios. form: how a value is
+    written, by default as the unit suggests. short: the title where there is little room, and
+    inside sentences. beside: the name of the metric that this one restates or checks: it stands
+    beside it in tables and has no axis of its own.
     """
 
     name: str
     title: str
     unit: str
     better: Better
+    form: Form = _AS_ITS_UNIT
+    short: str = ""
+    beside: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "form", self.form or _FORMS.get(self.unit, Form.NUMBER))
+        object.__setattr__(self, "short", self.short or self.title)
 
 
 @dataclass(frozen=True)

@@ -22,29 +22,26 @@ from flax import nnx
 
 from sweep.contracts import LayerRow, Network
 from sweep.measures.traced import traced_mult_adds
+from sweep.metrics import (
+    FVCORE,
+    LAYER_MULT_ADDS,
+    LAYER_WEIGHTS,
+    MULT_ADDS,
+    PARAMS,
+    PARAMS_WITH_STATISTICS,
+    PEAK_ACTIVATION_BYTES,
+    TRACED,
+    WEIGHT_BYTES,
+    WEIGHTS,
+    XLA,
+)
 from sweep.settings.config import CostSettings
-from sweep.types import Better, Metric, Progress, Reading
+from sweep.types import Progress, Reading
 
 FLOAT32_BYTES = 4
 # JAX remembers every program that it has traced, about 0.5 MB for a network: in a sweep of ten
 # thousand points, 5 GB.
 FORGET_EVERY = 50  # networks
-
-MULT_ADDS = Metric("mult_adds", "Mult-adds", "1", Better.LOWER)
-WEIGHTS = Metric("weights", "Weights", "1", Better.LOWER)
-PARAMS = Metric("params", "Trainable parameters", "1", Better.LOWER)
-PARAMS_WITH_STATISTICS = Metric(
-    "params_with_statistics", "Parameters with running statistics", "1", Better.LOWER
-)
-WEIGHT_BYTES = Metric("weight_bytes", "Weight bytes, float32", "B", Better.LOWER)
-PEAK_ACTIVATION_BYTES = Metric(
-    "peak_activation_bytes", "Peak activation bytes, float32, one image", "B", Better.LOWER
-)
-TRACED = Metric("mult_adds_traced", "Mult-adds of the traced program", "1", Better.LOWER)
-FVCORE = Metric("mult_adds_fvcore", "Mult-adds by fvcore", "1", Better.LOWER)
-XLA = Metric("mult_adds_xla", "Half of XLA's flops", "1", Better.LOWER)
-LAYER_MULT_ADDS = Metric("layer_mult_adds", "Mult-adds of a layer", "1", Better.LOWER)
-LAYER_WEIGHTS = Metric("layer_weights", "Weights of a layer", "1", Better.LOWER)
 
 XLA_NOTE = (
     "XLA counts flops, two for a multiply-add, halved here. It leaves out taps that fall on the "

@@ -19,17 +19,8 @@ from typing import Any
 from sweep.contracts import Failed, Network
 from sweep.host.machine import this_cpu
 from sweep.host.memory import timing_bytes
-from sweep.measures.latency_session import (
-    CALLS,
-    COMPILE,
-    DRIFT,
-    LATENCY,
-    PEAK_MEMORY,
-    PROCESS,
-    REFERENCE,
-    LatencyError,
-    Session,
-)
+from sweep.measures.latency_session import LatencyError, Session
+from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.types import Progress, Reading
 

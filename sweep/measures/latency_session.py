@@ -11,16 +11,9 @@ from typing import Any
 
 from sweep.contracts import Failed, Network
 from sweep.measures.latency_process import LatencyError, events
+from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
 from sweep.settings.config import LatencySettings
-from sweep.types import Better, Metric, Point, Progress, Reading, listed
-
-LATENCY = Metric("latency_s", "Latency", "s", Better.LOWER)
-PROCESS = Metric("latency_process", "Processes that timed it", "1", Better.NEITHER)
-CALLS = Metric("latency_calls", "Calls that a sample is the mean of", "1", Better.NEITHER)
-REFERENCE = Metric("reference_s", "Reference computation in the same rounds", "s", Better.NEITHER)
-DRIFT = Metric("latency_drift", "Latency against the first session", "1", Better.NEITHER)
-COMPILE = Metric("compile_s", "Compile time", "s", Better.LOWER)
-PEAK_MEMORY = Metric("peak_memory_bytes", "Peak memory by XLA's account", "B", Better.LOWER)
+from sweep.types import Point, Progress, Reading, listed
 
 NO_ACCOUNT = "this backend does not account for the memory of a compiled program"
 # Of the progress, compiling a network against timing it in one process.
@@ -175,10 +168,10 @@ class Session:
         """
         variant, ratios = f"batch={batch}", {}
         for network, readings in earlier.items():
-            then = {each.metric: each.value for each in readings if each.variant == variant}
+            then = {each.metric.name: each.value for each in readings if each.variant == variant}
             now = self._samples[network.point.key, batch].seconds
-            if now and (before := then.get(LATENCY)):
-                ratios[network.point.label] = median(now) / before * (then.get(DRIFT) or 1.0)
+            if now and (before := then.get(LATENCY.name)):
+                ratios[network.point.label] = median(now) / before * (then.get(DRIFT.name) or 1.0)
         if not ratios:
             return
         value, samples = geometric_mean(ratios.values()), tuple(ratios.values())

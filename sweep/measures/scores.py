@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sweep.metrics import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, TRAINED
 from sweep.training.evaluation import Score
-from sweep.types import Better, Metric, Point, Reading
+from sweep.types import Point, Reading
 
-TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER)
-TOP5 = Metric("top5", "Top-5 accuracy", "1", Better.HIGHER)
-TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
-CLASSES = Metric("classes", "Classes of the data set", "1", Better.NEITHER)
-LEFT_OUT = Metric("left_out_images", "Images left out: they could not be read", "1", Better.NEITHER)
-TRAINED = Metric(
-    "trained_resolution", "Side of the images behind the accuracy", "px", Better.NEITHER
-)
 METRICS = (TOP1, TOP5, TEST_IMAGES, CLASSES, LEFT_OUT, TRAINED)
 
 FIVE = 5

@@ -11,7 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from sweep.types import Better, CurvePoint, Metric, Point, Reading
+from sweep.metrics import metric_of
+from sweep.types import CurvePoint, Point, Reading
 
 SCHEMA_VERSION = 2
 
@@ -98,11 +99,12 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
 
 def reading_of(row: dict[str, Any]) -> Reading:
     """The reading that a row of READINGS is of."""
-    metric = Metric(row["metric"], row["title"], row["unit"], Better(row["better"]))
     point = Point(*(row[name] for name, _ in _POINT_FIELDS))
     samples = tuple(float(each) for each in row["samples"])
     value = None if row["value"] is None or isnan(row["value"]) else float(row["value"])
-    return Reading(metric, point, value, row["variant"], samples, row["reason"], row["note"])
+    return Reading(
+        metric_of(row), point, value, row["variant"], samples, row["reason"], row["note"]
+    )
 
 
 def curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweep import metrics
 from sweep.maths.statistics import Interval, median_interval
 
-LATENCY, DRIFT, PROCESS = "latency_s", "latency_drift", "latency_process"
+LATENCY, DRIFT, PROCESS = metrics.LATENCY.name, metrics.DRIFT.name, metrics.PROCESS.name
 # All readings of a session are stored at once, at its end.
 SESSION = "time"
 _KEY = ["family", "kind", "alpha", "resolution", "variant"]

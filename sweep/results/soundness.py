@@ -24,9 +24,10 @@ from pydantic import (
     ValidationError,
 )
 
+from sweep.metrics import BUILT_IN, written
 from sweep.settings import toml_data
 from sweep.settings.toml_data import SettingsError, joined, short
-from sweep.types import Better
+from sweep.types import Better, Form
 
 LONGEST = 1 << 16  # characters of a text in JSON, such as a command
 MOST_ROWS = 20_000_000  # of a table: a grid of 10,000 points has less than one million
@@ -34,15 +35,10 @@ MOST_UNPACKED = 1 << 32  # bytes of a table
 MOST_SAMPLES = 20_000  # behind one reading; of a run 50, and `sweep.settings.config` allows no more
 MOST_DRAWN = 1e30
 EXACT = 2**53  # up to here a float64 holds every whole number
-# Metrics that are whole numbers from 0, and those that are shares.
-_WHOLE = (
-    "mult_adds", "weights", "params", "params_with_statistics", "weight_bytes",
-    "peak_activation_bytes", "mult_adds_traced", "mult_adds_fvcore", "mult_adds_xla",
-    "peak_memory_bytes", "test_images", "left_out_images", "classes", "trained_resolution",
-    "layer_mult_adds", "layer_weights",
-)  # fmt: skip
-_SHARES = ("top1", "top5")
-_TIMES = ("latency_s", "reference_s", "compile_s")
+# Of our own metrics: what a measure from outside may give is its own business.
+_WHOLE = written(BUILT_IN.values(), Form.COUNT, Form.BYTES, Form.PIXELS)
+_SHARES = written(BUILT_IN.values(), Form.SHARE)
+_TIMES = written(BUILT_IN.values(), Form.SECONDS)
 
 _Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.report.values.units import Form, form_of
+from sweep.metrics import metric_of
+from sweep.report.values.units import Form
 from sweep.report.values.view import Axis
-from sweep.types import Better
+from sweep.types import Better, Metric
 
 # Metrics that a figure or table of this package shows already. Any other, of a measure from
 # outside, gets a figure of its own.
@@ -120,7 +121,7 @@ def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[Cost]:
             row["metric"],
             row["metric"],
             f"Accuracy against {row['title'][:1].lower()}{row['title'][1:]}",
-            Axis(_with_unit(row["title"], row["unit"]), row["unit"], form_of(row["unit"])),
+            Axis(_with_unit(metric_of(row)), row["unit"], metric_of(row).form),
             better=row["better"],
         )
         for row in others.values()
@@ -128,9 +129,9 @@ def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[Cost]:
     ]
 
 
-def _with_unit(title: str, unit: str) -> str:
+def _with_unit(metric: Metric) -> str:
     """Units that are not written with every value stand in the title."""
-    return f"{title} ({unit})" if form_of(unit) is Form.NUMBER else title
+    return f"{metric.title} ({metric.unit})" if metric.form is Form.NUMBER else metric.title
 
 
 def batches(points: pd.DataFrame) -> dict[int, str]:

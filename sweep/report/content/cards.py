@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sweep.metrics import metric_of
 from sweep.paper.networks import FAMILY
 from sweep.report.content import bearing, figures
 from sweep.report.content.axes import KNOWN, batches, number
@@ -26,7 +27,7 @@ from sweep.report.content.point_rows import (
     titles,
 )
 from sweep.report.values.intervals import overlap
-from sweep.report.values.units import Form, form_of, plain, share, shown
+from sweep.report.values.units import Form, plain, share, shown
 from sweep.report.values.view import Card, Figure, Mark, Quoted, Trained, Value
 from sweep.types import listed
 
@@ -209,7 +210,7 @@ def _from_outside(reading: dict[str, Any], variant: str) -> Quoted:
     """A metric of a measure that this package doesn't know. Units that are not written with every
     value stand in the title.
     """
-    form = form_of(reading["unit"])
+    form = metric_of(reading).form
     inside = [variant] if variant else []
     if form is Form.NUMBER:
         inside.append(reading["unit"])

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sweep.metrics import metric_of
 from sweep.report.content.axes import KNOWN, batches, number
 from sweep.report.values.intervals import overlap
-from sweep.report.values.units import Form, form_of
+from sweep.report.values.units import Form
 from sweep.report.values.view import Estimate
 from sweep.types import Better, Point
 
@@ -193,7 +194,7 @@ def _from_outside(before: Results, after: Results) -> Iterator[Quantity]:
             if row["metric"] in KNOWN or row["variant"] or row["better"] == Better.NEITHER:
                 continue
             found[row["metric"]] = Quantity(
-                row["metric"], row["title"], form_of(row["unit"]), bool(row["machine_id"])
+                row["metric"], row["title"], metric_of(row).form, bool(row["machine_id"])
             )
     yield from found.values()
 

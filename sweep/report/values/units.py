@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from enum import StrEnum
 
 from sweep.paper import Row
+from sweep.types import Form
 
 SPACE = "\u00a0"
 MINUS = "\u2212"
@@ -18,20 +18,6 @@ _PREFIXES = (
     (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""),
     (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"),
 )  # fmt: skip
-
-
-class Form(StrEnum):
-    """How a column's values are written."""
-
-    TEXT = "text"
-    EXACT = "exact"  # 568,740,352
-    COUNT = "count"  # 568.7 M
-    SECONDS = "seconds"  # 3.10 ms
-    BYTES = "bytes"  # 16.8 MB
-    SHARE = "share"  # 61.4 %
-    POINTS = "points"  # +1.2 pt: a difference of shares
-    PIXELS = "pixels"  # 32 px: a side
-    NUMBER = "number"  # anything else: 3 digits and the unit
 
 
 def shown(value: float | str, form: Form) -> str:
@@ -63,11 +49,6 @@ def joined(first: str, last: str) -> str:
     """Two written numbers as a range in a sentence; a unit that both have is written once."""
     unit = last.rpartition(SPACE)[2]
     return last if first == last else f"{first.removesuffix(SPACE + unit)} to {last}"
-
-
-def form_of(unit: str) -> Form:
-    """The form of a metric's SI unit."""
-    return {"1": Form.COUNT, "s": Form.SECONDS, "B": Form.BYTES}.get(unit, Form.NUMBER)
 
 
 def exact(value: float) -> str:
