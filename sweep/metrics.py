@@ -94,6 +94,6 @@ def metric_of(row: Mapping[str, Any]) -> Metric:
     return known or Metric(row["metric"], row["title"], row["unit"], Better(row["better"]))
 
 
-def written(metrics: Iterable[Metric], *forms: Form) -> frozenset[str]:
+def written(metrics: Iterable[Metric], *forms: Form) -> list[str]:
     """The names of those that are written in one of these forms."""
-    return frozenset(each.name for each in metrics if each.form in forms)
+    return [each.name for each in metrics if each.form in forms]
