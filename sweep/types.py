@@ -76,11 +76,14 @@ class Form(StrEnum):
     """How values are written for people."""
 
     TEXT = "text"
+    WRITTEN = "written"  # a number that is text already: the paper's "569 M"
+    VERDICT = "verdict"  # 1 is yes, 0 is OUTSIDE
     EXACT = "exact"  # 568,740,352
     COUNT = "count"  # 568.7 M
     SECONDS = "seconds"  # 3.10 ms
     BYTES = "bytes"  # 16.8 MB
     SHARE = "share"  # 61.4 %
+    PART = "part"  # 94.86 %: of a whole, as the paper's Table 2 prints it
     POINTS = "points"  # +1.2 pt: a difference of shares
     PIXELS = "pixels"  # 32 px: a side
     NUMBER = "number"  # anything else: 3 digits, the unit standing elsewhere

@@ -60,13 +60,15 @@ def _without_readings(folder: Path) -> int:
 
 
 def _show(found: Check, *, repaired: bool) -> None:
-    from sweep.report.terminal.text import blank, texts
+    from sweep.report.terminal.tables import rendered
+    from sweep.report.values.tables import text_table
 
-    table = blank("", "file", "state", "what")
-    for each in found.files:
-        says = f"{each.says}; {each.left}" if each.left else each.says
-        table.add_row(*texts(*(visible(cell) for cell in (each.file, each.state, says))))
-    out.print(table)
+    rows = (
+        (each.file, each.state.value, f"{each.says}; {each.left}" if each.left else each.says)
+        for each in found.files
+    )
+    table = text_table("file", "state", "what", rows=[map(visible, row) for row in rows])
+    out.print(rendered(table))
     if found.whole and found.sealed:
         tell(f"{found.path}: whole")
     elif found.whole:

@@ -63,5 +63,7 @@ def tell(text: str) -> None:
 
 def write_json(data: dict[str, Any]) -> None:
     """One JSON object and nothing else, so that a program can read it. Absent numbers are null."""
+    from sweep.report.values.plain_data import plain_data
+
     if sys.stdout is not None:
-        sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+        sys.stdout.write(json.dumps(plain_data(data), indent=2, allow_nan=False) + "\n")

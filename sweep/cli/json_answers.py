@@ -1,4 +1,4 @@
-"""What a plan, a run, a budget's answer and two runs side by side are as plain data for --json.
+"""What the commands answer to --json: values under their keys, which `write_json` renders.
 
 SI units; shares 0..1; null where there is nothing.
 """
@@ -6,107 +6,89 @@ SI units; shares 0..1; null where there is nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
 
 from sweep.report.content.budget import FORMS, Picked, accuracy
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.content.figures import MEASURED, label
-from sweep.report.values.view import Candidate, Estimate, View
+from sweep.report.content.layers import in_closed_form, of_type, types_of
+from sweep.report.values.view import Candidate, View
 
 if TYPE_CHECKING:
+    from sweep.contracts import LayerRow
+    from sweep.paper.layers import Layer
     from sweep.results.store import Results
     from sweep.running.plan import Plan
 
 
 def points(results: Results, view: View) -> dict[str, Any]:
     """The rows of points.parquet under their own names, null where nothing was read, and why."""
-    rows = results.points.to_dict(orient="records")
     empty = results.readings.loc[results.readings["value"].isna()]
     return {
         "name": view.name,
         "title": view.title,
         "machine_id": str(results.run.get("machine_id", "")),
         "points": [
-            {"label": label(row), **{name: _plain(value) for name, value in row.items()}}
-            for row in rows
+            {"label": label(row), **row} for row in results.points.to_dict(orient="records")
         ],
         "missing": [
-            {
-                "label": label(row),
-                **{name: row[name] for name in ("metric", "variant", "reason")},
-            }
+            {"label": label(row), **{name: row[name] for name in ("metric", "variant", "reason")}}
             for row in empty.to_dict(orient="records")
         ],
-        "warnings": list(view.warnings),
+        "warnings": view.warnings,
     }
 
 
-def picked(found: Picked, called: str, cautions: Sequence[str]) -> dict[str, Any]:
+def picked(picked: Picked, called: str, cautions: Sequence[str]) -> dict[str, Any]:
     """The answer to a budget. `fits` best first; best, runner_up, highest (where none is better
     than chance) and closest null where there is none; excess = value / limit - 1. called: as
     `budget_words.sentences` wants it; cautions: what bears on the answer.
     """
     return {
-        "accuracy": found.source,
-        "batch": found.budget.batch,
-        "limits": dict(found.budget.limits),
-        "ranked": found.ranked,
-        "fits": [each.label for each in found.fitting],
-        "best": _candidate(found.best, found),
-        "runner_up": _candidate(found.runner_up, found),
-        "highest": _candidate(found.highest, found),
-        "at_chance": [each.label for each in found.at_chance],
-        "near_ties": [each.label for each in found.near_ties],
-        "closest": _candidate(found.closest, found),
-        "over": [asdict(each) for each in found.over],
-        "lacking": [asdict(each) for each in found.lacking],
-        "sentences": list(sentences(found, called)),
-        "cautions": list(cautions),
+        "accuracy": picked.source,
+        "batch": picked.budget.batch,
+        "limits": dict(picked.budget.limits),
+        "ranked": picked.ranked,
+        "fits": [each.label for each in picked.fitting],
+        "best": _candidate(picked.best, picked),
+        "runner_up": _candidate(picked.runner_up, picked),
+        "highest": _candidate(picked.highest, picked),
+        "at_chance": [each.label for each in picked.at_chance],
+        "near_ties": [each.label for each in picked.near_ties],
+        "closest": _candidate(picked.closest, picked),
+        "over": picked.over,
+        "lacking": picked.lacking,
+        "sentences": sentences(picked, called),
+        "cautions": cautions,
     }
 
 
-def _candidate(candidate: Candidate | None, found: Picked) -> dict[str, Any] | None:
+def _candidate(candidate: Candidate | None, picked: Picked) -> dict[str, Any] | None:
     if candidate is None:
         return None
-    top1 = accuracy(candidate, found.source)
+    top1 = accuracy(candidate, picked.source)
     return {
         "label": candidate.label,
         "top1": top1 and top1.value,
         "top1_low": top1 and top1.low,
         "top1_high": top1 and top1.high,
-        "sizes": candidate.sizes if found.source == MEASURED else "",
-        **{name: _whole(found.budget.read(candidate, name)) for name in FORMS},
+        "sizes": candidate.sizes if picked.source == MEASURED else "",
+        **{name: picked.budget.read(candidate, name) for name in FORMS},
     }
 
 
-def _whole(value: float | None) -> float | None:
-    """Counts and bytes as the whole numbers that they are."""
-    return int(value) if value is not None and value.is_integer() else value
-
-
-def difference(found: Difference, cautions: Sequence[str]) -> dict[str, Any]:
+def difference(difference: Difference, cautions: Sequence[str]) -> dict[str, Any]:
     """Two runs side by side. cautions: why they may not be compared, in words."""
 
-    def named(each: Moved | Tally) -> dict[str, Any]:
-        return asdict(each) | {"quantity": each.quantity.column}
+    def by_column(judged: Sequence[Moved | Tally]) -> list[dict[str, Any]]:
+        return [vars(each) | {"quantity": each.quantity.column} for each in judged]
 
-    def whole(estimate: Estimate) -> dict[str, Any]:
-        return {name: _whole(value) for name, value in asdict(estimate).items()}
-
-    return asdict(found) | {
-        "moved": [
-            named(each) | {"before": whole(each.before), "after": whole(each.after)}
-            for each in found.moved
-        ],
-        "tallies": [named(each) for each in found.tallies],
-        "cautions": list(cautions),
+    return vars(difference) | {
+        "moved": by_column(difference.moved),
+        "tallies": by_column(difference.tallies),
+        "cautions": cautions,
     }
 
 
@@ -115,8 +97,51 @@ def report(view: View, page: Path) -> dict[str, Any]:
     return {
         "report": str(page),
         "title": view.title,
-        "findings": list(view.findings),
-        "warnings": list(view.warnings),
+        "findings": view.findings,
+        "warnings": view.warnings,
+    }
+
+
+def comparison(view: View) -> dict[str, Any]:
+    """Every number beside the paper's, the layer's saving, and the agreement of the rankings."""
+    return {
+        "table_1": view.body,
+        "rows": view.compared,
+        "saving": vars(view.saving)
+        | {"formulas": {each.name: each.text for each in view.saving.formulas}},
+        "tau": view.tau,
+        "outside_tolerance": view.outside,
+    }
+
+
+def layers(rows: Sequence[LayerRow]) -> dict[str, Any]:
+    """The rows of one network, and the share of each layer type (the paper's Tables 1 and 2)."""
+    layers = in_closed_form(rows)
+    whole = _counts(layers)
+
+    def shares(part: Sequence[Layer]) -> dict[str, float]:
+        return {f"{name}_share": count / whole[name] for name, count in _counts(part).items()}
+
+    return {
+        **whole,
+        "params": sum(row.trainable_params for row in rows),
+        "layers": [
+            {
+                "name": each.name,
+                **(vars(each.shape) if each.shape else {}),
+                **_counts([each]),
+                **shares([each]),
+            }
+            for each in layers
+        ],
+        "types": [{"type": name, **shares(of_type(layers, name))} for name in types_of(layers)],
+    }
+
+
+def _counts(layers: Sequence[Layer]) -> dict[str, float]:
+    return {
+        "mult_adds": sum(each.mult_adds.value or 0 for each in layers),
+        "weights": sum(each.weights.value or 0 for each in layers),
     }
 
 
@@ -140,9 +165,3 @@ def plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "stored": plan.done,
         "notes": list(plan.notes),
     }
-
-
-def _plain(value: Any) -> Any:
-    """A value of a data frame as JSON has it: null for a missing one, Python's own numbers."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if pd.isna(value) or value in (inf, -inf) else value

@@ -100,7 +100,7 @@ def run(
         from sweep.host.machine import this_machine
 
         machine = this_machine()
-        from sweep.cli import json_answers as plain_results
+        from sweep.cli import json_answers
         from sweep.cli.progress import ProgressBar, duration, plan_table
         from sweep.results.store import Store
         from sweep.running.plan import make_plan
@@ -113,7 +113,7 @@ def run(
         except (SettingsError, UnknownPartError) as error:
             raise SettingsError(f"{error}  ({config})") from None
     if as_json:
-        write_json(plain_results.plan(plan, folder))
+        write_json(json_answers.plan(plan, folder))
         return
     out.print(plan_table(plan, folder))
     if dry_run:
@@ -151,8 +151,8 @@ def layers(
     as_json: AsJson = False,
 ) -> None:
     """The layers of one network: shapes, mult-adds, weights, and the share of each layer type."""
-    from sweep.report.terminal import json_tables as plain
-    from sweep.report.terminal.tables import layers_table
+    from sweep.cli import json_answers
+    from sweep.report.terminal import answers
     from sweep.settings.grid import point_at
 
     family = find("family", "mobilenet_v1")()
@@ -164,10 +164,11 @@ def layers(
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
     if as_json:
-        write_json(plain.layers(rows))
+        write_json(json_answers.layers(rows))
     else:
         printed = (kind, alpha, resolution, classes) == ("separable", 1.0, 224, 1000)
-        out.print(layers_table(rows, title=f"MobileNetV1 {point.label}", paper_shares=printed))
+        title = f"MobileNetV1 {point.label}"
+        out.print(answers.layers(rows, title=title, beside_the_paper=printed))
 
 
 for _name in ("report", "show", "compare", "pick", "diff"):

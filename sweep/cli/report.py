@@ -31,7 +31,7 @@ def report(folder: Folder, as_json: AsJson = False) -> None:
     """Draw report.html again, from what is stored alone; and points.parquet where it is not as the
     readings are.
     """
-    from sweep.cli import json_answers as plain_results
+    from sweep.cli import json_answers
     from sweep.report.content.build import view
     from sweep.report.page.page import write
     from sweep.report.values.printable import visible
@@ -40,48 +40,43 @@ def report(folder: Folder, as_json: AsJson = False) -> None:
     results = _results(folder)
     if renew_points(folder):
         results = _results(folder)
-    shown = view(results)
+    whole = view(results)
     page = folder / "report.html"
-    write(shown, page)
+    write(whole, page)
     if as_json:
-        write_json(plain_results.report(shown, page))
+        write_json(json_answers.report(whole, page))
     else:
         out.print(Text(f"report: {visible(str(page))}"), soft_wrap=True)
 
 
 def show(folder: Folder, as_json: AsJson = False) -> None:
     """Every point with intervals and frontier marks, and what is missing and why."""
-    from sweep.cli import json_answers as plain_results
+    from sweep.cli import json_answers
     from sweep.report.content.build import view
-    from sweep.report.terminal.tables import points_table
-    from sweep.report.terminal.text import Sentence
+    from sweep.report.terminal import answers
     from sweep.report.values.printable import printable
 
     results = _results(folder)
-    shown = view(results)
+    whole = view(results)
     if as_json:
-        write_json(plain_results.points(results, shown))
-        return
-    shown = printable(shown)
-    out.print(points_table(shown))
-    out.print(Sentence(shown.points.caption))
-    for warning in shown.warnings:
-        out.print(Sentence(f"- {warning}", indent="  "))
+        write_json(json_answers.points(results, whole))
+    else:
+        out.print(answers.points(printable(whole)))
 
 
 def compare(folder: Folder, as_json: AsJson = False) -> None:
     """The paper's tables beside this run; exits 1 where a cost is out of tolerance."""
+    from sweep.cli import json_answers
     from sweep.report.content.build import view
-    from sweep.report.terminal import json_tables as plain
-    from sweep.report.terminal.tables import compare_tables
+    from sweep.report.terminal import answers
     from sweep.report.values.printable import printable
 
-    shown = view(_results(folder))
+    whole = view(_results(folder))
     if as_json:
-        write_json(plain.comparison(shown))
+        write_json(json_answers.comparison(whole))
     else:
-        out.print(compare_tables(printable(shown)))
-    if shown.outside:
+        out.print(answers.comparison(printable(whole)))
+    if whole.outside:
         raise typer.Exit(OUTSIDE)
 
 
@@ -113,12 +108,12 @@ def pick(
     """The best point within a budget and the runner-up; exits 1 where nothing fits, or nothing that
     fits is better than chance.
     """
-    from sweep.cli import json_answers as plain_results
+    from sweep.cli import json_answers
     from sweep.report.content.bearing import bearing
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
-    from sweep.report.terminal.budget import picked_text
+    from sweep.report.terminal import answers
     from sweep.report.values.printable import printable, visible
 
     budget = _budget(max_latency, max_params, max_mult_adds, max_memory, batch)
@@ -128,9 +123,9 @@ def pick(
     picked = pick_from(candidates(results.points, batch=batch), budget, accuracy)
     cautions = bearing(all_cautions(results), picked)
     if as_json:
-        write_json(plain_results.picked(picked, called, cautions))
+        write_json(json_answers.picked(picked, called, cautions))
     else:
-        out.print(picked_text(printable(picked), visible(called), [*map(visible, cautions)]))
+        out.print(answers.picked(printable(picked), visible(called), [*map(visible, cautions)]))
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 
@@ -141,16 +136,17 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Two runs side by side: points gained, lost, and moved beyond their intervals."""
-    from sweep.cli import json_answers as plain_results
+    from sweep.cli import json_answers
     from sweep.report.content.difference import difference
-    from sweep.report.terminal.difference import cautions, difference_text
+    from sweep.report.content.difference_words import cautions
+    from sweep.report.terminal import answers
     from sweep.report.values.printable import printable
 
-    found = difference(_results(before), _results(after))
+    differing = difference(_results(before), _results(after))
     if as_json:
-        write_json(plain_results.difference(found, cautions(found)))
+        write_json(json_answers.difference(differing, cautions(differing)))
     else:
-        out.print(difference_text(printable(found)))
+        out.print(answers.difference(printable(differing)))
 
 
 def _budget(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.paper.networks import CLASSES, Layer, Network, found_network, networks_of
+from sweep.paper.networks import CLASSES, Network, WholeLayer, found_network, networks_of
 from sweep.paper.published import PrintedLayer, Shape, table_1
 from sweep.paper.shares import NETWORK
 from sweep.paper.tolerance import Found
@@ -75,7 +75,7 @@ def _row(printed: PrintedLayer, network: Network | Found) -> BodyRow:
     )
 
 
-def _layers(printed: PrintedLayer, network: Network | Found) -> list[Layer] | str:
+def _layers(printed: PrintedLayer, network: Network | Found) -> list[WholeLayer] | str:
     """The run's layers of a printed row, all of one shape, or why there are none."""
     if isinstance(network, Found):
         return network.reason
@@ -92,20 +92,10 @@ def _layers(printed: PrintedLayer, network: Network | Found) -> list[Layer] | st
     return layers
 
 
-def _shape(layer: Layer) -> Shape:
+def _shape(layer: WholeLayer) -> Shape:
     """The layer's shape in the words of Table 1."""
-    kernel = f"{layer.kernel} × {layer.kernel}"
-    match layer.type:
-        case "Conv DW 3x3":
-            filter_shape = f"{kernel} × {layer.channels_in} dw"
-        case "Avg Pool":
-            filter_shape = f"Pool {kernel}"
-        case "Fully Connected":
-            filter_shape = f"{layer.channels_in} × {layer.channels_out}"
-        case _:
-            filter_shape = f"{kernel} × {layer.channels_in} × {layer.channels_out}"
     return Shape(
         type_stride=f"{TYPES.get(layer.type, layer.type)} / s{layer.stride}",
-        filter_shape=filter_shape,
-        input_size=f"{layer.size_in} × {layer.size_in} × {layer.channels_in}",
+        filter_shape=layer.filter(" × "),
+        input_size=layer.input(" × "),
     )

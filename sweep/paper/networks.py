@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from sweep.paper.layers import METRICS, LayerShape, layers_of
 from sweep.paper.tolerance import Found
 from sweep.types import alpha_text
 
@@ -15,25 +15,12 @@ FAMILY = "mobilenet_v1"
 CLASSES = 1000  # ImageNet's
 CLASSIFIER = "classifier"
 STEM = "conv_0"
-LAYER_FIELDS = {
-    "type", "stride", "kernel", "channels_in", "channels_out", "size_in", "size_out",
-    "layer_mult_adds", "layer_weights",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer: its type under Table 2's name, its shape, and its counts per image. Sizes are
-    sides of square maps in pixels.
-    """
+class WholeLayer(LayerShape):
+    """A layer with its shape and both its counts per image."""
 
-    type: str
-    stride: int
-    kernel: int
-    channels_in: int
-    channels_out: int
-    size_in: int
-    size_out: int
     mult_adds: float
     weights: float
 
@@ -48,7 +35,7 @@ class Network:
     weights: float | None
     top1: float | None
     dataset: str
-    layers: dict[str, Layer]
+    layers: dict[str, WholeLayer]
 
 
 Key = tuple[str, float, int]  # kind, alpha, resolution
@@ -104,54 +91,32 @@ def with_classes(network: Network | Found, classes: int, count: str) -> Found:
     return found.told(other_classes(head)) if classes == CLASSES != head.channels_out else found
 
 
-def other_classes(head: Layer) -> str:
+def other_classes(head: WholeLayer) -> str:
     """The note of a count whose classifier was exchanged."""
     return f"with the paper's classes in place of this run's {head.channels_out}"
 
 
-def _layers(readings: pd.DataFrame) -> dict[Key, dict[str, Layer]]:
+def _layers(readings: pd.DataFrame) -> dict[Key, dict[str, WholeLayer]]:
     """(kind, alpha, resolution) -> layer name -> its shape and counts; of the networks that the
     paper's tables are about and of the widest: a large grid has thousands of others.
     """
-    wanted: pd.DataFrame = readings.loc[
-        (readings["family"] == FAMILY)
-        & readings["metric"].isin(("layer_mult_adds", "layer_weights"))
-        & readings["value"].notna()
-    ]
-    printed = wanted["alpha"].isin(ALPHAS) & wanted["resolution"].isin(RESOLUTIONS)
-    wanted = wanted.loc[printed | (wanted["alpha"] == wanted["alpha"].max())]
-    shapes: dict[Key, dict[str, dict[str, Any]]] = {}
-    for row in wanted.to_dict("records"):
-        network = shapes.setdefault((row["kind"], row["alpha"], row["resolution"]), {})
-        layer = network.setdefault(row["variant"].removeprefix("layer="), _shape(row["note"]))
-        layer[row["metric"]] = row["value"]
+    ours = readings.loc[(readings["family"] == FAMILY) & readings["metric"].isin(METRICS)]
+    printed = ours["alpha"].isin(ALPHAS) & ours["resolution"].isin(RESOLUTIONS)
+    wanted = ours.loc[printed | (ours["alpha"] == ours["alpha"].max())]
     return {
-        key: {
-            name: Layer(
-                type=layer["type"],
-                stride=layer["stride"],
-                kernel=layer["kernel"],
-                channels_in=layer["channels_in"],
-                channels_out=layer["channels_out"],
-                size_in=layer["size_in"],
-                size_out=layer["size_out"],
-                mult_adds=layer["layer_mult_adds"],
-                weights=layer["layer_weights"],
+        (kind, alpha, resolution): {
+            layer.name: WholeLayer(
+                **vars(layer.shape),
+                mult_adds=layer.mult_adds.value,
+                weights=layer.weights.value,
             )
-            for name, layer in network.items()
-            if layer.keys() >= LAYER_FIELDS
+            for layer in layers
+            if layer.shape is not None
+            and layer.mult_adds.value is not None
+            and layer.weights.value is not None
         }
-        for key, network in shapes.items()
+        for (_, kind, alpha, resolution), layers in layers_of(wanted).items()
     }
-
-
-def _shape(note: str) -> dict[str, Any]:
-    """What the note of a layer's reading holds; a measure from outside may store another."""
-    try:
-        told = json.loads(note)
-    except (ValueError, TypeError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _number(value: Any) -> float | None:

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from sweep.report.values.printable import printable, visible
+from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
-from sweep.report.values.view import Column, Table, Value
 from tests.support import fake_results
 from tests.support.commands import ROOT, flat
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sweep.report.content.budget import Budget, Lacking, Over, pick
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.candidates import candidates
-from sweep.report.values.view import Candidate, Estimate
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.view import Candidate
 from sweep.results.points import derive
 from tests.support import fake_results
 

@@ -47,8 +47,8 @@ def results():
 def test_every_point_has_a_card_in_the_runs_order(results):
     assert [each.label for each in cards(results)][:3] == ["1.0-224", "1.0-192", "1.0-160"]
     assert len(cards(results)) == 18
-    assert card(results, "1.0-224").layers.rows[-1][5].value == 568_740_352
-    assert card(results, "0.5-160").layers.rows[-1][5].value == 76_524_800
+    assert card(results, "1.0-224").layers.rows[-1][6].value == 568_740_352
+    assert card(results, "0.5-160").layers.rows[-1][6].value == 76_524_800
     assert hash(cards(results)) == hash(cards(results))
     for each in cards(results):
         assert len({figure.title for figure in each.figures}) == len(each.figures)
@@ -164,7 +164,11 @@ def test_metrics_from_outside_are_on_the_card():
     ]
     results = one(more=more)
     energy = quoted(results, "1.0-224", "Energy (J)")
-    assert (energy.value.value, energy.value.note, energy.form) == (0.25, "a meter", Form.NUMBER)
+    assert (energy.value.value, energy.value.notes, energy.form) == (
+        0.25,
+        ("a meter",),
+        Form.NUMBER,
+    )
     assert quoted(results, "1.0-224", "Energy (idle, J)").value.reason == "no meter"
     assert quoted(results, "1.0-224", "Size").form is Form.BYTES
 
@@ -174,7 +178,7 @@ def test_a_note_stands_once_with_the_first_reading_that_has_it():
     accuracy = results.readings["measure"] == "accuracy"
     noted = results.readings.assign(note=results.readings["note"].mask(accuracy, "trained at 32"))
     (widest,) = cards(with_readings(results, noted))
-    notes = [figure.title for figure in widest.figures if figure.value.note]
+    notes = [figure.title for figure in widest.figures if figure.value.notes]
     assert notes == ["Top-1 accuracy on photo-patches"]
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sweep.report.content.difference import Difference, difference
-from sweep.report.terminal.difference import cautions, change
+from sweep.report.content.difference_words import cautions, change
 from sweep.results.points import derive
 from tests.support import fake_results
 

@@ -11,7 +11,7 @@ import pytest
 
 from sweep.report.content.build import view
 from sweep.report.page import page, style
-from sweep.report.values.view import Key
+from sweep.report.values.figures import Key
 from tests.support import fake_results
 
 SCRIPT = "<script>alert(1)</script>"
@@ -227,7 +227,8 @@ def test_drawing_a_page_needs_no_jax(tmp_path):
 import sys
 from pathlib import Path
 from tests.support import fake_results
-from sweep.report import page, terminal
+from sweep.report.page import page
+from sweep.report.terminal import answers
 from sweep.report.content.build import view
 page.write(view(fake_results.results()), Path(sys.argv[1]))
 loaded = {name.partition(".")[0] for name in sys.modules}

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from sweep.report.content.build import view
-from sweep.report.terminal import tables as terminal
+from sweep.report.terminal import answers
+from sweep.report.terminal.tables import rendered
 from sweep.report.values import units
 from sweep.report.values.units import Form
 from tests.support import fake_results
@@ -30,6 +31,9 @@ class Row:
     activations: int = 0
 
 
+FOUR_WAYS = ("Point", "Closed form", "Traced program", "fvcore", "XLA, half its flops")
+
+
 def rows(kind="separable", alpha=1.0, resolution=224):
     return [
         Row(name, **{k: v for k, v in row.items() if k not in ("ma", "w")},
@@ -46,8 +50,10 @@ def printed(renderable, width=100):
 
 
 def typed(text):
-    """The text as a keyboard has it: no-break space, en dash and minus sign are the ink's."""
-    return text.replace("\u00a0", " ").replace("\u2013", "-").replace("\u2212", "-")
+    """The text as a keyboard has it: spaces, dashes, minus and times signs are the page's own."""
+    for ink, key in (("\u00a0", " "), ("\u2013", "-"), ("\u2212", "-"), ("\u00d7", "x")):
+        text = text.replace(ink, key)
+    return text
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +67,20 @@ def line(text, *words):
 
 
 def test_points_show_intervals_and_reasons(shown):
-    text = printed(terminal.points_table(shown))
+    text = printed(answers.points(shown))
     assert line(text, "0.5-160 ").startswith("0.5-160 52.3 % (50.8-53.8) 76.52 M 1.332 M 2.41 ms")
     assert "- [1]" in line(text, "standard 1.0-224")
     assert "[1] no reading in this run" in text
 
 
 def test_counts_show_every_digit(shown):
-    text = printed(terminal.counts_table(shown))
+    text = printed(rendered(shown.counts.only(*FOUR_WAYS)))
     assert "4,867,293,184 4,867,293,184 - [1]" in line(text, "standard 1.0-224")
     assert "[1] torch is not installed" in text
 
 
 def test_compare_shows_the_paper_beside_the_run(shown):
-    text = printed(terminal.compare_tables(shown))
+    text = printed(answers.comparison(shown))
     assert "290 M 290.68 M +0.68 M yes" in line(text, "1.0 MobileNet-160", "290 M")
     assert "4866 M 4866.27 M +0.27 M yes" in line(text, "Conv MobileNet", "mult-adds")
     assert "290.675 truncated" in text
@@ -85,44 +91,44 @@ def test_compare_shows_the_paper_beside_the_run(shown):
 def test_compare_shouts_where_a_cost_is_outside():
     results = fake_results.results()
     results.points.loc[results.points["kind"] == "shallow", "mult_adds"] += 2_000_000
-    text = printed(terminal.compare_tables(view(results)))
+    text = printed(answers.comparison(view(results)))
     assert "OUTSIDE" in line(text, "Shallow MobileNet", "mult-adds")
     assert "1 cost is outside its tolerance." in text
 
 
 def test_layers_are_the_papers_table_1():
-    text = printed(terminal.layers_table(rows(), title="1.0-224"))
+    text = printed(answers.layers(rows(), title="1.0-224"))
     # "Conv dw / s1, 3x3x512 dw, 14x14x512"; 9 * 512 * 14 * 14 = 903,168.
     assert line(text, "depthwise_7") == (
-        "depthwise_7 3x3x512 dw 1 14x14x512 14x14x512 903,168 0.16 4,608 0.11"
+        "depthwise_7 1 3x3x512 dw 14x14x512 14x14x512 903,168 0.16 % 4,608 0.11 %"
     )
-    assert line(text, "classifier").startswith("classifier 1024x1000 1 1x1x1024 1x1x1000 1,024,000")
-    assert line(text, "total") == "total 568,740,352 4,209,088"
+    assert line(text, "classifier").startswith("classifier 1 1024x1000 1x1x1024 1x1x1000 1,024,000")
+    assert line(text, "total") == "total 568,740,352 100.00 % 4,209,088 100.00 %"
 
 
 def test_shares_per_type_are_the_papers_table_2():
-    text = printed(terminal.layers_table(rows(), title="1.0-224", paper_shares=True))
+    text = printed(answers.layers(rows(), title="1.0-224", beside_the_paper=True))
     assert line(text, "Conv 1x1 ") == "Conv 1x1 94.86 % 94.86 % 74.59 % 74.59 %"
     assert line(text, "Conv DW 3x3 ") == "Conv DW 3x3 3.06 % 3.06 % 1.06 % 1.06 %"
-    assert line(text, "Conv 3x3 ", "0.02") == "Conv 3x3 1.91 % 1.19 % 0.02 % 0.02 %"
+    assert line(text, "Conv 3x3 ", "0.02") == "Conv 3x3 1.91 % 1.19 % [1] 0.02 % 0.02 %"
     assert line(text, "Fully Connected ", "0.18") == "Fully Connected 0.18 % 0.18 % 24.33 % 24.33 %"
     assert "digits swapped" in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_no_digit_is_cut_off_however_narrow(shown, width):
-    text = printed(terminal.layers_table(rows("standard"), title="standard 1.0-224"), width)
-    text += printed(terminal.counts_table(shown), width)
-    text += printed(terminal.compare_tables(shown), width)
+    text = printed(answers.layers(rows("standard"), title="standard 1.0-224"), width)
+    text += printed(rendered(shown.counts.only(*FOUR_WAYS)), width)
+    text += printed(answers.comparison(shown), width)
     assert "…" not in text
 
 
 def test_names_from_data_are_not_markup():
     results = fake_results.results(dataset="[red]x[/red]")
     results.points["kind"] = "[bold]"
-    text = printed(terminal.points_table(view(results)))
+    text = printed(answers.points(view(results)))
     assert "[bold] 1.0-224" in text
-    assert "[link]" in printed(terminal.layers_table(rows(), title="[link]"))
+    assert "[link]" in printed(answers.layers(rows(), title="[link]"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sweep.metrics import metric_of
-from sweep.report.values.units import Form
-from sweep.report.values.view import Axis
-from sweep.types import Better, Metric
+from sweep.report.values.figures import Axis
+from sweep.types import Better, Form, Metric
 
 # Metrics that a figure or table of this package shows already. Any other, of a measure from
 # outside, gets a figure of its own.

@@ -26,9 +26,9 @@ from math import inf, isfinite
 
 from sweep.report.content.bearing import ACCURACY
 from sweep.report.content.figures import MEASURED
-from sweep.report.values.intervals import overlap
+from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import Form
-from sweep.report.values.view import Candidate, Estimate
+from sweep.report.values.view import Candidate
 
 FORMS = {
     "latency_s": Form.SECONDS,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sweep.report.content.bearing import ACCURACY, guessing, not_told_apart
 from sweep.report.content.budget import FORMS, Over, Picked, accuracy
 from sweep.report.content.figures import MEASURED, written
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form, percent, shown
-from sweep.report.values.view import Candidate, Estimate
+from sweep.report.values.view import Candidate
 from sweep.types import listed
 
 _NAMES = {

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sweep import paper
 from sweep.paper.published import traps
-from sweep.report.content import bearing, cautions, figures, findings, tables
-from sweep.report.content import table1 as mirror
+from sweep.report.content import bearing, cautions, figures, findings, paper_tables, tables
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.separable import saving
 from sweep.report.content.trends import trends
 from sweep.report.values import units
-from sweep.report.values.view import Fact, View
+from sweep.report.values.tables import Fact
+from sweep.report.values.view import View
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -49,8 +49,9 @@ def view(results: Results) -> View:
         points=tables.points(results),
         counts=tables.counts(results),
         saving=saving(results),
-        body=mirror.body(results),
-        comparisons=tables.comparisons(compared),
+        body=paper_tables.body(results),
+        comparisons=paper_tables.comparisons(compared),
+        compared=compared,
         outside=len(paper.outside(compared)),
         traps=traps(),
         machine=_machine(results.machine),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.report.content.axes import batches, number
 from sweep.report.content.figures import label, sizes
-from sweep.report.values.view import Candidate, Estimate
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.view import Candidate
 
 if TYPE_CHECKING:
     import pandas as pd

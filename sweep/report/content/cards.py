@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from sweep.metrics import metric_of
+from sweep.paper.layers import layers_of
 from sweep.paper.networks import FAMILY
 from sweep.report.content import bearing, figures
 from sweep.report.content.axes import KNOWN, batches, number
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.findings import COSTS, at_chance, main
-from sweep.report.content.layers import layers_of, layers_table
+from sweep.report.content.layers import layers_table
 from sweep.report.content.point_rows import (
     NOT_READ,
     Place,
@@ -26,9 +27,11 @@ from sweep.report.content.point_rows import (
     place,
     titles,
 )
+from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import overlap
+from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, plain, share, shown
-from sweep.report.values.view import Card, Figure, Mark, Quoted, Trained, Value
+from sweep.report.values.view import Card, Quoted, Trained
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -126,11 +129,11 @@ class _Quotes:
 
     def __call__(self, row: Row) -> Iterator[Quoted]:
         """The readings of one measure may share a note: it stands with the first."""
-        told = set()
+        told: set[str] = set()
         for quoted in self._all(row):
-            note = quoted.value.note
-            yield replace(quoted, value=replace(quoted.value, note="")) if note in told else quoted
-            told.add(note)
+            new = tuple(note for note in quoted.value.notes if note not in told)
+            told.update(new)
+            yield replace(quoted, value=replace(quoted.value, notes=new))
 
     def _all(self, row: Row) -> Iterator[Quoted]:
         read = self._readings.get(place(row), {})
@@ -202,7 +205,7 @@ class _Quotes:
         cell = self._reasons.cell(row, columns, metric, variant)
         reading = read.get((metric or columns[0], variant))
         if cell.value is not None and reading is not None:
-            cell = replace(cell, note=reading["note"])
+            cell = replace(cell, notes=_notes(reading))
         return Quoted(title, cell, form)
 
 
@@ -222,7 +225,11 @@ def _cell(reading: dict[str, Any]) -> Value:
     value = number(reading["value"])
     if value is None:
         return Value(None, reason=reading["reason"])
-    return Value(value, note=reading["note"])
+    return Value(value, notes=_notes(reading))
+
+
+def _notes(reading: dict[str, Any]) -> tuple[str, ...]:
+    return (reading["note"],) if reading["note"] else ()
 
 
 class _Standings:

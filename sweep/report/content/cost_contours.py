@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweep.report.content.layers import (
-    CLASSIFIER,
+from sweep.paper.layers import (
     CONVOLUTIONS,
     DEPTHWISE,
+    FULLY_CONNECTED,
     POOL,
-    Shape,
-    StoredLayer,
+    Layer,
+    LayerShape,
+    Place,
     layers_of,
 )
-from sweep.report.content.point_rows import Place
 
 POINT = ["family", "kind", "alpha", "resolution"]
 LAYER = "layer_mult_adds"
@@ -65,16 +65,16 @@ def cost_map(readings: pd.DataFrame, among: Container[Place]) -> CostMap | None:
     return _from_layers(layers_of(readings.loc[of_widest])[widest], alpha, resolution)
 
 
-def _from_layers(layers: tuple[StoredLayer, ...], alpha: float, resolution: int) -> CostMap | None:
+def _from_layers(layers: tuple[Layer, ...], alpha: float, resolution: int) -> CostMap | None:
     linear = square = head = 0.0
     reduction = 1
     for place, layer in enumerate(layers):
         shape = layer.shape
-        if shape is None or shape.type not in (*CONVOLUTIONS, DEPTHWISE, POOL, CLASSIFIER):
+        if shape is None or shape.type not in (*CONVOLUTIONS, DEPTHWISE, POOL, FULLY_CONNECTED):
             return None
         if shape.type == POOL:
             continue
-        if shape.type == CLASSIFIER:
+        if shape.type == FULLY_CONNECTED:
             head += shape.channels_in * shape.channels_out / alpha
             continue
         reduction *= shape.stride
@@ -89,7 +89,7 @@ def _from_layers(layers: tuple[StoredLayer, ...], alpha: float, resolution: int)
     return CostMap(linear, square, head)
 
 
-def _unrounded(shape: Shape, resolution: int, reduction: int) -> float:
+def _unrounded(shape: LayerShape, resolution: int, reduction: int) -> float:
     """The side of a layer's output before rounding up, where the strides so far explain it; else,
     as in a network that is no chain, the side as stored.
     """

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.metrics import metric_of
 from sweep.report.content.axes import KNOWN, batches, number
-from sweep.report.values.intervals import overlap
+from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import Form
-from sweep.report.values.view import Estimate
 from sweep.types import Better, Point
 
 if TYPE_CHECKING:

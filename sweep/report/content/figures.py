@@ -15,17 +15,9 @@ from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
 from sweep.report.content.axes import Cost, costs, number
+from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, PaperMark, Scatter
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import SPACE, Form, bracket, shown
-from sweep.report.values.view import (
-    Axis,
-    Dot,
-    Estimate,
-    Figure,
-    Key,
-    Mark,
-    PaperMark,
-    Scatter,
-)
 from sweep.types import Better, Point, listed
 
 PRINTED = "the paper"

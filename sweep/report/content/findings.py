@@ -10,9 +10,9 @@ from sweep.paper import Tau
 from sweep.report.content import bearing
 from sweep.report.content.axes import number
 from sweep.report.content.figures import MEASURED, label, sizes, written
-from sweep.report.values.intervals import overlap
+from sweep.report.values.figures import Figure, Mark
+from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import SPACE, Form, percent, shown
-from sweep.report.values.view import Estimate, Figure, Mark
 from sweep.types import listed
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from sweep.report.content.axes import batches
 from sweep.report.content.cost_contours import cost_map
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind, titles
-from sweep.report.values.intervals import overlap
+from sweep.report.values.figures import Contours, HeatMap
+from sweep.report.values.intervals import Estimate, overlap
+from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, joined, points, times
-from sweep.report.values.view import Contours, Estimate, HeatMap, Value
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from sweep.paper.phones import Phone, phones
 from sweep.report.content.axes import batches, number
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Row, titles
+from sweep.report.values.figures import Axis, Dot, Scatter
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form, shown, times
-from sweep.report.values.view import Axis, Dot, Estimate, Scatter
 from sweep.types import listed
 
 if TYPE_CHECKING:

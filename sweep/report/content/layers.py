@@ -1,137 +1,129 @@
-"""The layers that a run stored as readings: the paper's Table 1 of any of its points."""
+"""One network layer by layer, and by layer type: the paper's Tables 1 and 2 of any network."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import fields
 
-import pandas as pd
-
-from sweep.report.content.axes import number
-from sweep.report.content.point_rows import Place, place
-from sweep.report.values.units import Form
-from sweep.report.values.view import Column, Table, Value
+from sweep.contracts import LayerRow
+from sweep.paper.layers import Count, Layer, LayerShape
+from sweep.paper.published import table_2
+from sweep.report.values.tables import Column, Table, Value
+from sweep.report.values.units import SPACE, Form
 
 TIMES = "\u00d7"
-DEPTHWISE, POOL, CLASSIFIER = "Conv DW 3x3", "Avg Pool", "Fully Connected"
-CONVOLUTIONS = ("Conv 3x3", "Conv 1x1")
-NO_SHAPE = "its shape was not stored"
+NO_SHAPE = Value(None, reason="its shape was not stored")
 NO_LAYERS = "This run has no per-layer counts of the network."
 COUNTING = (
     "One multiply with its add counts once; bias, batch norm, ReLU and pooling are left out. "
     "Weights are without biases and batch norm, as in the paper."
 )
-READ = ("family", "kind", "alpha", "resolution", "metric", "variant", "value", "reason", "note")
 COLUMNS = (
     Column("Layer", Form.TEXT),
-    Column("Type and stride", Form.TEXT),
+    Column("Type", Form.TEXT),
+    Column("Stride", Form.EXACT),
     Column("Filter", Form.TEXT),
     Column("Input", Form.TEXT),
     Column("Output", Form.TEXT),
     Column("Mult-adds", Form.EXACT),
-    Column("Share of mult-adds", Form.SHARE),
+    Column("Share", Form.PART),
     Column("Weights", Form.EXACT),
-    Column("Share of weights", Form.SHARE),
+    Column("Share", Form.PART),
 )
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What the note of a layer's readings holds. Sizes are sides of square maps in pixels."""
-
-    type: str
-    stride: int
-    kernel: int
-    channels_in: int
-    channels_out: int
-    size_in: int
-    size_out: int
-
-
-@dataclass(frozen=True)
-class StoredLayer:
-    """One layer's counts per image. shape None where its readings carry none."""
-
-    name: str
-    shape: Shape | None
-    mult_adds: Value
-    weights: Value
-
-
-def layers_of(readings: pd.DataFrame) -> dict[Place, tuple[StoredLayer, ...]]:
-    """The layers of every point that has any, in order of execution."""
-    counts = readings.loc[readings["metric"].isin(("layer_mult_adds", "layer_weights"))]
-    # Point -> layer -> metric -> its reading.
-    found: dict[Place, dict[str, dict[str, dict[str, Any]]]] = {}
-    for row in counts[list(READ)].to_dict(orient="records"):
-        # A measure that failed stores its metrics without a layer.
-        if row["variant"].startswith("layer="):
-            name = row["variant"].removeprefix("layer=")
-            found.setdefault(place(row), {}).setdefault(name, {})[row["metric"]] = row
-    return {
-        point: tuple(
-            StoredLayer(
-                name=name,
-                shape=_shape(next(iter(of.values()))["note"]),
-                mult_adds=_count(of.get("layer_mult_adds")),
-                weights=_count(of.get("layer_weights")),
-            )
-            for name, of in layers.items()
+def in_closed_form(rows: Sequence[LayerRow]) -> tuple[Layer, ...]:
+    """A family's own rows as the layers of a run, for a network that no run has."""
+    names = [field.name for field in fields(LayerShape)[1:]]
+    return tuple(
+        Layer(
+            row.name,
+            LayerShape(str(row.type), *(getattr(row, name) for name in names)),
+            Count(float(row.mult_adds)),
+            Count(float(row.weights)),
         )
-        for point, layers in found.items()
-    }
+        for row in rows
+    )
 
 
-def layers_table(title: str, layers: tuple[StoredLayer, ...]) -> Table:
+def layers_table(title: str, layers: Sequence[Layer]) -> Table:
     """The paper's Table 1 with counts: one row per layer, and the total last."""
     if not layers:
         return Table(title, NO_LAYERS, COLUMNS, ())
-    mult_adds = _sum([layer.mult_adds for layer in layers])
-    weights = _sum([layer.weights for layer in layers])
-    rows = [
-        (
-            Value(layer.name),
-            *_texts(layer.shape),
-            layer.mult_adds,
-            _share(layer.mult_adds, mult_adds),
-            layer.weights,
-            _share(layer.weights, weights),
-        )
-        for layer in layers
-    ]
-    total = (
-        Value("total"),
-        *(Value("") for _ in range(4)),
-        mult_adds,
-        _share(mult_adds, mult_adds),
-        weights,
-        _share(weights, weights),
+    whole = _Sums(layers)
+    total = (Value("total"), *(Value("") for _ in range(5)), *whole.cells(whole))
+    rows = (
+        (Value(layer.name), *_texts(layer.shape), *_Sums([layer]).cells(whole)) for layer in layers
     )
     return Table(title, COUNTING, COLUMNS, (*rows, total))
 
 
-@lru_cache(maxsize=4096)
-def _shape(note: str) -> Shape | None:
-    """A measure from outside may store another note, or none."""
-    try:
-        told = json.loads(note)
-        sizes = (int(told[field.name]) for field in fields(Shape)[1:])
-        return Shape(str(told["type"]), *sizes)
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return None
+def types_table(layers: Sequence[Layer], *, beside_the_paper: bool = False) -> Table:
+    """The share of each layer type that has weights: the paper's Table 2.
+
+    beside_the_paper: set its own numbers beside, which are of the separable 1.0-224.
+    """
+    whole = _Sums(layers)
+    printed = {each.layer_type: each for each in table_2() if beside_the_paper}
+    rows = []
+    for name in types_of(layers):
+        _, mult_adds, _, weights = _Sums(of_type(layers, name)).cells(whole)
+        if name in printed:
+            paper = printed[name]
+            rows.append(
+                (
+                    Value(name),
+                    mult_adds,
+                    _printed(paper.mult_adds.text, paper.mult_adds_note),
+                    weights,
+                    _printed(paper.params.text),
+                )
+            )
+        else:
+            rows.append((Value(name), mult_adds, weights))
+    notes = dict.fromkeys(each.params_note for each in printed.values())
+    titles = ("Mult-adds", "paper", "Weights", "paper") if printed else ("Mult-adds", "Weights")
+    return Table(
+        title="Share per layer type (parameters: weights alone)",
+        caption=" ".join(f"Parameters: {note}." for note in notes if note),
+        columns=(Column("Type", Form.TEXT), *(Column(title, Form.PART) for title in titles)),
+        rows=tuple(rows),
+    )
 
 
-def _count(row: dict[str, Any] | None) -> Value:
-    if row is None:
-        return Value(None, reason="no reading of this layer")
-    value = number(row["value"])
-    return Value(None, reason=row["reason"]) if value is None else Value(value)
+def types_of(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """The types that have weights, in order of execution."""
+    return tuple(
+        dict.fromkeys(each.shape.type for each in layers if each.shape and each.weights.value)
+    )
 
 
-def _sum(counts: list[Value]) -> Value:
-    numbers = [count.value for count in counts if isinstance(count.value, float)]
+def of_type(layers: Sequence[Layer], name: str) -> list[Layer]:
+    """The layers of that type."""
+    return [each for each in layers if each.shape and each.shape.type == name]
+
+
+class _Sums:
+    """Both counts of some layers together, where every one has them."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.mult_adds = _sum([layer.mult_adds for layer in layers])
+        self.weights = _sum([layer.weights for layer in layers])
+
+    def cells(self, whole: _Sums) -> tuple[Value, Value, Value, Value]:
+        """Each count and its share of the whole network's."""
+        return (
+            self.mult_adds,
+            _share(self.mult_adds, whole.mult_adds),
+            self.weights,
+            _share(self.weights, whole.weights),
+        )
+
+
+def _sum(counts: list[Count]) -> Value:
+    if len(counts) == 1:
+        return Value(counts[0].value, reason=counts[0].reason)
+    numbers = [count.value for count in counts if count.value is not None]
     if len(numbers) < len(counts):
         return Value(None, reason="not every layer has a count")
     return Value(sum(numbers))
@@ -147,28 +139,18 @@ def _share(part: Value, whole: Value) -> Value:
     return Value(part.value / whole.value)
 
 
-def _texts(shape: Shape | None) -> tuple[Value, ...]:
-    """Type and stride, filter, input and output, as the paper's Table 1 prints them."""
+def _printed(text: str, note: str = "") -> Value:
+    return Value(f"{text}{SPACE}%", notes=(note,) if note else ())
+
+
+def _texts(shape: LayerShape | None) -> tuple[Value, ...]:
+    """Type, stride, filter, input and output, as the paper's Table 1 prints them."""
     if shape is None:
-        return tuple(Value(None, reason=NO_SHAPE) for _ in range(4))
+        return (NO_SHAPE,) * 5
     return (
-        Value(f"{shape.type} / s{shape.stride}"),
-        Value(_filter(shape)),
-        Value(_product(shape.size_in, shape.size_in, shape.channels_in)),
-        Value(_product(shape.size_out, shape.size_out, shape.channels_out)),
+        Value(shape.type),
+        Value(shape.stride),
+        Value(shape.filter(TIMES)),
+        Value(shape.input(TIMES)),
+        Value(shape.output(TIMES)),
     )
-
-
-def _filter(shape: Shape) -> str:
-    kernel = (shape.kernel, shape.kernel)
-    if shape.type == DEPTHWISE:
-        return f"{_product(*kernel, shape.channels_in)} dw"
-    if shape.type == POOL:
-        return f"pool {_product(*kernel)}"
-    if shape.type == CLASSIFIER:
-        return _product(shape.channels_in, shape.channels_out)
-    return _product(*kernel, shape.channels_in, shape.channels_out)
-
-
-def _product(*sides: int) -> str:
-    return TIMES.join(str(side) for side in sides)

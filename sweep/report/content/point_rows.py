@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from sweep.paper.layers import Place
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
 from sweep.report.content.figures import sizes
-from sweep.report.values.view import Value
+from sweep.report.values.tables import Value
 
 NOT_READ = "no reading in this run"
 Row = dict[str, Any]
-Place = tuple[str, str, float, int]  # family, kind, alpha, resolution
 
 
 def place(row: Row) -> Place:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweep.paper.networks import Key, Network, Networks, networks_of
+from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form, exact, percent, plain
-from sweep.report.values.view import Column, Formula, Saving, Table, Value
+from sweep.report.values.view import Formula, Saving
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:

@@ -1,19 +1,17 @@
-"""The tables: one row per point, the four counts, and the paper's tables beside the run."""
+"""The tables of the run alone: one row per point, and the counts side by side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sweep.paper import Quantity, Row
 from sweep.report.content.axes import batches, number
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.point_rows import Reasons
+from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
-from sweep.report.values.view import Column, Compared, ComparedModel, Comparison, Table, Value
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -51,23 +49,6 @@ COUNT_COLUMNS = (
     ("Trainable parameters", "params"),
     ("With running statistics", "params_with_statistics"),
 )
-# The paper's own titles.
-TITLES = {
-    "2": "Table 2. Resource per layer type",
-    "3": "Table 3. Resource usage for modifications to standard convolution",
-    "4": "Table 4. Depthwise separable against full convolution MobileNet",
-    "5": "Table 5. Narrow against shallow MobileNet",
-    "6": "Table 6. MobileNet width multiplier",
-    "7": "Table 7. MobileNet resolution",
-    "8": "Table 8. MobileNet comparison to popular models",
-    "9": "Table 9. Smaller MobileNet comparison to popular models",
-    "10": "Table 10. MobileNet for Stanford Dogs",
-    "12": "Table 12. Face attribute classification using the MobileNet architecture",
-    "14": "Table 14. MobileNet distilled from FaceNet",
-    "TF-slim": "TF-slim. The sixteen checkpoints published in June 2017",
-}
-# What the rows of a table are, where they aren't networks.
-HEADINGS = {"2": "Type", "3": "Layer"}
 
 
 def points(results: Results) -> Table:
@@ -179,30 +160,3 @@ def counts(results: Results) -> Table:
             for row in _rows(results.points)
         ),
     )
-
-
-def comparisons(rows: tuple[Row, ...]) -> tuple[Comparison, ...]:
-    """The paper's tables, one line per model, with numbered notes below."""
-    return tuple(
-        _comparison(table, tuple(group)) for table, group in groupby(rows, lambda row: row.table)
-    )
-
-
-def _comparison(table: str, rows: tuple[Row, ...]) -> Comparison:
-    quantities = tuple(each for each in Quantity if any(row.quantity is each for row in rows))
-    notes = list(dict.fromkeys(note for row in rows for note in _notes(row)))
-    models = []
-    for model, group in groupby(rows, lambda row: row.model):
-        cells = {
-            row.quantity: Compared(
-                row, tuple(sorted(notes.index(note) + 1 for note in _notes(row)))
-            )
-            for row in group
-        }
-        models.append(ComparedModel(model, tuple(cells.get(each) for each in quantities)))
-    heading = HEADINGS.get(table, "Model")
-    return Comparison(table, TITLES[table], heading, quantities, tuple(models), tuple(notes))
-
-
-def _notes(row: Row) -> tuple[str, ...]:
-    return (*row.notes, row.reason) if row.reason else row.notes

@@ -13,8 +13,9 @@ from sweep.report.content.axes import number
 from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind, titles
+from sweep.report.values.figures import Axis, Dot, Scatter
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form, in_points, joined, points, shown
-from sweep.report.values.view import Axis, Dot, Estimate, Scatter
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:

@@ -10,8 +10,10 @@ from sweep.report.content.budget import FORMS, at_chance
 from sweep.report.content.budget_words import accuracy_text, named
 from sweep.report.page import ink
 from sweep.report.page.style import SYMBOLS, colours, symbols
+from sweep.report.values.figures import Figure, Key
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import DASH, Form, shown
-from sweep.report.values.view import Candidate, Estimate, Figure, Key, View
+from sweep.report.values.view import Candidate, View
 from sweep.types import alpha_text
 
 # The options of `python -m sweep pick`.

@@ -9,8 +9,9 @@ from typing import Any
 
 from sweep.report.page import style
 from sweep.report.page.style import GREY, colours, lines, symbols
+from sweep.report.values.figures import Figure, Key, Mark
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import SPACE, Form, shown
-from sweep.report.values.view import Estimate, Figure, Key, Mark
 
 DIMMED = 0.42
 MOST_LABELS = 14

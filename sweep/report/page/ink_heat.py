@@ -14,8 +14,8 @@ from plotly.colors import sample_colorscale
 
 from sweep.report.page import style
 from sweep.report.page.style import GREY, lines
+from sweep.report.values.figures import Contours, HeatMap
 from sweep.report.values.units import SPACE, Form, bracket, shown
-from sweep.report.values.view import Contours, HeatMap
 from sweep.types import alpha_text
 
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't

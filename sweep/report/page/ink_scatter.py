@@ -8,8 +8,8 @@ from typing import Any
 from sweep.report.page import style
 from sweep.report.page.ink import errors, log_range
 from sweep.report.page.style import GREY, colours, lines, symbols
+from sweep.report.values.figures import Axis, Dot, Key, Scatter
 from sweep.report.values.units import SPACE
-from sweep.report.values.view import Axis, Dot, Key, Scatter
 
 
 def plot(scatter: Scatter, key: Key) -> dict[str, Any]:

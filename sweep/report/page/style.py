@@ -9,8 +9,8 @@ from typing import Any
 
 from plotly.colors import sample_colorscale
 
+from sweep.report.values.figures import Axis, Key
 from sweep.report.values.units import Form
-from sweep.report.values.view import Axis, Key
 
 # Okabe and Ito's colours for the colour-blind, those that stand out on white and on black alike.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

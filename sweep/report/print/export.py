@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from sweep.report.print import browser
 from sweep.report.print.ink import Shape, on_paper
-from sweep.report.values.view import Figure, HeatMap, View
+from sweep.report.values.figures import Figure, HeatMap
+from sweep.report.values.view import View
 
 NO_KALEIDO = "Figures are drawn by kaleido, which is not installed: pip install kaleido."
 WIDTH = 640

@@ -9,9 +9,9 @@ from typing import Any
 
 from sweep.report.page import ink, ink_heat, ink_scatter, style
 from sweep.report.print import names as print_names
+from sweep.report.values.figures import Axis, Dot, Figure, HeatMap, Key, Mark, PaperMark, Scatter
 from sweep.report.values.printable import printable
 from sweep.report.values.units import SPACE
-from sweep.report.values.view import Axis, Dot, Figure, HeatMap, Key, Mark, PaperMark, Scatter
 from sweep.types import alpha_text
 
 TEXT = "#1A1A1A"

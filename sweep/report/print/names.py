@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from sweep.report.values.figures import Figure
 from sweep.report.values.units import SPACE
-from sweep.report.values.view import Figure
 
 SIZE = 11  # px
 # No-break spaces keep a name clear of its symbol.

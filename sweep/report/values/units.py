@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
-from sweep.paper import Row
 from sweep.types import Form
 
 SPACE = "\u00a0"
@@ -53,7 +52,7 @@ def joined(first: str, last: str) -> str:
 
 def exact(value: float) -> str:
     """568740352 -> "568,740,352"."""
-    return _signed(f"{round(value):,}")
+    return signed(f"{round(value):,}")
 
 
 def count(value: float) -> str:
@@ -73,18 +72,28 @@ def size(value: float) -> str:
 
 def share(value: float) -> str:
     """0.614 -> "61.4 %"; halves go up: 0.3755 -> "37.6 %"."""
-    return _signed(f"{_rounded(100 * value, 1)}{SPACE}%")
+    return signed(f"{rounded(100 * value, 1)}{SPACE}%")
 
 
-def _rounded(value: float, digits: int) -> Decimal:
+def part(value: float) -> str:
+    """0.9486 -> "94.86 %": a share of a whole."""
+    return f"{rounded(100 * value, 2)}{SPACE}%"
+
+
+def verdict(value: float) -> str:
+    """Whether a tolerance holds; what doesn't is shouted."""
+    return "yes" if value else "OUTSIDE"
+
+
+def rounded(value: float, digits: int) -> Decimal:
     """As on paper: the shortest decimal that is this number, halves away from 0."""
     return Decimal(f"{value:.12g}").quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def points(value: float) -> str:
     """0.0123 -> "+1.2 pt": a difference of two shares."""
-    text = f"{_rounded(100 * value, 1):+}"
-    return _signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
+    text = f"{rounded(100 * value, 1):+}"
+    return signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
 
 
 def pixels(value: float) -> str:
@@ -106,34 +115,12 @@ def times(value: float) -> str:
 def percent(value: float) -> str:
     """0.614 -> "61 %", as sentences want it; one digit more below 10 % where it says something."""
     digits = 1 if abs(value) < 0.0995 else 0
-    return _signed(f"{100 * value:.{digits}f}".removesuffix(".0") + f"{SPACE}%")
-
-
-def printed(row: Row) -> str:
-    """The paper's number as the paper prints it: "569 M", "70.6 %"."""
-    return f"{row.printed}{SPACE}{_unit(row)}"
-
-
-def computed(row: Row) -> str:
-    """The run's number in the paper's unit, counts with two digits more: "568.74 M"."""
-    if row.computed is None:
-        return DASH
-    return _signed(f"{_rounded(row.computed * _per_unit(row), _digits(row))}{SPACE}{_unit(row)}")
-
-
-def difference(row: Row) -> str:
-    """Computed less printed, signed; of shares in points."""
-    if row.difference is None:
-        return DASH
-    text = f"{_rounded(row.difference * _per_unit(row), _digits(row)):+f}"
-    if float(text) == 0:
-        text = text[1:]
-    return _signed(f"{text}{SPACE}{_unit(row) if row.quantity.is_count else 'pt'}")
+    return signed(f"{100 * value:.{digits}f}".removesuffix(".0") + f"{SPACE}%")
 
 
 def plain(value: float) -> str:
     """Three digits, the unit standing elsewhere."""
-    return _signed(f"{value:.3g}")
+    return signed(f"{value:.3g}")
 
 
 def _prefixed(
@@ -149,33 +136,24 @@ def _prefixed(
     decimals = max(digits - whole, 0)
     if factor == 1.0 and not unit and scaled == round(scaled):
         decimals = 0  # a count of single things
-    return _signed(f"{scaled:.{decimals}f}{SPACE}{prefix}{unit}".rstrip(SPACE))
+    return signed(f"{scaled:.{decimals}f}{SPACE}{prefix}{unit}".rstrip(SPACE))
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
+    """With the real minus sign."""
     return text.replace("-", MINUS)
-
-
-def _digits(row: Row) -> int:
-    decimals = len(row.printed.partition(".")[2])
-    return decimals + 2 if row.quantity.is_count else max(decimals, 1)
-
-
-def _unit(row: Row) -> str:
-    return "M" if row.quantity.is_count else "%"
-
-
-def _per_unit(row: Row) -> float:
-    return 1e-6 if row.quantity.is_count else 100.0
 
 
 _WRITERS: dict[Form, Callable[[float], str]] = {
     Form.TEXT: plain,
+    Form.WRITTEN: plain,
+    Form.VERDICT: verdict,
     Form.EXACT: exact,
     Form.COUNT: count,
     Form.SECONDS: seconds,
     Form.BYTES: size,
     Form.SHARE: share,
+    Form.PART: part,
     Form.POINTS: points,
     Form.PIXELS: pixels,
     Form.NUMBER: plain,

@@ -1,4 +1,4 @@
-"""What is shown, as frozen values: the page and the terminal add nothing but ink.
+"""All that a report shows of one run, as frozen values: page, terminal and print only render it.
 
 Numbers are SI and absent ones carry a reason; sentences are text, ready to print.
 """
@@ -6,174 +6,13 @@ Numbers are SI and absent ones carry a reason; sentences are text, ready to prin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-from sweep.paper import Quantity, Row, Tau
+from sweep.paper import Row, Tau
 from sweep.paper.published import Trap
+from sweep.report.values.figures import Figure, HeatMap, Key, Scatter
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.tables import Fact, Table, Value
 from sweep.report.values.units import Form
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, with its 95 % interval where one is known."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True)
-class Value:
-    """A table's cell: a number with its 95 % interval or a text, or the reason for neither; `note`
-    is what a reader should know of it.
-    """
-
-    value: float | str | None
-    low: float | None = None
-    high: float | None = None
-    reason: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its title and how its values are written."""
-
-    title: str
-    form: Form
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table whose first column names the row."""
-
-    title: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-    @cached_property
-    def reasons(self) -> tuple[str, ...]:
-        """Why cells are empty and what to know of others, each text once: the notes below the
-        table, numbered from 1.
-        """
-        texts = (text for row in self.rows for cell in row for text in (cell.reason, cell.note))
-        return tuple(dict.fromkeys(text for text in texts if text))
-
-    def marks(self, cell: Value) -> tuple[int, ...]:
-        """The numbers of a cell's notes below the table."""
-        return tuple(self.reasons.index(text) + 1 for text in (cell.reason, cell.note) if text)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis of a figure. `form` says how its values are written; unit is SI."""
-
-    title: str
-    unit: str
-    form: Form
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One measured point in a figure. x and y are in the axes' SI units."""
-
-    label: str
-    alpha: float
-    resolution: int
-    x: Estimate
-    y: Estimate
-    on_front: bool
-    dominated_by: str
-    hover: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PaperMark:
-    """One published point in a figure; `source` says who printed its accuracy."""
-
-    label: str
-    alpha: float
-    resolution: int
-    x: float
-    y: float
-    source: str
-
-
-@dataclass(frozen=True)
-class Figure:
-    """Accuracy against one cost, `name`; of one source, measured or published. `front` is the
-    frontier from the cheapest point on, as (x, y); `summary` says in words what the figure shows,
-    `absent` why it shows nothing (else empty).
-    """
-
-    name: str
-    source: str
-    title: str
-    x: Axis
-    y: Axis
-    marks: tuple[Mark, ...]
-    front: tuple[tuple[float, float], ...]
-    paper: tuple[PaperMark, ...]
-    summary: str
-    absent: str
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One point of a scatter, in the axes' SI units."""
-
-    label: str
-    alpha: float
-    resolution: int
-    x: Estimate
-    y: Estimate
-    hover: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """Points against two quantities. `line` is a fitted line's ends as (x, y), empty where there is
-    none; `finding` says what it shows with its figures, `summary` lists the points in words,
-    `absent` why there are none (else empty).
-    """
-
-    name: str
-    title: str
-    x: Axis
-    y: Axis
-    dots: tuple[Dot, ...]
-    line: tuple[tuple[float, float], ...]
-    finding: str
-    summary: str
-    absent: str
-
-
-@dataclass(frozen=True)
-class Contours:
-    """A cost between the grid's points: `values[i][j]` is of alphas[i] and resolutions[j]."""
-
-    alphas: tuple[float, ...]
-    resolutions: tuple[float, ...]
-    values: tuple[tuple[float, ...], ...]
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """A quantity over alpha and resolution: `cells[i][j]` is of alphas[i] and resolutions[j], both
-    rising. `contours`, where there are any, are of the mult-adds behind.
-    """
-
-    name: str
-    title: str
-    form: Form
-    alphas: tuple[float, ...]
-    resolutions: tuple[int, ...]
-    cells: tuple[tuple[Value, ...], ...]
-    contours: Contours | None
-    summary: str
-    absent: str
 
 
 @dataclass(frozen=True)
@@ -238,44 +77,6 @@ class Caution:
 
 
 @dataclass(frozen=True)
-class Key:
-    """What colours and symbols stand for, in order."""
-
-    resolutions: tuple[int, ...]
-    alphas: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A number beside the paper's, and the numbers of its notes below the table, from 1."""
-
-    row: Row
-    notes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class ComparedModel:
-    """One row of a paper's table, a network or a layer type: one cell per quantity of the table,
-    None where not printed.
-    """
-
-    model: str
-    cells: tuple[Compared | None, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One of the paper's tables beside the run; `heading` is that of its first column."""
-
-    table: str
-    title: str
-    heading: str
-    quantities: tuple[Quantity, ...]
-    models: tuple[ComparedModel, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Formula:
     """A cost in the paper's symbols, as plain text: "D_K² · M · D_F²"."""
 
@@ -297,19 +98,12 @@ class Saving:
 
 
 @dataclass(frozen=True)
-class Fact:
-    """A named fact of the machine, the settings or the run."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
 class View:
     """Everything a report shows of one run of `swept` points. `figures` has one for each cost and
-    each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `saving` its
-    cost formulas with this run's numbers; `command` draws the report, `pick_command` asks for the
-    best in a budget; `cautions` stand with its answer.
+    each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `comparisons`
+    its others, made of `compared`, and `saving` its cost formulas with this run's numbers;
+    `command` draws the report, `pick_command` asks for the best in a budget; `cautions` stand with
+    its answer.
     """
 
     name: str
@@ -330,7 +124,8 @@ class View:
     counts: Table
     saving: Saving
     body: Table
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Table, ...]
+    compared: tuple[Row, ...]
     outside: int
     traps: tuple[Trap, ...]
     machine: tuple[Fact, ...]

@@ -1,14 +1,10 @@
-"""Two runs side by side as rich text: what may be compared, what came and went, what moved."""
+"""Two runs side by side in words: what may be compared, what came and went, what moved."""
 
 from __future__ import annotations
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from sweep.report.content.difference import Changed, Difference, Moved, Tally
-from sweep.report.content.figures import written
-from sweep.report.terminal.text import Sentence, blank, texts
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form, exact, percent, points
 from sweep.types import listed
 
@@ -22,47 +18,32 @@ RULE = (
 LEAST = 0.001  # a smaller change would be written as 0 %
 
 
-def difference_text(found: Difference) -> Group:
-    """Everything of a `Difference` in words, and the readings that moved as a table."""
-    said = [
-        f"Before: {found.before}",
-        f"After:  {found.after}",
-        "",
-        *cautions(found),
-        *_points(found),
-        *_summary(found),
-    ]
-    parts: list[Text | Sentence | Table] = [Sentence(each) for each in said]
-    if found.moved:
-        parts += [Text(), _moved(found.moved), Sentence(RULE)]
-    if found.settings:
-        parts += [Text(), *_changes("Settings that differ", found.settings)]
-    if found.machine:
-        parts += [Text(), *_changes("Facts of the machines that differ", found.machine)]
-    return Group(*parts)
+def sentences(difference: Difference) -> tuple[str, ...]:
+    """Cautions first, then which points came and went, then a line for each quantity."""
+    return (*cautions(difference), *_points(difference), *_summary(difference))
 
 
-def cautions(found: Difference) -> tuple[str, ...]:
+def cautions(difference: Difference) -> tuple[str, ...]:
     """Why the two runs may not be compared, or only with care."""
     said = []
-    if found.machine_ids[0] != found.machine_ids[1]:
-        facts = listed([each.name for each in found.machine], longest=6) or "a fact not stored"
+    if difference.machine_ids[0] != difference.machine_ids[1]:
+        facts = listed([each.name for each in difference.machine], longest=6) or "a fact not stored"
         said.append(
             "The machines or versions differ, so latencies and peak memory are not judged: "
-            f"{found.machine_ids[0]} and {found.machine_ids[1]} ({facts})."
+            f"{difference.machine_ids[0]} and {difference.machine_ids[1]} ({facts})."
         )
-    before, after = found.datasets
+    before, after = difference.datasets
     if before and after and before != after:
         said.append(f"The data sets differ, so accuracies are not judged: {before} and {after}.")
-    elif "accuracy" in found.other_settings:
+    elif "accuracy" in difference.other_settings:
         said.append(
             "The accuracies are of other settings or data: what moved may be the recipe's doing, "
             "not the network's."
         )
-    others = [name for name in found.other_settings if name != "accuracy"]
+    others = [name for name in difference.other_settings if name != "accuracy"]
     if others:
         said.append(f"Measured with other settings: {listed(others)}.")
-    if any(each.quantity.column.startswith("latency") for each in found.moved):
+    if any(each.quantity.column.startswith("latency") for each in difference.moved):
         said.append(
             "Latencies moved. Their intervals cover the rounds of one run; from one run to the "
             "next a machine may drift by more."
@@ -70,19 +51,27 @@ def cautions(found: Difference) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _points(found: Difference) -> list[str]:
-    said = [f"{_count(found.common, 'point')} in both." if found.common else "No point is in both."]
-    if found.gained:
-        said.append(f"Gained, {_count(len(found.gained), 'point')}: {listed(found.gained, ALL)}.")
-    if found.lost:
-        said.append(f"Lost, {_count(len(found.lost), 'point')}: {listed(found.lost, ALL)}.")
+def _points(difference: Difference) -> list[str]:
+    said = [
+        f"{_count(difference.common, 'point')} in both."
+        if difference.common
+        else "No point is in both."
+    ]
+    if difference.gained:
+        said.append(
+            f"Gained, {_count(len(difference.gained), 'point')}: {listed(difference.gained, ALL)}."
+        )
+    if difference.lost:
+        said.append(
+            f"Lost, {_count(len(difference.lost), 'point')}: {listed(difference.lost, ALL)}."
+        )
     return said
 
 
-def _summary(found: Difference) -> list[str]:
+def _summary(difference: Difference) -> list[str]:
     """A line for each quantity; those that are the same everywhere share one."""
-    unchanged = [each.quantity.title for each in found.tallies if _is_unchanged(each)]
-    lines = [_line(each) for each in found.tallies if not _is_unchanged(each)]
+    unchanged = [each.quantity.title for each in difference.tallies if _is_unchanged(each)]
+    lines = [_line(each) for each in difference.tallies if not _is_unchanged(each)]
     if unchanged:
         names = listed([_inside(each) for each in unchanged], ALL)
         lines.append(f"The same at every point: {names}.")
@@ -112,24 +101,31 @@ def _line(tally: Tally) -> str:
     return f"{tally.quantity.title}: {'; '.join(parts)}."
 
 
-def _moved(moved: tuple[Moved, ...]) -> Table:
-    table = blank(
-        "Moved",
-        "Point", "Quantity", "Before", "After", "Change",
-        right=("Before", "After", "Change"),
-    )  # fmt: skip
-    for each in moved:
-        form = each.quantity.form
-        table.add_row(
-            *texts(
-                each.label,
-                each.quantity.title,
-                written(each.before, form),
-                written(each.after, form),
-                change(each),
+def moved_table(moved: tuple[Moved, ...]) -> Table:
+    """Every reading that moved, before and after, and by how much."""
+    return Table(
+        title="Moved",
+        caption=RULE,
+        columns=(
+            Column("Point", Form.TEXT),
+            Column("Quantity", Form.TEXT),
+            *(Column(title, Form.WRITTEN) for title in ("Before", "After", "Change")),
+        ),
+        rows=tuple(
+            (
+                Value(each.label),
+                Value(each.quantity.title),
+                _value(each.before, each.quantity.form),
+                _value(each.after, each.quantity.form),
+                Value(change(each)),
             )
-        )
-    return table
+            for each in moved
+        ),
+    )
+
+
+def _value(estimate: Estimate, form: Form) -> Value:
+    return Value(estimate.value, estimate.low, estimate.high, form=form)
 
 
 def change(moved: Moved) -> str:
@@ -146,12 +142,11 @@ def change(moved: Moved) -> str:
     return f"less than {percent(LEAST)}" if abs(ratio) < LEAST else sign + percent(ratio)
 
 
-def _changes(title: str, changes: tuple[Changed, ...]) -> list[Text]:
+def changes(changed: tuple[Changed, ...]) -> tuple[str, ...]:
     """Not as a table: a value may be long, and a name too."""
-    lines = [f"  {each.name}: {_cut(each.before)} -> {_cut(each.after)}" for each in changes[:MANY]]
-    if len(changes) > MANY:
-        lines.append(f"  and {len(changes) - MANY} more, told by --json")
-    return [Text(f"{title}:", style="bold"), *(Text(line) for line in lines)]
+    lines = [f"  {each.name}: {_cut(each.before)} -> {_cut(each.after)}" for each in changed[:MANY]]
+    more = [f"  and {len(changed) - MANY} more, told by --json"] if len(changed) > MANY else []
+    return (*lines, *more)
 
 
 def _cut(text: str) -> str:

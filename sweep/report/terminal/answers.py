@@ -1,0 +1,114 @@
+"""What the commands print for a person. The words and tables are the content's and the view's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group
+
+from sweep.contracts import LayerRow
+from sweep.report.content import difference_words
+from sweep.report.content.budget import Picked
+from sweep.report.content.budget_table import budget_table
+from sweep.report.content.budget_words import sentences
+from sweep.report.content.difference import Difference
+from sweep.report.content.layers import in_closed_form, layers_table, types_table
+from sweep.report.terminal.tables import BAD, Line, Part, rendered
+from sweep.report.values.view import Saving, View
+
+# What fits beside each other in a terminal of a hundred columns; the page shows all.
+POINT_COLUMNS = (
+    "Point",
+    "Top-1",
+    "Trained",
+    "Mult-adds",
+    "Parameters",
+    "Latency",
+    "Compile",
+    "Frontier",
+)
+LAYER_COLUMNS = ("Layer", "Stride", "Filter", "Input", "Output", "Mult-adds", "Weights", "Share")
+
+
+def points(view: View) -> Group:
+    """The points with their intervals, what is missing and why, and the cautions."""
+    titles = [column.title for column in view.points.columns]
+    batches = [title for title in titles if title.startswith("Latency, batch")]
+    # One of the two fits: the size that accuracies are of bears on the answer.
+    left_out = "Compile" if "Trained" in titles else ""
+    table = view.points.only(*(each for each in POINT_COLUMNS if each != left_out), *batches)
+    return rendered(table, *(f"- {warning}" for warning in view.warnings))
+
+
+def comparison(view: View) -> Group:
+    """The paper's tables beside the run, what the separable layer saves, the agreement of the
+    rankings, and a verdict.
+    """
+    tau = "Kendall's tau with the published ranking: "
+    if view.tau.value is None:
+        tau += f"none: {view.tau.reason}"
+    else:
+        tau += f"{view.tau.value:.3f} over {view.tau.n} points"
+    return rendered(
+        view.body, *view.comparisons, *_saving(view.saving), tau, _verdict(view.outside)
+    )
+
+
+def _saving(saving: Saving) -> tuple[Part, ...]:
+    """The formulas, the derivation, and every block."""
+    formulas = (f"{each.name}: {each.text}" for each in saving.formulas)
+    told = (saving.absent, "") if saving.absent else (*saving.sentences, "", saving.blocks)
+    return (Line(saving.title), *formulas, "", *told)
+
+
+def _verdict(outside: int) -> Part:
+    if outside == 0:
+        return "Every cost that was computed is within its tolerance."
+    costs = "1 cost is outside its" if outside == 1 else f"{outside} costs are outside their"
+    return Line(f"{costs} tolerance.", BAD)
+
+
+def layers(rows: Sequence[LayerRow], *, title: str, beside_the_paper: bool = False) -> Group:
+    """One network layer by layer, then its shares per layer type: the paper's Tables 1 and 2.
+
+    beside_the_paper: set the paper's own Table 2 beside, which is of the separable 1.0-224.
+    """
+    layers = in_closed_form(rows)
+    return rendered(
+        layers_table(title, layers).only(*LAYER_COLUMNS),
+        types_table(layers, beside_the_paper=beside_the_paper),
+    )
+
+
+def picked(picked: Picked, called: str, cautions: Sequence[str] = ()) -> Group:
+    """The sentences with the cautions that bear on them, and the points that they name side by
+    side, the limits below.
+
+    called: the accuracies inside a sentence, "accuracy measured by this run".
+    """
+    table = budget_table(picked)
+    return rendered(
+        *sentences(picked, called),
+        *(f"- {each}" for each in cautions),
+        *(() if table is None else ("", table)),
+    )
+
+
+def difference(difference: Difference) -> Group:
+    """Everything of a `Difference` in words, and the readings that moved as a table."""
+    parts: list[Part] = [
+        f"Before: {difference.before}",
+        f"After:  {difference.after}",
+        "",
+        *difference_words.sentences(difference),
+    ]
+    if difference.moved:
+        parts += ["", difference_words.moved_table(difference.moved)]
+    for title, changed in (
+        ("Settings that differ:", difference.settings),
+        ("Facts of the machines that differ:", difference.machine),
+    ):
+        if changed:
+            lines = (Line(each, "") for each in difference_words.changes(changed))
+            parts += ["", Line(title), *lines]
+    return rendered(*parts)

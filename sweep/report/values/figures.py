@@ -1,0 +1,128 @@
+"""Figures as frozen values, in SI units: what is drawn, and what it says in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.tables import Value
+from sweep.report.values.units import Form
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a figure. `form` says how its values are written; unit is SI."""
+
+    title: str
+    unit: str
+    form: Form
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One measured point in a figure. x and y are in the axes' SI units."""
+
+    label: str
+    alpha: float
+    resolution: int
+    x: Estimate
+    y: Estimate
+    on_front: bool
+    dominated_by: str
+    hover: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PaperMark:
+    """One published point in a figure; `source` says who printed its accuracy."""
+
+    label: str
+    alpha: float
+    resolution: int
+    x: float
+    y: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Accuracy against one cost, `name`; of one source, measured or published. `front` is the
+    frontier from the cheapest point on, as (x, y); `summary` says in words what the figure shows,
+    `absent` why it shows nothing (else empty).
+    """
+
+    name: str
+    source: str
+    title: str
+    x: Axis
+    y: Axis
+    marks: tuple[Mark, ...]
+    front: tuple[tuple[float, float], ...]
+    paper: tuple[PaperMark, ...]
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One point of a scatter, in the axes' SI units."""
+
+    label: str
+    alpha: float
+    resolution: int
+    x: Estimate
+    y: Estimate
+    hover: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points against two quantities. `line` is a fitted line's ends as (x, y), empty where there is
+    none; `finding` says what it shows with its figures, `summary` lists the points in words,
+    `absent` why there are none (else empty).
+    """
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    dots: tuple[Dot, ...]
+    line: tuple[tuple[float, float], ...]
+    finding: str
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Contours:
+    """A cost between the grid's points: `values[i][j]` is of alphas[i] and resolutions[j]."""
+
+    alphas: tuple[float, ...]
+    resolutions: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """A quantity over alpha and resolution: `cells[i][j]` is of alphas[i] and resolutions[j], both
+    rising. `contours`, where there are any, are of the mult-adds behind.
+    """
+
+    name: str
+    title: str
+    form: Form
+    alphas: tuple[float, ...]
+    resolutions: tuple[int, ...]
+    cells: tuple[tuple[Value, ...], ...]
+    contours: Contours | None
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """What colours and symbols stand for, in order."""
+
+    resolutions: tuple[int, ...]
+    alphas: tuple[float, ...]
