@@ -119,7 +119,7 @@ def ours(recipe: AccuracySettings) -> float:
 
     point = Point("mobilenet_v1", "separable", ALPHA, 1.0, SIDE)
     network = Network(point, MobileNetV1Family())
-    for item in Accuracy(recipe)(network, lambda *_: None):
+    for item in Accuracy(recipe)([network], lambda *_: None):
         if isinstance(item, Reading) and item.metric == TOP1 and item.value is not None:
             return item.value
     raise RuntimeError("there is no accuracy among the readings")

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, cast
 
 from benchmarks.harness import ROOT, options, publish, table
+from sweep.contracts import Dataset
 
 WITHIN = 1.5
 STEPS = 3
@@ -163,7 +164,7 @@ def _train(case: Case) -> int:
     )
     measure = Accuracy(settings)
     network = Network(Point("mobilenet_v1", kind, alpha, 1.0, side), MobileNetV1Family())
-    for _ in measure(network, lambda *_: None):
+    for _ in measure([network], lambda *_: None):
         pass
     return measure.bytes_of([network])
 
@@ -215,7 +216,7 @@ def _peak_of_worker(job: dict[str, Any]) -> int:
     return usage.ru_maxrss * 1024
 
 
-class Noise:
+class Noise(Dataset):
     """Images to be trained on for their number and size alone."""
 
     name = "noise"

@@ -76,7 +76,7 @@ def taken(alphas: Sequence[float], sides: Sequence[int]) -> Session:
         for alpha in alphas
         for side in sides
     ]
-    items = Latency(LatencySettings()).measure_together(networks, lambda *_: None)
+    items = Latency(LatencySettings())(networks, lambda *_: None)
     found = {(i.point, i.metric.name): list(i.samples) for i in items if isinstance(i, Reading)}
     return [
         Timed(

@@ -57,7 +57,7 @@ def room(name: str) -> list[Path]:
         ("sweep/results/store.py", ("sweep.measures", "sweep.running.run", "sweep.report", "jax")),
         ("sweep/types.py", ("sweep",)),
         (
-            "sweep/contracts.py",
+            "sweep/contracts",
             ("sweep.measures", "sweep.running.run", "sweep.results.store", "jax"),
         ),
     ],

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from sweep.contracts import Dataset
 from sweep.datasets.class_folders import (
     Aside,
     Files,
@@ -39,7 +40,7 @@ class ImageFolderSettings(SplitSettings):
     path: Annotated[str, Field(min_length=1)]
 
 
-class ImageFolder:
+class ImageFolder(Dataset):
     """Image files; the class of an image is the class folder that it lies in, however deep."""
 
     name = "imagefolder"
@@ -53,7 +54,7 @@ class ImageFolder:
             raise DatasetError(f"path = {settings.path!r}: there is no such folder")
 
     @cached_property
-    def class_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Folder names, in the order of their indices."""
         found = [each for root in self._roots().values() for each in folders_in(root)]
         folders = sorted({each.name for each in found})

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from sweep.contracts import Dataset
 from sweep.datasets.records import (
     DatasetError,
     Indices,
@@ -39,7 +40,7 @@ class NumpySettings(SplitSettings):
     label_key: str = "labels"
 
 
-class NumpyArchive:
+class NumpyArchive(Dataset):
     """images u8[N,H,W] or u8[N,H,W,1 or 3], labels int[N]. Nothing is unpickled."""
 
     name = "numpy"
@@ -56,7 +57,7 @@ class NumpyArchive:
             raise DatasetError(f"path = {settings.path!r}: there is no such file or folder")
 
     @property
-    def class_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """From the list, or "0", "1", .. up to the largest label."""
         return self._classes.names
 
@@ -70,7 +71,7 @@ class NumpyArchive:
         return numbered_classes(stored, (), self.settings.classes, self.settings.path)
 
     @cached_property
-    def base_resolution(self) -> int:
+    def base_resolution(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The images' own height."""
         return self._arrays(self._files()[0])[0].shape[1]
 

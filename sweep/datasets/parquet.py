@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from sweep.contracts import Dataset
 from sweep.datasets.parquet_files import Table, found, read_table
 from sweep.datasets.records import (
     DatasetError,
@@ -37,7 +38,7 @@ class ParquetSettings(SplitSettings):
     label_column: str = ""  # empty: "label", or the only column of integers
 
 
-class Parquet:
+class Parquet(Dataset):
     """Labelled images in Parquet files, local or anywhere that fsspec reaches."""
 
     name = "parquet"
@@ -49,7 +50,7 @@ class Parquet:
             raise DatasetError("parquet: give either path, or train and validation")
 
     @property
-    def class_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """From the list, from the files themselves, or "0", "1", .. to the largest label."""
         return self._classes.names
 
@@ -68,7 +69,7 @@ class Parquet:
         return numbered_classes(stored, own, self.settings.classes, source)
 
     @cached_property
-    def base_resolution(self) -> int:
+    def base_resolution(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The height of the first image, but 224 where that is more."""
         records = self.records("train" if "train" in self._tables else "validation")
         try:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from sweep.contracts import Dataset
 from sweep.types import Images, Splits
 
 PATCH = 48  # side of a patch in the photograph
@@ -56,7 +57,7 @@ PHOTOGRAPHS = tuple(
 Grey = npt.NDArray[np.float32]
 
 
-class PhotoPatches:
+class PhotoPatches(Dataset):
     """20 classes; images f32[N,S,S,1], each of zero mean and unit variance."""
 
     name = "photo-patches"

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from numbers import Real
 
-from sweep.contracts import Failed, JointMeasure, Measure
+from sweep.contracts import Failed, Measure
 from sweep.types import CurvePoint, Metric, Point, Reading
 
 LONGEST = 10_000  # characters of a reason that are stored
@@ -88,14 +88,12 @@ class SortedOut:
     reasons: dict[Point, str]
 
 
-def all_failed(measure: Measure | JointMeasure, points: Sequence[Point], reason: str) -> SortedOut:
+def all_failed(measure: Measure, points: Sequence[Point], reason: str) -> SortedOut:
     """A call that came to nothing."""
     return _sorted_out(measure, dict.fromkeys(points, ()), dict.fromkeys(points, reason))
 
 
-def sort_out(
-    measure: Measure | JointMeasure, points: Sequence[Point], items: Iterable[object]
-) -> SortedOut:
+def sort_out(measure: Measure, points: Sequence[Point], items: Iterable[object]) -> SortedOut:
     """items: whatever the measure has yielded. A point that has something wrong among its items, or
     no reading, has failed; so have all where an item is of none of them.
     """
@@ -123,7 +121,7 @@ def sort_out(
 
 
 def _sorted_out(
-    measure: Measure | JointMeasure,
+    measure: Measure,
     of_point: Mapping[Point, Sequence[Reading | CurvePoint]],
     reasons: dict[Point, str],
 ) -> SortedOut:
@@ -137,7 +135,7 @@ def _sorted_out(
 
 
 def _rows(
-    measure: Measure | JointMeasure,
+    measure: Measure,
     point: Point,
     reason: str,
     read: Sequence[Reading | CurvePoint],
@@ -152,7 +150,7 @@ def _rows(
 
 def _looked_at(
     item: object,
-    measure: Measure | JointMeasure,
+    measure: Measure,
     known: Container[Point],
     seen: set[tuple[Point, Metric, str]],
 ) -> tuple[Point | None, str]:
@@ -177,7 +175,7 @@ def _looked_at(
     return item.point, _wrong_in(item, measure, again)
 
 
-def _wrong_in(item: Reading, measure: Measure | JointMeasure, again: bool) -> str:
+def _wrong_in(item: Reading, measure: Measure, again: bool) -> str:
     name = item.metric.name
     value = () if item.value is None else (item.value,)
     if not isinstance(item.samples, tuple) or not _are_numbers(*item.samples, *value):
@@ -187,7 +185,7 @@ def _wrong_in(item: Reading, measure: Measure | JointMeasure, again: bool) -> st
     return f"{measure.name} read {name} twice ({item.variant or 'no variant'})" if again else ""
 
 
-def _no_number(measure: Measure | JointMeasure, what: str) -> str:
+def _no_number(measure: Measure, what: str) -> str:
     return f"{measure.name} gave a value of {what} that is no finite number"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 
@@ -57,12 +57,12 @@ def accuracy(settings: AccuracySettings) -> Measure:
     return measure
 
 
-class Accuracy:
+class Accuracy(Measure):
     """Trains, then counts right answers on images that training has not seen."""
 
     name = "accuracy"
     machine_bound = False
-    classes_of_data: Literal[True] = True
+    classes_of_data = True
     metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
@@ -81,7 +81,7 @@ class Accuracy:
             remove(self._file(self._folder, point))
 
     @property
-    def threads(self) -> int:
+    def threads(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Cores of one training: part of its identity, since sums are taken in another order.
         Where images are decoded all the time, points are trained one after the other.
         """
@@ -219,8 +219,11 @@ class Accuracy:
     def _side(self, point: Point) -> int:
         return self.source.side(point)
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint]:
         """The curve while training, then the readings."""
+        (network,) = networks
         progress(0.0, "compiling")
         ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
         marks = [time.perf_counter()]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sweep.contracts import LoadsCheckpoints, Network, Trained
+from sweep.contracts import LoadsCheckpoints, Measure, Network, Trained
 from sweep.host.xla import cautions
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import AccuracySettings
@@ -30,12 +30,12 @@ class MissingCheckpointError(FileNotFoundError):
     """There is no checkpoint for this point."""
 
 
-class CheckpointAccuracy:
+class CheckpointAccuracy(Measure):
     """Loads each point's checkpoint, then counts right answers at the point's own resolution."""
 
     name = "accuracy"
     machine_bound = False
-    classes_of_data: Literal[True] = True
+    classes_of_data = True
     metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
@@ -83,8 +83,9 @@ class CheckpointAccuracy:
         mult_adds = sum(sum(row.mult_adds for row in each.layers()) for each in networks)
         return LOAD_S * len(networks) + MULT_ADD_S * images * mult_adds
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Reading]:
         """Raises MissingCheckpointError, or ValueError where the checkpoint does not fit."""
+        (network,) = networks
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)

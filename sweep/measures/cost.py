@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from sweep.contracts import LayerRow, Network
+from sweep.contracts import LayerRow, Measure, Network
 from sweep.measures.traced import traced_mult_adds
 from sweep.metrics import (
     FVCORE,
@@ -49,7 +49,7 @@ XLA_NOTE = (
 )
 
 
-class Cost:
+class Cost(Measure):
     """Counts of the deployed network, per image."""
 
     name = "cost"
@@ -85,8 +85,9 @@ class Cost:
         """About a second a point for fvcore's trace, half of one for JAX's."""
         return len(networks) * (0.5 + 1.0 * self.settings.fvcore)
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Reading]:
         """All metrics of one network; a count that is off or impossible carries its reason."""
+        (network,) = networks
         point = network.point
         rows = network.layers()
         progress(0.0, "closed form")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweep.contracts import Failed, Network
+from sweep.contracts import Failed, Measure, Network
 from sweep.host.machine import this_cpu
 from sweep.host.memory import timing_bytes
 from sweep.measures.latency_session import LatencyError, Session
@@ -33,11 +33,12 @@ COMPILED_S, STARTED_S, LOADED_S = 1.5, 4.0, 0.3  # a program, a process, a progr
 BRIDGE = 5
 
 
-class Latency:
+class Latency(Measure):
     """Median time of one call of the ahead-of-time compiled, folded network."""
 
     name = "latency"
     machine_bound = True
+    together = True
     metrics = (LATENCY, PROCESS, CALLS, REFERENCE, DRIFT, COMPILE, PEAK_MEMORY)
 
     def __init__(self, settings: LatencySettings) -> None:
@@ -88,7 +89,7 @@ class Latency:
         last = len(by_size) - 1
         return tuple(by_size[round(place * last / (BRIDGE - 1))] for place in range(BRIDGE))
 
-    def measure_together(
+    def __call__(
         self, networks: Sequence[Network], progress: Progress
     ) -> Iterator[Reading | Failed]:
         """Readings of all networks, after the last process. A network that can't be compiled or
@@ -102,7 +103,7 @@ class Latency:
         earlier: Mapping[Network, Sequence[Reading]],
         progress: Progress,
     ) -> Iterator[Reading | Failed]:
-        """As `measure_together`; and how long the networks of `earlier` take now, as shares of
+        """As a call; and how long the networks of `earlier` take now, as shares of
         their earlier readings: a `latency_drift` of each of `networks`.
         """
         session = Session(self.settings, (*networks, *earlier))

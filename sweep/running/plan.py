@@ -6,17 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.contracts import (
-    Bridging,
-    Checking,
-    ClassesOfData,
-    Describing,
-    Family,
-    JointMeasure,
-    Measure,
-    Network,
-    PointBound,
-)
+from sweep.contracts import Family, Measure, Network
 from sweep.host.failures import reason_of
 from sweep.host.machine import Machine, device_bytes
 from sweep.host.memory import Limit, limit
@@ -28,7 +18,7 @@ from sweep.results.store import Store
 from sweep.running.tasks import Task, bridged, groups_of_cores, tasks_of
 from sweep.settings import grid
 from sweep.settings.config import Settings, SettingsError, digest_of
-from sweep.settings.registry import UnknownPartError, find
+from sweep.settings.registry import UnknownPartError, find, lacking_base
 from sweep.settings.toml_data import short
 from sweep.types import Point, Reading, listed
 
@@ -53,7 +43,7 @@ class Plan:
 
     tasks: tuple[Task, ...]
     points: tuple[Point, ...]
-    measures: tuple[Measure | JointMeasure, ...]
+    measures: tuple[Measure, ...]
     hashes: dict[str, Hashes]  # by the measure's name
     done: int  # point-measure pairs stored by earlier runs
     notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
@@ -108,7 +98,7 @@ def make_plan(
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
         networks = [Network(point, family, settings.num_classes) for point in asked]
-        if isinstance(measure, Checking) and (not only or name in only):
+        if not only or name in only:
             measure.check_points(networks)
         own = hashes[measure.name] = _hashes(measure, networks, settings.num_classes)
         where = machine_id(measure, machine)
@@ -125,7 +115,7 @@ def make_plan(
             [] if only and name not in only else [each for each in networks if each not in there]
         )
         new = tasks_of(measure, missing, machine, most)
-        if isinstance(measure, Bridging) and there:
+        if measure.together and there:
             new = [_bridged(measure, task, store, there, most) for task in new]
         tasks += new
         notes += [f"{measure.name}: {line}" for line in _sentences(measure, networks, new)]
@@ -133,7 +123,7 @@ def make_plan(
 
 
 def _bridged(
-    measure: Bridging, task: Task, store: Store, there: Mapping[Network, Identity], most: Limit
+    measure: Measure, task: Task, store: Store, there: Mapping[Network, Identity], most: Limit
 ) -> Task:
     """The task with networks of the session that most readings are of, to be read again."""
     if task.refusal:
@@ -148,22 +138,19 @@ def _bridged(
     return bridged(task, [(each, tuple(found[each.point.key])) for each in earlier], most)
 
 
-def _hashes(
-    measure: Measure | JointMeasure, networks: Sequence[Network], num_classes: int
-) -> Hashes:
+def _hashes(measure: Measure, networks: Sequence[Network], num_classes: int) -> Hashes:
     identity: Any = measure.identity()
-    if not isinstance(measure, ClassesOfData):
+    if not measure.classes_of_data:
         identity = [identity, {"num_classes": num_classes}]
-    of_points = {}
-    if isinstance(measure, PointBound):
-        of_points = {
-            network.point.key: digest_of([identity, _identity_of(measure, network)])
-            for network in networks
-        }
+    of_points = {
+        network.point.key: digest_of([identity, own])
+        for network in networks
+        if (own := _identity_of(measure, network))
+    }
     return Hashes(digest_of(identity), of_points)
 
 
-def _identity_of(measure: PointBound, network: Network) -> dict[str, Any]:
+def _identity_of(measure: Measure, network: Network) -> dict[str, Any]:
     """Where it can't be told, as of a file that can't be read, measuring the point will say why."""
     try:
         return measure.identity_of(network)
@@ -173,18 +160,15 @@ def _identity_of(measure: PointBound, network: Network) -> dict[str, Any]:
         return {"failed": reason_of(error)}
 
 
-def _sentences(
-    measure: Measure | JointMeasure, networks: Sequence[Network], tasks: Sequence[Task]
-) -> list[str]:
+def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Task]) -> list[str]:
     """What a measure says of its data, and which points are refused."""
     told: list[str] = []
-    if isinstance(measure, Describing):
-        try:
-            told += measure.describe(networks)
-        except SettingsError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a plan without its sentences is still one
-            told.append(f"can't say what it will look at: {reason_of(error)}")
+    try:
+        told += measure.describe(networks)
+    except SettingsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plan without its sentences is still one
+        told.append(f"can't say what it will look at: {reason_of(error)}")
     refused: dict[str, list[str]] = {}
     for task in tasks:
         if task.refusal:
@@ -215,7 +199,7 @@ def _check(settings: Settings, family: Family, points: Sequence[Point]) -> None:
             )
 
 
-def _measure(settings: Settings, name: str) -> Measure | JointMeasure:
+def _measure(settings: Settings, name: str) -> Measure:
     """A measure with its section: one of this package's own, or [custom.<name>]."""
     part = find("measure", name)
     section = getattr(settings, name, None) if name in type(settings).model_fields else None
@@ -227,12 +211,15 @@ def _measure(settings: Settings, name: str) -> Measure | JointMeasure:
         if section is not None:
             raise
         raise SettingsError(f"custom.{short(name)}: {error}") from None
-    if not isinstance(found, (Measure, JointMeasure)):
-        raise UnknownPartError(f'measures = "{short(name)}": is no measure (docs/adding.md)')
+    named = f'measures = "{short(name)}"'
+    if not isinstance(found, Measure):
+        raise UnknownPartError(f"{named}: {lacking_base('measure')}")
+    if lacking := [each for each in ("name", "metrics") if not hasattr(found, each)]:
+        raise UnknownPartError(f"{named}: has no {' and no '.join(lacking)} (docs/adding.md)")
     return found
 
 
-def machine_id(measure: Measure | JointMeasure, machine: Machine) -> str:
+def machine_id(measure: Measure, machine: Machine) -> str:
     """Empty for readings that hold on any machine."""
     return machine.id if measure.machine_bound else ""
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from sweep.contracts import Resumable
 from sweep.host.failures import SortedOut, all_failed, sort_out
 from sweep.host.interrupts import go_on
 from sweep.host.machine import Machine
@@ -96,10 +95,9 @@ class Keeper:
             for settings_hash, own in self._by_hash(measure.name, items).items():
                 own_stamp = replace(stamp, settings_hash=settings_hash)
                 self.store.add(measure.name, own, own_stamp, failed=failed)
-        if isinstance(measure, Resumable):
-            for network in task.networks:
-                if network.point not in found.reasons:
-                    measure.forget(network.point)
+        for network in task.networks:
+            if network.point not in found.reasons:
+                measure.forget(network.point)
 
     def _by_hash(
         self, measure: str, items: Sequence[Reading | CurvePoint]

@@ -12,16 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, zip_longest
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from sweep.contracts import (
-    Bridging,
-    JointMeasure,
-    LooksFirst,
-    Measure,
-    Preparing,
-    Resumable,
-)
 from sweep.host.failures import reason_of
 from sweep.host.interrupts import Terminated
 from sweep.host.machine import Machine
@@ -119,8 +111,7 @@ def look_first(plan: Plan) -> tuple[str, ...]:
     Raises SettingsError where that must stop the run.
     """
     busy = {id(task.measure): task.measure for task in plan.tasks if not task.refusal}
-    looking = (each for each in busy.values() if isinstance(each, LooksFirst))
-    return tuple(f"{each.name}: {line}" for each in looking for line in each.look())
+    return tuple(f"{each.name}: {line}" for each in busy.values() for line in each.look())
 
 
 def publish(store: Store) -> Path:
@@ -136,8 +127,6 @@ def _ready_to_resume(plan: Plan, unfinished: Unfinished) -> None:
     a process may have died between the two.
     """
     for measure in plan.measures:
-        if not isinstance(measure, Resumable):
-            continue
         measure.keep_in(unfinished.path)
         if unfinished.path.exists():
             tasks = [task for task in plan.tasks if task.measure is measure]
@@ -185,7 +174,7 @@ def _stage(
 def _beside(
     tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], limit: int, keeper: Keeper
 ) -> None:
-    calls = [(cast("Measure", task.measure), task.networks[0]) for task in tasks]
+    calls = [(task.measure, task.networks[0]) for task in tasks]
     needs = [task.bytes or WORKER_BYTES for task in tasks]
     with closing(side_by_side(calls, groups, needs=needs, limit=limit)) as events:
         for event in events:
@@ -222,7 +211,7 @@ def _prepare(ahead: ThreadPoolExecutor, task: Task, following: Task | None) -> F
     """Starts on the task after this one, where the measure can prepare. If it fails, the task
     itself will say so.
     """
-    if following is None or not isinstance(task.measure, Preparing):
+    if following is None:
         return None
     return ahead.submit(task.measure.prepare, following.networks[0])
 
@@ -243,9 +232,7 @@ def _do(task: Task, keeper: Keeper) -> None:
 
 
 def _call(task: Task, progress: Progress) -> Iterator[object]:
-    if task.earlier and isinstance(task.measure, Bridging):
+    if task.earlier:
         yield from task.measure.measure_bridged(task.networks, dict(task.earlier), progress)
-    elif isinstance(task.measure, JointMeasure):
-        yield from task.measure.measure_together(task.networks, progress)
     else:
-        yield from task.measure(task.networks[0], progress)
+        yield from task.measure(task.networks, progress)

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sweep.contracts import Estimating, JointMeasure, Measure, Network, SideBySide, Sized
+from sweep.contracts import Measure, Network
+from sweep.contracts.measure import UNKNOWN_ESTIMATE_S
 from sweep.host.machine import Machine
 from sweep.host.memory import Limit, said
 from sweep.running.workers import places
@@ -18,15 +19,12 @@ Earlier = Sequence[tuple[Network, tuple[Reading, ...]]]
 
 log = logging.getLogger(__name__)
 
-# What a task of a measure that offers no estimate is taken to last.
-UNKNOWN_ESTIMATE_S = 10.0
-
 
 @dataclass(frozen=True)
 class Task:
     """One call of a measure: on one network, or on all of them where it measures jointly."""
 
-    measure: Measure | JointMeasure
+    measure: Measure
     networks: tuple[Network, ...]
     estimate_s: float
     bytes: int = 0  # of memory at the peak, roughly; 0 where the measure can't say
@@ -42,16 +40,14 @@ class Task:
         return f"{self.measure.name}, {len(self.networks)} points together"
 
 
-def groups_of_cores(
-    measure: Measure | JointMeasure, machine: Machine
-) -> tuple[tuple[int, ...], ...]:
+def groups_of_cores(measure: Measure, machine: Machine) -> tuple[tuple[int, ...], ...]:
     """For each point that is measured at the same time, the cores it has; () where points are
     measured one after the other in this process, as on an accelerator that they would share.
 
     Raises SettingsError where a point is to have more cores than there are: with fewer, its sums
     would be taken in another order than the settings say.
     """
-    if isinstance(measure, SideBySide) and measure.threads and machine.platform == "cpu":
+    if measure.threads and machine.platform == "cpu":
         try:
             return places(measure.threads)
         except ValueError as error:
@@ -61,7 +57,7 @@ def groups_of_cores(
 
 
 def tasks_of(
-    measure: Measure | JointMeasure, networks: Sequence[Network], machine: Machine, most: Limit
+    measure: Measure, networks: Sequence[Network], machine: Machine, most: Limit
 ) -> list[Task]:
     """What there is to do of a measure: a call for each network, or one for all that fit together.
     Those that would not fit in memory have a task each, refused.
@@ -70,7 +66,7 @@ def tasks_of(
         return []
     groups = [(network,) for network in networks]
     refused: list[Task] = []
-    if isinstance(measure, JointMeasure):
+    if measure.together:
         fitting, refused = _that_fit(measure, networks, most)
         groups = [fitting] if fitting else []
     at_once = len(groups_of_cores(measure, machine)) or 1
@@ -96,7 +92,7 @@ def bridged(task: Task, earlier: Earlier, most: Limit) -> Task:
 
 
 def _that_fit(
-    measure: JointMeasure, networks: Sequence[Network], most: Limit
+    measure: Measure, networks: Sequence[Network], most: Limit
 ) -> tuple[tuple[Network, ...], list[Task]]:
     """As many networks as can be measured together, the smallest of them, in the grid's order."""
     if not most.bytes or _bytes_of(measure, networks) <= most.bytes:
@@ -118,9 +114,7 @@ def _that_fit(
     return tuple(each for each in networks if id(each) in kept), refused
 
 
-def _refused(
-    measure: Measure | JointMeasure, network: Network, size: int, most: Limit, others: int = 0
-) -> Task:
+def _refused(measure: Measure, network: Network, size: int, most: Limit, others: int = 0) -> Task:
     beside = f", with the {others} smaller points that share its process" if others else ""
     reason = (
         f"not begun: it would take about {said(size)} of memory{beside}; max_memory_share allows "
@@ -129,9 +123,9 @@ def _refused(
     return Task(measure, (network,), 0.0, size, reason)
 
 
-def _bytes_of(measure: Measure | JointMeasure, networks: Sequence[Network]) -> int:
+def _bytes_of(measure: Measure, networks: Sequence[Network]) -> int:
     """0 where nobody knows."""
-    if not isinstance(measure, Sized) or not networks:
+    if not networks:
         return 0
     try:
         return measure.bytes_of(networks)
@@ -140,12 +134,9 @@ def _bytes_of(measure: Measure | JointMeasure, networks: Sequence[Network]) -> i
         return 0
 
 
-def _estimate_s(measure: Measure | JointMeasure, networks: Sequence[Network]) -> float:
-    unknown = UNKNOWN_ESTIMATE_S * len(networks)
-    if not isinstance(measure, Estimating):
-        return unknown
+def _estimate_s(measure: Measure, networks: Sequence[Network]) -> float:
     try:
         return measure.estimate_s(networks)
     except Exception:  # measuring the point will say what is wrong with it
         log.debug("%s can't say how long it takes", measure.name, exc_info=True)
-        return unknown
+        return UNKNOWN_ESTIMATE_S * len(networks)

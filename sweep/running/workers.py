@@ -277,7 +277,7 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
             connection.send(("ended", (), reason_of(error), traceback.format_exc()))
             continue
         try:
-            items = tuple(measure(network, progress))
+            items = tuple(measure((network,), progress))
             connection.send(("ended", items, "", ""))
         except KeyboardInterrupt:
             os._exit(TERMINATED)  # what there was to put down is put down

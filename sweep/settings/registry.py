@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from sweep.contracts import Dataset, ImageDataset
+from sweep.contracts import Dataset, Measure
 from sweep.settings.config import SettingsError, validated
 from sweep.settings.toml_data import short
 
@@ -31,9 +31,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
-# What a part from anywhere has to have before it is called: a name in a settings file must not be
+# What a part from anywhere has to be before it is called: a name in a settings file must not be
 # able to start what is no part at all, such as subprocess:Popen.
-_METHODS = {"family": ("layers", "build"), "dataset": ("identity",), "measure": ("identity",)}
+_BASES: dict[str, type] = {"dataset": Dataset, "measure": Measure}
+_FAMILY_METHODS = ("layers", "build")  # a family derives from nothing
 # Where a part is named in sweep.toml.
 _KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures"}
 
@@ -62,14 +63,17 @@ def find(part: str, name: str) -> Any:
         return _import(part, BUILT_IN[part][name])
     installed = {entry.name: entry for entry in entry_points(group=f"sweep.{part}")}
     if name in installed:
-        return installed[name].load()
+        part_there = installed[name].load()
+        if isinstance(part_there, type):  # else a function that makes one
+            _check(part, part_there, f'{_KEYS[part]} = "{short(name)}"')
+        return part_there
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
     raise UnknownPartError(
         f'{_KEYS[part]} = "{short(name)}": must be one of {known}, or "package.module:Class"'
     )
 
 
-def make_dataset(name: str, data: dict[str, Any]) -> Dataset | ImageDataset:
+def make_dataset(name: str, data: dict[str, Any]) -> Dataset:
     """The data set of that name, told what [accuracy.data] says.
 
     Raises UnknownPartError, or SettingsError where the data set does not understand or find it.
@@ -104,8 +108,19 @@ def _import(part: str, target: str) -> Any:
 
 
 def _check(part: str, found: Any, named: str) -> None:
-    """Raises UnknownPartError for anything but a class with the methods of that part."""
+    """Raises UnknownPartError for anything but a class of that part."""
     if not isinstance(found, type):
         raise UnknownPartError(f"{named}: is no class")
-    if lacking := [name for name in _METHODS[part] if not callable(getattr(found, name, None))]:
+    if part in _BASES:
+        if not issubclass(found, _BASES[part]):
+            raise UnknownPartError(f"{named}: {lacking_base(part)}")
+    elif lacking := [each for each in _FAMILY_METHODS if not callable(getattr(found, each, None))]:
         raise UnknownPartError(f"{named}: is no {part}, it has no {' and no '.join(lacking)}")
+
+
+def lacking_base(part: str) -> str:
+    """What is told of a data set or measure that is none."""
+    return (
+        f"is no {part}: it does not derive from sweep.contracts.{_BASES[part].__name__} "
+        "(docs/adding.md)"
+    )

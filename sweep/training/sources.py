@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from sweep.contracts import Dataset, ImageDataset, Noting, OrdersClasses, Records
+from sweep.contracts import Dataset, Records
 from sweep.datasets.records import DatasetError
 from sweep.loading.first_look import look_at
 from sweep.loading.in_memory import Held, Shelf, common_size, cropped, uncropped
@@ -19,8 +19,6 @@ from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, dec
 from sweep.types import listed
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeIs
-
     from sweep.types import Point
 
 # Images that a source without an end is asked for where the settings name no number.
@@ -41,7 +39,7 @@ class ImageSource:
     settings: AccuracySettings
 
     @cached_property
-    def dataset(self) -> Dataset | ImageDataset:
+    def dataset(self) -> Dataset:
         """Raises SettingsError or UnknownPartError where there is no such thing."""
         return make_dataset(self.settings.dataset, self.settings.data)
 
@@ -122,9 +120,7 @@ class ImageSource:
         """Whether the seed tells which images are evaluated on."""
         if not self.in_files:
             return True
-        return self.test_images < len(
-            cast("ImageDataset", self.dataset).records("validation").labels
-        )
+        return self.test_images < len(self.dataset.records("validation").labels)
 
     @cached_property
     def decode_s(self) -> float:
@@ -145,8 +141,7 @@ class ImageSource:
         """What to know of the classes where others have trained the network: the order that they
         are taken in, where the user has not said it, and which of them there are no images of.
         """
-        names, dataset = self.dataset.class_names, self.dataset
-        order = dataset.class_order() if isinstance(dataset, OrdersClasses) else "the data set's"
+        names, order = self.dataset.class_names, self.dataset.class_order()
         told = [f"order of the classes: {order} ({listed(names, MOST_NAMED)})"] if order else []
         if not self.in_files:
             return tuple(told)
@@ -158,8 +153,7 @@ class ImageSource:
 
     def notes(self, *, trains: bool) -> tuple[str, ...]:
         """What the data set had to decide: which split is evaluated on, what is left aside."""
-        dataset = self.dataset
-        return dataset.notes(trains=trains) if isinstance(dataset, Noting) else ()
+        return self.dataset.notes(trains=trains)
 
     def look(self, *, trains: bool, most_s: float = LOOK_S) -> tuple[str, ...]:
         """Decodes what is going to be read, before anything is measured; returns what to tell.
@@ -211,7 +205,7 @@ class ImageSource:
         an image can't be read and is not to be left out.
         """
         settings, dataset = self.settings, self.dataset
-        if _is_in_files(dataset):
+        if self.in_files:
             feed = self._feed(side)
             test = TestImages(self._records("validation"), side, settings)
         else:
@@ -239,10 +233,10 @@ class ImageSource:
     @property
     def in_files(self) -> bool:
         """Whether images are decoded and cropped, and not drawn at the size that is asked for."""
-        return _is_in_files(self.dataset)
+        return self.dataset.in_files
 
     def _records(self, split: Literal["train", "validation"]) -> Records:
-        settings, dataset = self.settings, cast("ImageDataset", self.dataset)
+        settings, dataset = self.settings, self.dataset
         count = settings.train_images if split == "train" else settings.test_images
         return some(dataset.records(split), count, settings.seed)
 
@@ -283,8 +277,3 @@ class ImageSource:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _is_in_files(dataset: Dataset | ImageDataset) -> TypeIs[ImageDataset]:
-    """Not `isinstance`: of a protocol it evaluates every property, which reads all labels."""
-    return hasattr(dataset, "records")

@@ -131,9 +131,9 @@ def test_a_sweep_asks_and_tells_likewise(roses, images):
 
     network = Network(point(0.25, 32), MobileNetV1Family())
     with pytest.raises(ValueError, match=r"accuracy\.background = true"):
-        list(measure()(network, quiet))
+        list(measure()([network], quiet))
     asked = measure(background=True)
-    reading: Any = next(iter(asked(network, quiet)))
+    reading: Any = next(iter(asked([network], quiet)))
     assert reading.value == 0.4
     assert "the first of 6 outputs is left away as a background class" in reading.note
     assert "no image of 1 of the 5 classes (tulips)" in reading.note

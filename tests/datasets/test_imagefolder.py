@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.contracts import ImageDataset
+from sweep.contracts import Dataset
 from sweep.datasets.imagefolder import ImageFolder
 from sweep.loading.images import BadImageError
 from sweep.loading.reading import pixels_of
@@ -18,7 +18,7 @@ from tests.support.image_files import encoded, plain, write_folder
 def folder(path: Path, **data) -> ImageFolder:
     dataset = make_dataset("imagefolder", {"path": str(path), **data})
     assert isinstance(dataset, ImageFolder)
-    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset, Dataset)
     return dataset
 
 

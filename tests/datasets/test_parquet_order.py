@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.contracts import ImageDataset
+from sweep.contracts import Dataset
 from sweep.datasets import parquet_files
 from sweep.datasets.parquet import Rows
 from sweep.loading.subset import Subset, some
@@ -24,7 +24,7 @@ def write(path: Path, rows: int, *, group: int = 6) -> Path:
 
 def rows_of(path: Path) -> Rows:
     dataset = make_dataset("parquet", {"path": str(path)})
-    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset, Dataset)
     records = dataset.records("validation")
     assert isinstance(records, Rows)
     return records

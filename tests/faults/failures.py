@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.contracts import Network
+from sweep.contracts import Measure, Network
 from sweep.results.load import load
 from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 from tests.faults import Row, row, says
@@ -37,13 +37,12 @@ fault = "{fault}"
 """
 
 
-class Failing:
+class Failing(Measure):
     """Reads the side of the input; what its settings say happens to the points of one alpha, as
     long as there is a file called `broken`.
     """
 
     name = "failing"
-    machine_bound = False
     metrics = (EDGE,)
 
     def __init__(self, fault: str) -> None:
@@ -52,12 +51,14 @@ class Failing:
     def identity(self) -> dict[str, Any]:
         return {}
 
-    def bytes_of(self, networks: list[Network]) -> int:
+    def bytes_of(self, networks: Sequence[Network]) -> int:
         large = self.fault == "too large" and any(each.point.alpha == BAD for each in networks)
         return 10**15 if large and Path("broken").exists() else 1
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
-        point = network.point
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint]:
+        point = networks[0].point
         if point.alpha == BAD and Path("broken").exists():
             yield from _go_wrong(self.fault, point)
         else:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.contracts import Network
+from sweep.contracts import Measure, Network
 from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 
 SIZE = Metric("size", "Size", "1", Better.LOWER)
@@ -44,11 +44,10 @@ class Family:
         raise NotImplementedError
 
 
-class Numbers:
+class Numbers(Measure):
     """Readings and a curve that are the point's own, the same on every machine and every day."""
 
     name = "numbers"
-    machine_bound = False
     metrics = (SIZE, SPEED)
 
     def __init__(self, rows: int = 40, pause_s: float = 0.0, hold: str = "") -> None:
@@ -59,7 +58,9 @@ class Numbers:
     def identity(self) -> dict[str, Any]:
         return {"rows": self.rows}
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint]:
         time.sleep(self.pause_s)
         self._calls += 1
         last = time.monotonic() + LONGEST_HOLD_S
@@ -67,7 +68,7 @@ class Numbers:
             if Path(self.hold).exists():
                 break
             time.sleep(0.02)
-        yield from of_point(network.point, self.rows)
+        yield from of_point(networks[0].point, self.rows)
 
 
 def of_point(point: Point, rows: int) -> Iterator[Reading | CurvePoint]:

@@ -71,7 +71,10 @@ class Weights(Accuracy):
         }
         super().__init__(AccuracySettings.model_validate(of_all | settings))
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading | CurvePoint]:
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint]:
+        (network,) = networks
         ready, _ = self._make_ready(network)
         module = yield from train(ready, progress, self._kept(network))
         digest = hashlib.sha256()

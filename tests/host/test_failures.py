@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sweep.contracts import Failed, Network
+from sweep.contracts import Failed, Measure, Network
 from sweep.host.failures import LONGEST, end_of, reason_of, shortened
 from sweep.host.machine import this_machine
 from sweep.report.content.build import view
@@ -44,11 +44,11 @@ class Odd(Perimeter):
     name = "odd"
     does: Callable[[Network], Iterator[Any]] | None = None
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
-        if network.point.alpha == 0.5 and Odd.does is not None:
-            yield from Odd.does(network)
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        if networks[0].point.alpha == 0.5 and Odd.does is not None:
+            yield from Odd.does(networks[0])
         else:
-            yield from super().__call__(network, progress)
+            yield from super().__call__(networks, progress)
 
 
 def run(folder: Path, measure: str = "Odd", text: str = TEXT, machine: Any = MACHINE):
@@ -241,9 +241,9 @@ class Unreadable(Perimeter):
     def bytes_of(self, networks: Any) -> int:
         raise ZeroDivisionError
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
-        self.identity_of(network)
-        yield from super().__call__(network, progress)
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        self.identity_of(networks[0])
+        yield from super().__call__(networks, progress)
 
 
 def test_a_missing_checkpoint_is_its_points_reason(tmp_path):
@@ -287,17 +287,18 @@ def test_a_loss_that_is_nan_fails_its_point_and_leaves_nothing_unfinished(tmp_pa
     assert not (tmp_path / "r" / "unfinished").exists()
 
 
-class Together:
+class Together(Measure):
     """A joint measure of which one point fails, with a reading, and one without."""
 
     name = "together"
     machine_bound = True
+    together = True
     metrics = (OTHER,)
 
     def identity(self) -> dict[str, Any]:
         return {}
 
-    def measure_together(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
+    def __call__(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
         for network in networks:
             if network.point.resolution != 64:
                 yield Reading(OTHER, network.point, 1.0, "batch=1")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.memory import TIMED, TRAINED, WITHIN, measured
-from sweep.contracts import Failed, Network, Sized
+from sweep.contracts import Failed, Measure, Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.host import memory
 from sweep.host.memory import limit
@@ -59,7 +59,6 @@ def trained(alpha: float = 1.0, side: int = 224, **changes: Any) -> int:
         **changes,
     )
     measure = Accuracy(settings)
-    assert isinstance(measure, Sized)
     return measure.bytes_of([Network(point(alpha, 224), FAMILY)])
 
 
@@ -145,11 +144,12 @@ class Heavy(Perimeter):
         return max(each.point.resolution**2 * 10**6 for each in networks)
 
 
-class HeavyTogether:
+class HeavyTogether(Measure):
     """The same, all in one process."""
 
     name = "together"
     machine_bound = True
+    together = True
     metrics = (Metric("perimeter", "Perimeter", "1", Better.LOWER),)
 
     def identity(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class HeavyTogether:
     def bytes_of(self, networks: Any) -> int:
         return sum(each.point.resolution**2 * 10**6 for each in networks)
 
-    def measure_together(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
+    def __call__(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
         for network in networks:
             CALLS.append(network.point.label)
             yield Reading(self.metrics[0], network.point, 1.0)
@@ -270,7 +270,7 @@ def test_counting_many_networks_takes_no_more_memory_than_counting_a_few():
         "cost = Cost(CostSettings(fvcore=False, xla=False))\n"
         "for n in range(200):\n"
         "    point = Point('mobilenet_v1', 'separable', 0.01 * (n % 20 + 1), 1.0, 32 + n)\n"
-        "    list(cost(Network(point, family), lambda share, text: None))\n"
+        "    list(cost([Network(point, family)], lambda share, text: None))\n"
         "    if n in (99, 199):\n"
         "        print(open('/proc/self/statm').read().split()[1])\n"
     )

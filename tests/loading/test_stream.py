@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.contracts import ImageDataset
+from sweep.contracts import Dataset
 from sweep.loading import stream
 from sweep.loading.crops import central_box, resized
 from sweep.loading.images import BadImageError
@@ -241,7 +241,7 @@ def photos(tmp_path):
     images["c1/bad.jpg"] = b"not an image"
     root = write_folder(tmp_path / "photos", images)
     dataset = make_dataset("imagefolder", {"path": str(root)})
-    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset, Dataset)
     return dataset.records("validation")
 
 
@@ -266,7 +266,7 @@ def test_a_process_reads_parquet_as_this_one_does(photos, tmp_path, monkeypatch)
     table = pa.table({"image": images, "label": photos.labels})
     pq.write_table(table, tmp_path / "x.parquet", row_group_size=5)
     dataset = make_dataset("parquet", {"path": str(tmp_path / "x.parquet")})
-    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset, Dataset)
     expected = evaluated(photos)
     monkeypatch.setattr(stream, "FEW_IMAGES", 0)
     assert alike(evaluated(dataset.records("validation"), workers=1), expected)

@@ -95,7 +95,7 @@ def heard(share: float, text: str) -> None:
 
 
 def test_the_readings_are_those_of_keras_and_numpy(garden, zoo):
-    readings: list[Any] = list(accuracy(settings(garden, zoo))(network(), heard))
+    readings: list[Any] = list(accuracy(settings(garden, zoo))([network()], heard))
     values = {reading.metric.name: reading.value for reading in readings}
     top1, top5 = right_by_keras(garden, offset=1)
     assert values == {
@@ -112,13 +112,13 @@ def test_the_readings_are_those_of_keras_and_numpy(garden, zoo):
 
 def test_a_point_without_a_file_gets_a_reason(garden, zoo):
     with pytest.raises(FileNotFoundError, match=r"mobilenet_0.25_32.keras: there is no such"):
-        list(accuracy(settings(garden, zoo))(network(32), heard))
+        list(accuracy(settings(garden, zoo))([network(32)], heard))
 
 
 def test_a_checkpoint_of_other_classes_says_how_many(garden, zoo):
     only = settings(garden, zoo, data={"path": str(garden)})
     with pytest.raises(ValueError, match="has 9 outputs, the data set 7 classes"):
-        list(accuracy(only)(network(), heard))
+        list(accuracy(only)([network()], heard))
 
 
 def test_a_point_belongs_to_the_content_of_its_file(garden, zoo, tmp_path):

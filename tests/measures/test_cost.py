@@ -63,7 +63,7 @@ def test_the_three_counts_agree_exactly(exact):
     readings = {
         reading.metric.name: reading
         for reading in cost.Cost(CostSettings())(
-            Network(point, MobileNetV1Family()), lambda share, text: None
+            [Network(point, MobileNetV1Family())], lambda share, text: None
         )
     }
     assert [
@@ -104,7 +104,7 @@ def test_peak_activations_by_hand():
     # 1.0-224: the largest sum is pointwise_1's, 112x112 of 32 in and 64 out, four bytes each.
     network = Network(Point("mobilenet_v1", "separable", 1.0, 1.0, 224), MobileNetV1Family())
     settings = CostSettings(fvcore=False, xla=False)
-    readings = {r.metric.name: r for r in cost.Cost(settings)(network, lambda s, t: None)}
+    readings = {r.metric.name: r for r in cost.Cost(settings)([network], lambda s, t: None)}
     assert readings["peak_activation_bytes"].value == 4 * 112 * 112 * (32 + 64)
     assert readings["mult_adds_fvcore"].reason == "turned off: cost.fvcore = false"
     assert readings["mult_adds_xla"].reason == "turned off: cost.xla = false"
@@ -116,7 +116,7 @@ def test_without_torch_fvcore_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(MobileNetV1Family, "torch_twin", no_torch)
     network = Network(Point("mobilenet_v1", "separable", 0.25, 128 / 224, 128), MobileNetV1Family())
-    readings = {r.metric.name: r for r in cost.Cost(CostSettings())(network, lambda s, t: None)}
+    readings = {r.metric.name: r for r in cost.Cost(CostSettings())([network], lambda s, t: None)}
     assert readings["mult_adds_fvcore"].value is None
     assert "torch==2.13.0" in readings["mult_adds_fvcore"].reason
     assert readings["mult_adds"].value == 13_570_048

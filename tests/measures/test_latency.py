@@ -29,7 +29,7 @@ def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
     settings = LatencySettings(processes=2, batch_sizes=(1, 2), **QUICK)
     shares: list[float] = []
     networks = networks_at(32, 64)
-    items = Latency(settings).measure_together(networks, lambda share, text: shares.append(share))
+    items = Latency(settings)(networks, lambda share, text: shares.append(share))
     readings = [item for item in items if isinstance(item, Reading)]
     found = {(r.point.resolution, r.variant, r.metric.name): r for r in readings}
     assert len(found) == len(readings) == 2 * 2 * 6
@@ -61,7 +61,7 @@ def test_a_cache_of_programs_changes_nothing(monkeypatch, tmp_path):
         monkeypatch.setenv(name, value)
     settings = LatencySettings(processes=2, **QUICK)
     for _ in range(2):
-        items = list(Latency(settings).measure_together(networks_at(32), quiet))
+        items = list(Latency(settings)(networks_at(32), quiet))
         found = {item.metric.name: item for item in items if isinstance(item, Reading)}
         assert len(found) == len(items)
         assert len(found["latency_s"].samples) == 2 * 3
@@ -71,7 +71,7 @@ def test_a_cache_of_programs_changes_nothing(monkeypatch, tmp_path):
 def test_a_worker_that_fails_is_quoted():
     settings = LatencySettings(threads=4096, processes=1, **QUICK)
     with pytest.raises(LatencyError, match=r"latency\.threads = 4096: this machine has"):
-        list(Latency(settings).measure_together([Network(point(), MobileNetV1Family())], quiet))
+        list(Latency(settings)([Network(point(), MobileNetV1Family())], quiet))
 
 
 def test_more_cores_than_there_are_are_refused_before_anything_is_timed():
@@ -122,9 +122,7 @@ class Workers:
 
 def measured(processes: int = 3) -> tuple[dict[tuple[int, str], Reading], dict[int, str]]:
     """(readings by side and metric, reasons of what failed by side) of 32 and 64 px."""
-    items = list(
-        Latency(LatencySettings(processes=processes)).measure_together(networks_at(32, 64), quiet)
-    )
+    items = list(Latency(LatencySettings(processes=processes))(networks_at(32, 64), quiet))
     readings = {(i.point.resolution, i.metric.name): i for i in items if isinstance(i, Reading)}
     return readings, {i.point.resolution: i.reason for i in items if isinstance(i, Failed)}
 

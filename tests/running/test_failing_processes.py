@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ class Dying(Perimeter):
     name = "dying"
     threads = 1
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        (network,) = networks
         match network.point.resolution:
             case 32:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -48,7 +49,7 @@ class Dying(Perimeter):
             case 64:
                 os.abort()
             case _:
-                yield from super().__call__(network, progress)
+                yield from super().__call__(networks, progress)
 
 
 class Hanging(Perimeter):
@@ -60,7 +61,7 @@ class Hanging(Perimeter):
         super().__init__()
         self.file = file
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
         from sweep.host.interrupts import heard
 
         progress(0.5, "hanging")
@@ -149,7 +150,7 @@ class Fragile(MobileNetV1Family):
 def test_latency_of_a_point_that_fails_or_kills_its_process_loses_no_other():
     settings = LatencySettings(processes=2, rounds=3, min_sample_s=1e-3, warmup_s=0.05)
     networks = [Network(point(0.25, side), Fragile(), 10) for side in (32, 40, 48, 56)]
-    items = list(Latency(settings).measure_together(networks, quiet))
+    items = list(Latency(settings)(networks, quiet))
     failed = {item.point.resolution: item.reason for item in items if isinstance(item, Failed)}
     assert failed[40] == "batch 1: RuntimeError: no such network"
     assert failed[48].startswith("batch 1: the timing process was ended by SIGKILL")

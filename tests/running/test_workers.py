@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -20,7 +20,8 @@ CORE = Metric("core", "Core", "1", Better.NEITHER)
 class Core(Perimeter):
     """The cores that the process may use, after a word on the way; dies at 32 px, fails at 64."""
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Reading]:
+        (network,) = networks
         if network.point.resolution == 32:
             os._exit(7)
         if network.point.resolution == 64:

@@ -20,7 +20,8 @@ def test_every_built_in_part_bears_the_name_it_is_found_under(part, name):
 
 def test_a_part_from_anywhere(tmp_path, monkeypatch):
     (tmp_path / "my_parts.py").write_text(
-        "class Energy:\n    name = 'energy'\n    def identity(self): ...\n"
+        "from sweep.contracts import Measure\n"
+        "class Energy(Measure):\n    name = 'energy'\n    def identity(self): ...\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert find("measure", "my_parts:Energy").name == "energy"
@@ -34,7 +35,7 @@ def test_a_part_from_anywhere(tmp_path, monkeypatch):
         ("nowhere_to_be:Found", "no module named nowhere_to_be"),
         ("sweep.maths.pareto:Nothing", "sweep.maths.pareto has no Nothing"),
         (":", "can't be imported: ValueError"),
-        ("subprocess:Popen", "is no measure, it has no identity"),
+        ("subprocess:Popen", r"does not derive from sweep.contracts.Measure \(docs/adding.md"),
         ("builtins:print", "is no class"),
     ],
 )

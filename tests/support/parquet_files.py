@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.contracts import ImageDataset
+from sweep.contracts import Dataset
 from sweep.datasets.parquet import Parquet
 from sweep.settings.registry import make_dataset
 from tests.support.image_files import encoded, plain
@@ -25,7 +25,7 @@ def parquet(**data: Any) -> Parquet:
         {key: str(value) if isinstance(value, Path) else value for key, value in data.items()},
     )
     assert isinstance(dataset, Parquet)
-    assert isinstance(dataset, ImageDataset)
+    assert isinstance(dataset, Dataset)
     return dataset
 
 

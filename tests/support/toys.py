@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sweep.contracts import Failed, Network
+from sweep.contracts import Dataset, Failed, Measure, Network
 from sweep.types import Better, CurvePoint, Images, Metric, Point, Progress, Reading, Splits
 
 CALLS: list[str] = []
@@ -21,7 +21,7 @@ def point(alpha: float = 0.25, resolution: int = 128, kind: str = "separable") -
     return Point("mobilenet_v1", kind, alpha, resolution / 224, resolution)
 
 
-class Brightness:
+class Brightness(Dataset):
     """Eight classes of 24-pixel images told apart by where they are bright: learnt in seconds."""
 
     name = "brightness"
@@ -54,11 +54,10 @@ class Unlit(Brightness):
         return images
 
 
-class Perimeter:
+class Perimeter(Measure):
     """A measure from outside: four times the resolution."""
 
     name = "perimeter"
-    machine_bound = False
     metrics = (Metric("perimeter", "Perimeter", "1", Better.LOWER),)
 
     def __init__(self, factor: int = 4) -> None:
@@ -67,9 +66,11 @@ class Perimeter:
     def identity(self) -> dict[str, Any]:
         return {"factor": self.factor}
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
-        CALLS.append(network.point.label)
-        yield Reading(self.metrics[0], network.point, float(self.factor * network.point.resolution))
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        for network in networks:
+            CALLS.append(network.point.label)
+            side = network.point.resolution
+            yield Reading(self.metrics[0], network.point, float(self.factor * side))
 
 
 class Stumbling(Perimeter):
@@ -78,10 +79,10 @@ class Stumbling(Perimeter):
     name = "stumbling"
     mended = False
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
-        if network.point.alpha == 0.5 and not Stumbling.mended:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        if networks[0].point.alpha == 0.5 and not Stumbling.mended:
             raise RuntimeError("a stone in the way")
-        yield from super().__call__(network, progress)
+        yield from super().__call__(networks, progress)
 
 
 class Interrupted(Perimeter):
@@ -89,10 +90,10 @@ class Interrupted(Perimeter):
 
     name = "interrupted"
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Reading]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
         if len(CALLS) == 2:
             raise KeyboardInterrupt
-        yield from super().__call__(network, progress)
+        yield from super().__call__(networks, progress)
 
 
 class Share(Perimeter):
@@ -104,16 +105,17 @@ class Share(Perimeter):
     def identity_of(self, network: Network) -> dict[str, Any]:
         return {"rho": network.point.rho}
 
-    def __call__(self, network: Network, progress: Progress) -> Iterator[Any]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        (network,) = networks
         yield CurvePoint(network.point, 1, 1.0, 1.0, 1.0, 1.0, 1.0)
         yield Reading(self.metrics[0], network.point, network.point.rho)
 
 
-class Together:
+class Together(Measure):
     """Reads all points in one call, and each depends on something of its own beside."""
 
     name = "together"
-    machine_bound = False
+    together = True
     metrics = Perimeter.metrics
     own: ClassVar[dict[str, str]] = {}  # by the point's label
 
@@ -124,11 +126,9 @@ class Together:
         label = network.point.label
         return {"own": self.own.get(label, label)}
 
-    def measure_together(
-        self, networks: Sequence[Network], progress: Progress
-    ) -> Iterator[Reading | Failed]:
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
         for network in networks:
             if network.point.label == "0.5-32" and not Stumbling.mended:
                 yield Failed(network.point, "a stone in the way")
             else:
-                yield from Perimeter()(network, progress)
+                yield from Perimeter()([network], progress)

@@ -284,18 +284,18 @@ def test_streamed_it_goes_on_too_and_remembers_the_images_that_it_could_not_read
 def test_a_measure_goes_on_says_so_and_forgets(tmp_path):
     never = Accuracy(RECIPE.model_copy(update={"checkpoint_s": 0.0}))
     never.keep_in(tmp_path / "unfinished")
-    unbroken = list(never(NETWORK, quiet))
+    unbroken = list(never([NETWORK], quiet))
     assert not (tmp_path / "unfinished").exists()
     measure = Accuracy(RECIPE)
     measure.keep_in(tmp_path / "unfinished")
-    reading = measure(NETWORK, quiet)
+    reading = measure([NETWORK], quiet)
     next(reading)
     reading.close()  # type: ignore[attr-defined] - it is a generator
     (file,) = (tmp_path / "unfinished").iterdir()
     again = Accuracy(RECIPE)
     again.keep_in(tmp_path / "unfinished")
     told: list[str] = []
-    items = list(again(NETWORK, lambda share, text: told.append(text)))
+    items = list(again([NETWORK], lambda share, text: told.append(text)))
     assert f"continued at step 20 of {STEPS}" in told
     assert values(items) == values(unbroken)
     notes = [item.note for item in items if isinstance(item, Reading)]

@@ -143,7 +143,7 @@ def test_outputs_that_are_not_finite_are_readings_with_a_reason(broken):
         data={"path": str(broken / "images")},
     )
     network = Network(point(0.25, 32), MobileNetV1Family())
-    read: list[Any] = list(accuracy(settings)(network, quiet))
+    read: list[Any] = list(accuracy(settings)([network], quiet))
     readings = {each.metric.name: each for each in read}
     for name in ("top1", "top5"):
         assert readings[name].value is None

@@ -41,7 +41,7 @@ def _as_users_run_it():
 
 
 def outcome(settings: AccuracySettings) -> list:
-    return list(Accuracy(settings)(NETWORK, quiet))
+    return list(Accuracy(settings)([NETWORK], quiet))
 
 
 def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise():
@@ -49,7 +49,7 @@ def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise():
     # Compiled beforehand, and called otherwise on the page: the same training.
     ahead = Accuracy(RECIPE.model_copy(update={"title": "Bars"}))
     ahead.prepare(NETWORK)
-    second: list = list(ahead(NETWORK, quiet))
+    second: list = list(ahead([NETWORK], quiet))
     top1, top5, images, classes = (reading.value for reading in first[-6:-2])
     # Chance is 1 in 8; the bars differ so much that a few steps suffice.
     assert top1 > 0.5

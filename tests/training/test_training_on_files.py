@@ -32,7 +32,7 @@ def outcome(
 ) -> tuple[list[float], dict[str, float], Accuracy]:
     """(losses over the steps, readings by metric, the measure)."""
     measure = Accuracy(recipe)
-    items: list[Any] = list(measure(network, quiet))
+    items: list[Any] = list(measure([network], quiet))
     losses = [item.loss for item in items if isinstance(item, CurvePoint)]
     readings = {item.metric.name: item.value for item in items if not isinstance(item, CurvePoint)}
     return losses, readings, measure

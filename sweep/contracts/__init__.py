@@ -1,0 +1,32 @@
+"""What can be added, and what each has to be: a measure, a data set, a model family, an engine.
+
+A measure and a data set derive from a base class, whose hooks do nothing until they are overridden.
+A family fits a protocol: `mnv1_flax` never imports `sweep`. Importing this costs nothing: no JAX,
+no pandas.
+"""
+
+from sweep.contracts.dataset import Dataset, Records
+from sweep.contracts.engine import Call, Ended, Engine, Event, Progressed, Said, Started
+from sweep.contracts.family import Family, LayerRow, LoadsCheckpoints, Network, Trained
+from sweep.contracts.measure import Artefact, Failed, Item, Measure
+
+__all__ = [
+    "Artefact",
+    "Call",
+    "Dataset",
+    "Ended",
+    "Engine",
+    "Event",
+    "Failed",
+    "Family",
+    "Item",
+    "LayerRow",
+    "LoadsCheckpoints",
+    "Measure",
+    "Network",
+    "Progressed",
+    "Records",
+    "Said",
+    "Started",
+    "Trained",
+]

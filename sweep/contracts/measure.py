@@ -1,0 +1,143 @@
+"""A measure: something read off networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.contracts.family import Network
+from sweep.contracts.hooks import Hooks
+from sweep.types import CurvePoint, Metric, Point, Progress, Reading
+
+# What a call is taken to last where a measure has no estimate of its own, for each of its networks.
+UNKNOWN_ESTIMATE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a measure gives of a point that failed, beside the others' readings: the point is
+    measured again by the next run. Readings of it that are there all the same are shown.
+    """
+
+    point: Point
+    reason: str
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file that a measure has made of a point, such as a trained network. Whoever runs the
+    measure takes the file over and stores it under a name made of its content; a measure that
+    `needs` its kind finds it in `Network.artefacts`.
+    """
+
+    point: Point
+    kind: str
+    path: Path
+
+
+Item = Reading | CurvePoint | Failed | Artefact
+
+
+class Measure(Hooks, ABC):
+    """Reads something off networks. `identity` and `__call__` have to be there, and `name` and
+    `metrics`; every other hook does nothing, or next to nothing, until it is overridden.
+
+    name: what stored readings are found under, and the plan and the log say.
+    metrics: all that it may read.
+    machine_bound: whether its readings hold only for the machine that they were taken on.
+    together: whether one call reads all networks, so that drift of the machine hits all alike; else
+    each call reads one.
+    threads: the cores that a call has to itself, in a process of its own beside others, on a CPU;
+    the measure and its networks can be pickled then. 0: a call has the whole machine. May be a
+    property, which is read when it is needed.
+    classes_of_data: whether its networks have the classes of its data: `num_classes` then changes
+    none of its readings.
+    versions: packages whose versions its readings depend on: part of what they are stored under.
+    gives, needs: kinds of artefacts that it makes, and that it asks for of other measures.
+    """
+
+    name: str
+    metrics: tuple[Metric, ...]
+    machine_bound: bool = False
+    together: bool = False
+    threads: int = 0
+    classes_of_data: bool = False
+    versions: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What its readings depend on beside the point and the number of classes: settings, data,
+        seed. JSON; when it changes, readings are taken anew.
+        """
+
+    @abstractmethod
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterable[Item]:
+        """Readings of each of `networks`: one network, or all of them where it reads them together.
+
+        A reading carries its value, or the reason why there is none. Whatever is raised becomes the
+        reason of all of them.
+        """
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """What the readings of this point depend on beside `identity`, such as a file."""
+        return {}
+
+    def check_points(self, networks: Sequence[Network]) -> None:
+        """Raises SettingsError, naming the points and the settings, where they don't fit: nothing
+        is measured then.
+        """
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """Sentences for whoever reads the plan: the data, and what is missing already."""
+        return ()
+
+    def look(self) -> tuple[str, ...]:
+        """Looks at its data before anything of a run is measured; sentences: what it saw. Raises
+        SettingsError where the data must stop the run: told once, and not by every point.
+        """
+        return ()
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """Seconds, roughly, on a machine like that of the committed reference run."""
+        return UNKNOWN_ESTIMATE_S * len(networks)
+
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        """Memory at the peak, roughly, of a process that reads these in one call; 0 where nobody
+        knows.
+        """
+        return 0
+
+    def prepare(self, network: Network) -> None:
+        """Does part of a point's work ahead, in a thread of its own, while another is measured. The
+        point's call follows, or never comes.
+        """
+
+    def keep_in(self, folder: Path) -> None:
+        """Where it may leave what it takes to go on with a point that is cut off; the folder may
+        not be there yet. Called before the first point, and never by a plan that is only looked at.
+        """
+
+    def forget(self, point: Point) -> None:
+        """Removes what it has left of the point, whose readings are stored."""
+
+    def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
+        """Which of the networks that one earlier call has read are to be read again beside new
+        ones, where readings can be compared within one call alone.
+        """
+        return ()
+
+    def measure_bridged(
+        self,
+        networks: Sequence[Network],
+        earlier: Mapping[Network, Sequence[Reading]],
+        progress: Progress,
+    ) -> Iterable[Item]:
+        """As a call, of `networks` alone. earlier: of each network that is read again, what the
+        earlier call has read.
+        """
+        return self(networks, progress)
