@@ -16,10 +16,12 @@ from sweep.settings.config import AccuracySettings
 from sweep.training.feeds import ResidentFeed
 from sweep.training.loop import make_ready
 from sweep.types import Images
+from tests.support.short import Short
 from tests.support.toys import point
 
-# The shallow network compiles in two thirds of the time.
-NETWORK = Network(point(0.25, kind="shallow"), MobileNetV1Family())
+NETWORK = Network(point(0.25), Short())
+# Of whole networks it compiles the soonest.
+WHOLE = Network(point(0.25, kind="shallow"), MobileNetV1Family())
 # One batch, seen whole: the first step's momentum is then its gradient.
 ONE_BATCH = AccuracySettings(
     dataset="tests.support.toys:Brightness",
@@ -34,9 +36,11 @@ ONE_BATCH = AccuracySettings(
 )
 
 
-def first_step(settings: AccuracySettings, images: Images) -> tuple[float, dict]:
-    """The loss and the gradient in the loop's own step; what it makes of it is tested below."""
-    ready = make_ready(NETWORK, ResidentFeed(images, images.images.shape[1], settings), 8, settings)
+def first_step(
+    settings: AccuracySettings, images: Images, network: Network = NETWORK
+) -> tuple[float, dict]:
+    """The loss and the gradient in the loop's own step."""
+    ready = make_ready(network, ResidentFeed(images, images.images.shape[1], settings), 8, settings)
     arrays = map(jnp.asarray, (images.images, images.labels))
     indices = np.arange(len(images.labels), dtype=np.int32)[None]
     state, (losses, _) = ready.run_steps(ready.state, *arrays, indices, jax.random.key(0), 0)
@@ -44,15 +48,17 @@ def first_step(settings: AccuracySettings, images: Images) -> tuple[float, dict]
     return float(losses[0]), _flat(ready.learner.params.unpack(momentum))
 
 
-def in_float64(settings: AccuracySettings, images: Images) -> tuple[float, dict]:
+def in_float64(
+    settings: AccuracySettings, images: Images, network: Network = NETWORK
+) -> tuple[float, dict]:
     """The loss of the plain network and its gradient, by the grouped convolution's autodiff."""
     side = images.images.shape[1]
     with jax.enable_x64(True):
-        network = NETWORK.family.build(
-            NETWORK.point, num_classes=8, resolution=side, seed=settings.seed, lowering="grouped",
+        plain = network.family.build(
+            network.point, num_classes=8, resolution=side, seed=settings.seed, lowering="grouped",
             bn_momentum=0.0, dropout_rate=0.0, dtype="float32",
         )  # fmt: skip
-        graph, params, rest = nnx.split(network, nnx.Param, ...)
+        graph, params, rest = nnx.split(plain, nnx.Param, ...)
         wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), params)
         pixels = jnp.asarray(np.tile(images.images, (1, 1, 1, 3)), jnp.float64)
 

@@ -21,7 +21,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.contracts import Network
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
@@ -30,11 +29,12 @@ from sweep.training.feeds import ResidentFeed, StreamFeed
 from sweep.training.loop import Ready, TrainingError, make_ready, train
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder
+from tests.support.short import Short
 from tests.support.stripes import folder
 from tests.support.stripes import settings as of_files
 from tests.support.toys import Brightness, point, quiet
 
-NETWORK = Network(point(0.125, 128, kind="shallow"), MobileNetV1Family())
+NETWORK = Network(point(0.125, 128), Short())
 STEPS = 48  # the curve has points at 20, 40 and 48
 RECIPE = AccuracySettings(
     dataset="tests.support.toys:Brightness",
@@ -266,17 +266,18 @@ def test_streamed_it_goes_on_too_and_remembers_the_images_that_it_could_not_read
     write_folder(path, {"train/low/bad.jpg": b"", "train/high/bad.png": b"x"})
     recipe = of_files(path, bad_images="skip", cache_mb=0, crop="resized", epochs=5)
 
-    def ready() -> Ready:
-        feed, _ = Accuracy(recipe).source.training(32)
-        assert isinstance(feed, StreamFeed)
-        return make_ready(NETWORK, feed, 3, recipe)
+    def feed() -> StreamFeed:
+        """One that has met no image yet."""
+        made, _ = Accuracy(recipe).source.training(32)
+        assert isinstance(made, StreamFeed)
+        return made
 
-    first = ready()
+    ready = make_ready(NETWORK, feed(), 3, recipe)
+    first, second, last = (replace(fresh(ready), feed=feed()) for _ in range(3))
     expected = trained(first)[:2]
     assert first.feed.left_out() == 2
     # An epoch has four steps: by step 15 both bad images have been met.
-    broken(ready(), kept(tmp_path), 15)
-    last = ready()
+    broken(second, kept(tmp_path), 15)
     assert trained(last, kept(tmp_path))[:2] == expected
     assert last.feed.left_out() == 2
 
