@@ -215,12 +215,11 @@ def server(monkeypatch):
         yield loopback
 
 
-@pytest.mark.parametrize("name", ["x.part", "x.part.json"])
 @pytest.mark.parametrize("held", ["", "kept"])
-def test_a_transfer_is_not_written_through_a_link(name, held, server, tmp_path):
+def test_a_transfer_is_not_written_through_a_link(held, server, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text(held)
-    (tmp_path / name).symlink_to(secret)
+    (tmp_path / "x.part").symlink_to(secret)
     source = Source(server.url, hashlib.sha256(server.content).hexdigest())
     with pytest.raises(FetchError, match="can't be written: Too many levels of symbolic links"):
         fetch.fetch(source, tmp_path / "x", lambda done, total: None)

@@ -24,6 +24,7 @@ from sweep.cli.export import export
 from sweep.cli.report import AsJson
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.compile_cache import default_root, disable, enable
+from sweep.host.extras import told
 from sweep.host.failures import shortened
 from sweep.host.files import CONTINUES, WriteError, not_through_links, why
 from sweep.host.interrupts import INTERRUPTED, TERMINATED, Terminated, ends_at_once, heard
@@ -186,6 +187,11 @@ def main(arguments: list[str] | None = None) -> None:
         _run(arguments)
     except (SettingsError, ResultsError, UnknownPartError) as error:
         say(str(error))
+        raise SystemExit(USAGE_ERROR) from None
+    except ModuleNotFoundError as error:
+        if not (lacking := told(error)):
+            raise
+        say(lacking)
         raise SystemExit(USAGE_ERROR) from None
     except KeyboardInterrupt as end:
         word, status = _ended_by(isinstance(end, Terminated))

@@ -1,46 +1,41 @@
-"""One file over HTTP: a cut transfer continues where it stopped, a wrong checksum is refused.
+"""One file over HTTP, by pooch: a wrong checksum is refused, and only the whole file gets its name.
 
-What has come so far lies in `NAME.part`; beside it `NAME.part.json` keeps how the server named
-that version of the file, so that two versions are never joined. Only the whole file, once its
-checksum is right, gets its own name.
+pooch begins anew what broke off. Its downloader is therefore the one below, which goes on from
+`NAME.part`: the checksum tells whether what was joined is the file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import logging
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
-from sweep.host.files import not_through_links
+import pooch
+import requests
+
+from sweep.host.files import not_through_links, why
 
 MOST_BYTES = 1 << 33  # of a file: ten times what any data set here has; a server may have no end
-BLOCK = 1 << 18  # bytes at most between two reports of progress
+# Bytes between two reports of progress; so many may come twice where a transfer goes on.
+BLOCK = 1 << 12
+ATTEMPTS = 5  # in a row that bring nothing new
+TIMEOUT_S = 60.0  # the longest silence of the server that is not a dropped connection
 RANGE_NOT_SATISFIABLE = 416
 # Too slow, too many requests, and a server's own trouble: likely gone a moment later.
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+PASSING = frozenset({408, RANGE_NOT_SATISFIABLE, 425, 429, 500, 502, 503, 504})
 
 Progress = Callable[[int, int | None], None]  # (bytes held, bytes in all where the server says)
 
+pooch.get_logger().setLevel(logging.WARNING)  # the bar tells what it would
 
-class FetchError(ValueError):
+
+class FetchError(Exception):
     """A data set can't be fetched or is not what it should be; the message says which and why."""
-
-
-class _DroppedError(Exception):
-    """The transfer stopped half-way; another try may bring the rest."""
-
-
-class _UnreachableError(_DroppedError):
-    """No connection at all."""
 
 
 @dataclass(frozen=True)
@@ -57,195 +52,86 @@ class Source:
             raise FetchError(f'sha256 = "{self.sha256}": must be 64 digits of 0-9 and a-f')
 
 
-@dataclass(frozen=True)
-class Patience:
-    """When to give up: after `attempts` tries in a row that brought nothing new.
+def fetch(source: Source, target: Path, progress: Progress) -> None:
+    """Brings the source to `target`; where it is there already, without asking the server.
 
-    wait_s passes before the second try, twice that before the third, and so on; timeout_s is the
-    longest silence of the server that is not a dropped connection.
+    An interruption at any time leaves what the next call continues. Raises FetchError: no
+    connection, an answer that isn't the file, a wrong checksum (then nothing is kept), a folder
+    that can't be written.
     """
-
-    attempts: int = 5
-    wait_s: float = 1.0
-    timeout_s: float = 60.0
-
-
-PATIENT = Patience()
-
-
-def fetch(source: Source, target: Path, progress: Progress, patience: Patience = PATIENT) -> bool:
-    """Brings the source to `target`, and says whether anything was missing.
-
-    A target with the right checksum is left as it is, without asking the server. An interruption
-    at any time leaves what the next call continues. Raises FetchError: no connection, an answer
-    that isn't the file, a wrong checksum (then nothing is kept), a folder that can't be written.
-    """
-    try:
-        if target.is_file() and sha256_of(target) == source.sha256:
-            return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = _Part(target.with_name(f"{target.name}.part"))
-        if not part.complete:
-            _transfer(source, part, progress, patience)
-        found = sha256_of(part.path)
-        if found != source.sha256:
-            part.remove()
-            raise FetchError(
-                f"{source.url}: wrong checksum: sha256 is {found}, must be {source.sha256}. "
-                "Nothing was kept; the next try starts afresh."
+    transfer = _Transfer(target.with_name(f"{target.name}.part"), source.sha256, progress)
+    downloader: Any = transfer  # pooch's type for one fits none of its own either
+    furthest, in_vain = transfer.size, 0
+    while True:
+        try:
+            pooch.retrieve(
+                source.url, source.sha256, target.name, target.parent, downloader=downloader
             )
-        part.path.replace(target)
-        part.remove()
-    except OSError as error:
-        where = error.filename or target
-        raise FetchError(f"{where}: can't be written: {error.strerror or error}") from error
-    return True
+            return
+        except ValueError as error:
+            # Joined to a part of another version, it can't be right: once more from the start.
+            if not transfer.joined:
+                raise FetchError(f"{source.url}: wrong checksum: {error}") from error
+        except requests.RequestException as error:
+            # Growth beyond the furthest, not beyond the last try: a server that always starts
+            # over and always breaks off would be asked for ever.
+            in_vain = 0 if transfer.size > furthest else in_vain + 1
+            furthest = max(furthest, transfer.size)
+            if in_vain >= ATTEMPTS or not (transfer.heard and _passes(error)):
+                words = f"{_words(error, transfer.heard)}{transfer.kept()}"
+                raise FetchError(f"{source.url}: {words}") from error
+            time.sleep(2 ** max(0, in_vain - 1))
+        except OSError as error:
+            raise FetchError(f"{target.parent}: can't be written: {why(error)}") from error
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class _Transfer:
+    """A downloader of pooch's that keeps what has come, and asks for the rest.
 
+    heard: whether a server has answered. joined: whether the last file began with an older part.
+    """
 
-class _Part:
-    """What has come so far, and which version of the file it is of."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._note = path.with_name(f"{path.name}.json")
+    def __init__(self, part: Path, sha256: str, progress: Progress) -> None:
+        self.heard = self.joined = False
+        self._part, self._sha256, self._progress = part, sha256, progress
 
     @property
     def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
+        """Bytes that have come."""
+        return self._part.stat().st_size if self._part.exists() else 0
 
-    @property
-    def complete(self) -> bool:
-        return self.size > 0 and self.size == self.total
+    def kept(self) -> str:
+        """What is left for the next call, as the end of a message."""
+        size = self.size
+        return f". {size:,} bytes are kept; the same command continues." if size else ""
 
-    @property
-    def total(self) -> int | None:
-        """Bytes of the whole file, where the server said."""
-        total = self._noted().get("total")
-        return total if isinstance(total, int) else None
+    def __call__(self, url: str, output_file: Any, pooch_: Any) -> None:
+        del pooch_
+        whole = self.size and pooch.file_hash(str(self._part)) == self._sha256
+        if not whole:
+            self._ask(url)
+        self._part.replace(output_file)
 
-    def headers(self) -> dict[str, str]:
-        """Asks for the rest; If-Range: or for all, where the file is another by now."""
-        if not self.size:
-            return {}
-        validator = self._noted().get("validator")
-        condition = {"If-Range": validator} if isinstance(validator, str) else {}
-        return {"Range": f"bytes={self.size}-"} | condition
-
-    def note(self, response: HTTPResponse, total: int | None) -> None:
-        """Remembers which version the bytes are of."""
-        etag = response.headers.get("ETag", "")
-        # A weak tag promises the same meaning, not the same bytes.
-        strong = etag if etag.startswith('"') else None
-        validator = strong or response.headers.get("Last-Modified")
-        with open(self._note, "w", encoding="utf-8", opener=not_through_links) as file:
-            json.dump({"validator": validator, "total": total}, file)
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-
-    def _noted(self) -> dict[str, object]:
-        try:
-            noted = json.loads(self._note.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):  # a note cut short: the checksum will decide
-            return {}
-        return noted if isinstance(noted, dict) else {}
-
-
-def _transfer(source: Source, part: _Part, progress: Progress, patience: Patience) -> None:
-    """Tries until the part is whole, or has not grown for `patience.attempts` tries."""
-    furthest = part.size
-    in_vain = 0
-    heard = False
-    while True:
-        try:
-            _attempt(source, part, progress, patience.timeout_s)
-            return
-        except _DroppedError as error:
-            # Growth beyond the furthest, not beyond the last try: a server that always starts
-            # over and always breaks off would be asked for ever.
-            in_vain = 0 if part.size > furthest else in_vain + 1
-            furthest = max(furthest, part.size)
-            heard = heard or not isinstance(error, _UnreachableError)
-            if not heard or in_vain >= patience.attempts:
-                kept = f" {part.size:,} bytes are kept; the same command continues."
-                raise FetchError(f"{source.url}: {error}.{kept if part.size else ''}") from error
-        time.sleep(patience.wait_s * 2 ** max(0, in_vain - 1))
-
-
-def _attempt(source: Source, part: _Part, progress: Progress, timeout_s: float) -> None:
-    """One request: the rest of the file where the server can, else all of it."""
-    request = Request(source.url, headers=part.headers())  # noqa: S310  (Source allows HTTP only)
-    with _answer(request, part, timeout_s) as response:
-        start, total = _extent(response)
-        joins = start == part.size and part.total in (total, None)
-        if start and not joins:
-            part.remove()
-            raise _DroppedError("the file changed on the server during the transfer")
-        with open(part.path, "ab" if start else "wb", opener=not_through_links) as file:
-            part.note(response, total)
-            held = start
-            while total is None or held < total:
-                block = _read(response, BLOCK if total is None else min(BLOCK, total - held))
-                if not block:
-                    break
-                file.write(block)
-                file.flush()  # a process that is killed leaves it, too
-                held += len(block)
-                if held > MOST_BYTES:
-                    raise FetchError(f"{source.url}: more than {MOST_BYTES:,} bytes; ended")
-                progress(held, total)
-    if total is not None and held < total:
-        raise _DroppedError(f"the connection broke off after {held:,} of {total:,} bytes")
-
-
-@contextmanager
-def _answer(request: Request, part: _Part, timeout_s: float) -> Iterator[HTTPResponse]:
-    """The server's answer with the file in it; every other answer as an error."""
-    try:
-        response = urlopen(request, timeout=timeout_s)  # noqa: S310
-    except HTTPError as error:
-        error.close()
-        said = f"the server answers {error.code} {error.reason}"
-        if error.code == RANGE_NOT_SATISFIABLE:
-            part.remove()
-        elif error.code not in PASSING:
-            raise FetchError(f"{request.full_url}: {said}") from error
-        raise _DroppedError(said) from error
-    except URLError as error:
-        raise _UnreachableError(f"can't be reached: {_words(error.reason)}") from error
-    except (OSError, HTTPException) as error:
-        raise _DroppedError(f"the connection broke off: {_words(error)}") from error
-    with response:
-        yield response
-
-
-def _read(response: HTTPResponse, most: int) -> bytes:
-    """The next bytes, as many as there are; b"" at the end."""
-    try:
-        # Not read(): where the connection breaks, that loses what it had gathered.
-        return response.read1(most)
-    except (OSError, HTTPException) as error:
-        raise _DroppedError(f"the connection broke off: {_words(error)}") from error
-
-
-def _extent(response: HTTPResponse) -> tuple[int, int | None]:
-    """Which byte the body begins with, and the size of the whole file where the server says."""
-    if response.status == 206:
-        given = response.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", given)
-        if not match:
-            raise FetchError(f'{response.url}: Content-Range = "{given}" is not understood')
-        start, last, total = match.groups()
-        return int(start), int(last) + 1 if total == "*" else int(total)
-    length = response.headers.get("Content-Length")
-    return 0, int(length) if length else None
+    def _ask(self, url: str) -> None:
+        # Compressed once more, the rest would not be the file's.
+        headers = {"Accept-Encoding": "identity"}
+        headers |= {"Range": f"bytes={self.size}-"} if self.size else {}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+            self.heard = True
+            self.joined = response.status_code == requests.codes.partial_content
+            if response.status_code == RANGE_NOT_SATISFIABLE:
+                self._part.unlink()
+            response.raise_for_status()
+            mode = "ab" if self.joined else "wb"
+            with open(self._part, mode, opener=not_through_links) as file:
+                length = response.headers.get("Content-Length")
+                total = file.tell() + int(length) if length else None
+                for block in response.iter_content(BLOCK):
+                    file.write(block)
+                    file.flush()  # a process that is killed leaves it, too
+                    if file.tell() > MOST_BYTES:
+                        raise FetchError(f"{url}: more than {MOST_BYTES:,} bytes; ended")
+                    self._progress(file.tell(), total)
 
 
 def _is_web_address(url: str) -> bool:
@@ -258,8 +144,17 @@ def _is_web_address(url: str) -> bool:
     return plain and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
 
 
-def _words(error: object) -> str:
-    """What an error says, without its number."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+def _passes(error: requests.RequestException) -> bool:
+    """Whether another try may bring the rest."""
+    return error.response is None or error.response.status_code in PASSING
+
+
+def _words(error: requests.RequestException, heard: bool) -> str:
+    """What went wrong, in the words of the innermost error: requests' own wrap it three times."""
+    if error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    inner: BaseException = error
+    while inner.__context__ is not None:
+        inner = inner.__context__
+    said = getattr(inner, "strerror", None) or inner
+    return f"the connection broke off: {said}" if heard else f"can't be reached: {said}"

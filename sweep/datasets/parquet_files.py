@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import accumulate
+from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.datasets.records import DatasetError, Indices
+from sweep.loading.recent import Recent
 
 # Encoded images that a process keeps. A table below it is read once, and shuffled as a whole; one
 # above it is shuffled within windows of row groups that fill half of it.
@@ -50,14 +51,10 @@ class Table:
     class_names: tuple[str, ...]
     fingerprint: str
     groups: tuple[_Group, ...]
-    _kept: OrderedDict[int, pa.Array] = field(default_factory=OrderedDict)
+    _recent: Recent[pa.Array] = field(default_factory=lambda: Recent(attrgetter("nbytes")))
 
     def __post_init__(self) -> None:
         self._starts = np.array([0, *accumulate(group.rows for group in self.groups)])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the images: another process reads its own."""
-        return self.__dict__ | {"_kept": OrderedDict()}
 
     def name(self, row: int) -> str:
         """The file, and the row in it."""
@@ -96,19 +93,15 @@ class Table:
         return np.searchsorted(self._starts, row, side="right") - 1
 
     def _images(self, at: int) -> pa.Array:
-        """Images of a row group, binary[rows]; the least recently used give way to new ones."""
-        if at in self._kept:
-            self._kept.move_to_end(at)
-            return self._kept[at]
-        group = self.groups[at]
-        with opened(group.address) as file:
-            column = file.read_row_group(group.number, [f"{self.image_column}.bytes"]).column(0)
-        images = column.combine_chunks().field("bytes")
-        room = KEPT_BYTES - images.nbytes
-        while self._kept and sum(each.nbytes for each in self._kept.values()) > room:
-            self._kept.popitem(last=False)
-        self._kept[at] = images
-        return images
+        """Images of a row group, binary[rows]."""
+
+        def read() -> pa.Array:
+            group = self.groups[at]
+            with opened(group.address) as file:
+                column = file.read_row_group(group.number, [f"{self.image_column}.bytes"]).column(0)
+            return column.combine_chunks().field("bytes")
+
+        return self._recent.get(int(at), read, KEPT_BYTES)
 
 
 def read_table(addresses: Sequence[str], image_column: str, label_column: str) -> Table:

@@ -71,13 +71,8 @@ class MobileNetV1Family:
     def from_keras(self, point: Point) -> Trained:
         """keras.applications.MobileNet(weights="imagenet") at this alpha and resolution."""
         os.environ.setdefault("KERAS_BACKEND", "jax")
-        try:
-            import keras
-        except ImportError as missing:
-            raise ImportError(
-                'source = "keras" needs Keras: `pip install keras`, or install this project with '
-                "its `keras` extra"
-            ) from missing
+        import keras
+
         separable = point.kind == Kind.SEPARABLE
         if not separable or (point.alpha, point.resolution) not in KERAS_CHECKPOINTS:
             raise ValueError(f"Keras has no MobileNet checkpoint at {point.label}")

@@ -7,15 +7,9 @@ Don't make one import the other.
 
 from __future__ import annotations
 
-try:
-    import torch
-    from torch import nn
-    from torch.nn import functional
-except ImportError as missing:
-    raise ImportError(
-        'the PyTorch network needs torch: `pip install "torch==2.13.0"`, or install this project '
-        "with its `torch` extra"
-    ) from missing
+import torch
+from torch import nn
+from torch.nn import functional
 
 # Stages of Table 1 at one map size: (channels, blocks, stride of the first block).
 _STAGES = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))

@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass
 from numbers import Real
 
 from sweep.contracts import Failed, Measure
+from sweep.host.extras import told
 from sweep.types import CurvePoint, Metric, Point, Reading
 
 LONGEST = 10_000  # characters of a reason that are stored
@@ -32,7 +33,9 @@ def reason_of(error: BaseException) -> str:
         text = str(error).strip()
     except Exception as second:  # noqa: BLE001 - somebody's error that can't even be told
         text = f"its message can't be told: {type(second).__name__}"
-    if isinstance(error, SystemExit):
+    if lacking := told(error):
+        text = lacking
+    elif isinstance(error, SystemExit):
         text = f"the measure asked to end the process (SystemExit: {text or 0})"
     elif not text:
         text = kind.__name__

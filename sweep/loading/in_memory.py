@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from sweep.contracts import Records
 from sweep.loading.images import BadImageError, size_of
 from sweep.loading.left_out import LeftOut
 from sweep.loading.reading import CentralCrop, pixels_of
+from sweep.loading.recent import Recent
 from sweep.loading.stream import evaluation_batches
 from sweep.types import Images
 
@@ -19,14 +19,14 @@ _BATCH = 256
 
 
 @dataclass(frozen=True)
-class Held:
+class Decoded:
     """images u8[N,H,W,3], and how many more could not be read."""
 
     images: Images
     left_out: int
 
 
-def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, workers: int) -> Held:
+def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, workers: int) -> Decoded:
     """The central crop of every image at one size. Raises BadImageError where it is to stop."""
     left_out = LeftOut(records, stop=stop)
     images = np.empty((len(records.labels), side, side, 3), np.uint8)
@@ -39,10 +39,10 @@ def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, worke
         images[done : done + count] = batch.images[real]
         labels[done : done + count] = batch.labels[real]
         done += count
-    return Held(Images(images[:done], labels[:done]), len(left_out))
+    return Decoded(Images(images[:done], labels[:done]), len(left_out))
 
 
-def uncropped(records: Records, size: tuple[int, int], *, stop: bool) -> Held:
+def uncropped(records: Records, size: tuple[int, int], *, stop: bool) -> Decoded:
     """Every image as it is; all are of one size (height, width), or could not be read."""
     left_out = LeftOut(records, stop=stop)
     images = np.empty((len(records.labels), *size, 3), np.uint8)
@@ -54,8 +54,8 @@ def uncropped(records: Records, size: tuple[int, int], *, stop: bool) -> Held:
         except BadImageError:
             left_out.see([index])
     if good.all():
-        return Held(Images(images, records.labels), 0)
-    return Held(Images(images[good], records.labels[good]), len(left_out))
+        return Decoded(Images(images, records.labels), 0)
+    return Decoded(Images(images[good], records.labels[good]), len(left_out))
 
 
 def common_size(records: Records, most_bytes: int) -> tuple[int, int] | None:
@@ -78,23 +78,5 @@ def common_size(records: Records, most_bytes: int) -> tuple[int, int] | None:
     return common
 
 
-class Shelf:
-    """Keeps what was made under a key, the last used longest, up to a number of bytes."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Held] = OrderedDict()
-
-    def get(self, key: str, make: Callable[[], Held], most_bytes: int) -> Held:
-        """What is kept under `key`, or is made now and kept."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        held = make()
-        self._kept[key] = held
-        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > most_bytes:
-            self._kept.popitem(last=False)
-        return held
-
-
-def _bytes(held: Held) -> int:
-    return held.images.images.nbytes
+# For the next network of this process.
+DECODED: Recent[Decoded] = Recent(attrgetter("images.images.nbytes"))

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from sweep.contracts import LayerRow, Measure, Network
+from sweep.host.extras import told
 from sweep.measures.traced import traced_mult_adds
 from sweep.metrics import (
     FVCORE,
@@ -141,11 +142,10 @@ class Cost(Measure):
             return Reading(FVCORE, network.point, None, reason="turned off: cost.fvcore = false")
         try:
             twin = network.family.torch_twin(network.point, num_classes=network.num_classes)
+            mult_adds = fvcore_mult_adds(twin, network.point.resolution)
         except ImportError as error:
-            return Reading(FVCORE, network.point, None, reason=str(error))
-        return Reading(
-            FVCORE, network.point, float(fvcore_mult_adds(twin, network.point.resolution))
-        )
+            return Reading(FVCORE, network.point, None, reason=told(error) or str(error))
+        return Reading(FVCORE, network.point, float(mult_adds))
 
 
 def fvcore_mult_adds(module: Any, resolution: int) -> int:

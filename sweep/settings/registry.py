@@ -94,6 +94,8 @@ def _import(part: str, target: str) -> Any:
     try:
         found = getattr(import_module(module_name), attribute)
     except ModuleNotFoundError as error:
+        if target in BUILT_IN[part].values():  # a library of an extra
+            raise
         lacking = short(str(error.name))
         where = ", here, beside the settings or installed" if error.name == module_name else ""
         raise UnknownPartError(f"{named}: no module named {lacking}{where}") from None

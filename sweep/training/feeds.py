@@ -2,7 +2,8 @@
 
 A feed hides the difference from training and evaluation. Images of one size that fit in
 `cache_mb` are decoded once and stay on the device, which crops them itself; others are decoded and
-cropped by Grain's processes for every batch.
+cropped by Grain's processes for every batch (`stream_feed`). The libraries that decode are those of
+an extra: what needs them is imported where images come in files.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Records
-from sweep.loading.left_out import LeftOut
 from sweep.loading.order import Epochs
-from sweep.loading.reading import CentralCrop, ResizedCrop
-from sweep.loading.stream import evaluation_batches, training_batches
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import as_floats, mirrored, random_boxes, resampled, turned_and_mirrored
 from sweep.types import Images
+
+if TYPE_CHECKING:
+    from sweep.loading.left_out import LeftOut
 
 # Steps that one compiled call runs on a GPU or TPU, where a scan over them saves starting each. On
 # a CPU it is one: XLA runs the body of a loop on one core, which makes a step many times slower.
@@ -136,7 +137,7 @@ class ResidentFeed:
                 of_box, count, height, width, settings.crop_area, settings.crop_aspect
             )
             images = resampled(images, boxes, self.side)
-        return _under_symmetry(images, key, self.settings)
+        return under_symmetry(images, key, self.settings)
 
     def left_out(self) -> int:
         """Told when they were decoded."""
@@ -148,70 +149,6 @@ class ResidentFeed:
 
     def take_over(self, bad: Sequence[int]) -> None:
         """Nothing to do."""
-
-
-class StreamFeed:
-    """Images that are decoded and cropped for every batch."""
-
-    def __init__(self, records: Records, side: int, settings: AccuracySettings) -> None:
-        self.records = records
-        self.side = side
-        self.settings = settings
-        self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
-
-    @property
-    def images(self) -> jax.ShapeDtypeStruct:
-        """One batch."""
-        shape = (self.settings.batch_size, self.side, self.side, 3)
-        return jax.ShapeDtypeStruct(shape, np.uint8)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches."""
-        return len(self.records.labels) // self.settings.batch_size
-
-    @property
-    def steps_per_call(self) -> int:
-        """One: the next batch is decoded meanwhile."""
-        return 1
-
-    def calls(self, start: int, stop: int) -> Iterator[Call]:
-        """A new batch in every call."""
-        settings = self.settings
-        crop = (
-            ResizedCrop(settings.crop_area, settings.crop_aspect)
-            if settings.crop == "resized"
-            else CentralCrop(settings.test_crop)
-        )
-        indices = np.arange(settings.batch_size, dtype=np.int32)[None]
-        for batch in training_batches(
-            self.records,
-            crop,
-            side=self.side,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            start=start,
-            steps=stop,
-            workers=decoding_processes(settings),
-        ):
-            self._left_out.see(batch.bad)
-            yield Call(batch.images, batch.labels, indices)
-
-    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
-        """They come cropped: a random symmetry is left to do."""
-        return _under_symmetry(as_floats(images), key, self.settings)
-
-    def left_out(self) -> int:
-        """Different images, over all epochs."""
-        return len(self._left_out)
-
-    def bad(self) -> tuple[int, ...]:
-        """Their indices."""
-        return self._left_out.indices
-
-    def take_over(self, bad: Sequence[int]) -> None:
-        """Raises BadImageError where a run is not to go on without them."""
-        self._left_out.see(bad)
 
 
 class TestImages:
@@ -238,6 +175,10 @@ class TestImages:
         if isinstance(self._source, Images):
             yield from _padded_batches(self._source, min(most, len(self._source)))
             return
+        from sweep.loading.left_out import LeftOut
+        from sweep.loading.reading import CentralCrop
+        from sweep.loading.stream import evaluation_batches
+
         settings, records = self._settings, self._source
         self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
         for batch in evaluation_batches(
@@ -278,7 +219,8 @@ def _padded_batches(images: Images, size: int) -> Iterator[tuple[Any, Any]]:
         )
 
 
-def _under_symmetry(images: jax.Array, key: jax.Array, settings: AccuracySettings) -> jax.Array:
+def under_symmetry(images: jax.Array, key: jax.Array, settings: AccuracySettings) -> jax.Array:
+    """Each under a random symmetry of those that the settings name, f32[B,S,S,C] as they came."""
     match settings.symmetry:
         case "square":
             return turned_and_mirrored(images, key)

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sweep.contracts import Dataset, Records
 from sweep.datasets.records import DatasetError
-from sweep.loading.first_look import look_at
-from sweep.loading.in_memory import Held, Shelf, common_size, cropped, uncropped
-from sweep.loading.reading import CentralCrop
 from sweep.loading.subset import some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
 from sweep.training import speed
-from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
+from sweep.training.feeds import Feed, ResidentFeed, TestImages, decoding_processes
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -28,8 +25,6 @@ SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 MOST_NAMED = 3  # classes, in a note
 LOOK_S = 30.0  # that a first look at a split takes at most
-
-_SHELF = Shelf()
 
 
 @dataclass(frozen=True)
@@ -163,6 +158,8 @@ class ImageSource:
         """
         if not self.in_files:
             return ()
+        from sweep.loading.first_look import look_at
+
         workers = decoding_processes(self.settings)
         looks = [
             look_at(self._records(split), most_s=most_s, workers=workers)
@@ -242,6 +239,8 @@ class ImageSource:
 
     @cached_property
     def _common_size(self) -> tuple[int, int] | None:
+        from sweep.loading.in_memory import common_size
+
         return common_size(self._records("train"), self._most_bytes)
 
     @property
@@ -257,13 +256,17 @@ class ImageSource:
         return len(self._records("train").labels) * side * side * 3 <= self._most_bytes
 
     def _feed(self, side: int) -> Feed:
+        from sweep.loading.in_memory import DECODED, Decoded, cropped, uncropped
+        from sweep.loading.reading import CentralCrop
+        from sweep.training.stream_feed import StreamFeed
+
         records = self._records("train")
         if not self._fits(side):
             return StreamFeed(records, side, self.settings)
         settings, stop = self.settings, self.settings.bad_images == "stop"
         size = self._common_size if settings.crop == "resized" else None
 
-        def make() -> Held:
+        def make() -> Decoded:
             if size is not None:
                 return uncropped(records, size, stop=stop)
             crop, workers = CentralCrop(settings.test_crop), decoding_processes(settings)
@@ -271,8 +274,8 @@ class ImageSource:
 
         form = [stop, *size] if size else [stop, side, settings.test_crop]
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
-        held = _SHELF.get(key, make, 2 * self._most_bytes)
-        return ResidentFeed(held.images, side, settings, held.left_out)
+        decoded = DECODED.get(key, make, 2 * self._most_bytes)
+        return ResidentFeed(decoded.images, side, settings, decoded.left_out)
 
 
 def _are(count: int) -> str:

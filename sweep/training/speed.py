@@ -10,9 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from sweep.contracts import Records
-from sweep.loading.crops import central_box, resized
-from sweep.loading.images import BadImageError
-from sweep.loading.reading import pixels_of
 
 # Side of the product that is timed, and how often: some tens of milliseconds on two cores.
 _SIDE, _TIMES = 1024, 5
@@ -39,6 +36,10 @@ def decode_s(records: Records, side: int) -> float:
     """Seconds that one process takes to read, decode and resize an image: the mean of a few, drawn
     evenly from all.
     """
+    from sweep.loading.crops import central_box, resized
+    from sweep.loading.images import BadImageError
+    from sweep.loading.reading import pixels_of
+
     places = np.unique(np.linspace(0, len(records.labels) - 1, _DECODED).astype(int))
     began = time.perf_counter()
     for index in map(int, places):

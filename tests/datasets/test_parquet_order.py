@@ -59,7 +59,7 @@ def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeyp
     assert sorted(order) == list(range(60))
     for index in order:
         assert records.read(int(index)).startswith(b"\x89PNG")
-        kept = sum(each.nbytes for each in records.table._kept.values())
+        kept = sum(each.nbytes for each in records.table._recent._values.values())
         assert kept <= allowed
     # Each group is read once, though the rows of a window are mixed: two groups in each.
     assert sorted(reads) == list(range(10))
@@ -85,7 +85,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
     )
     for seed in range(5):
         reads.clear()
-        records.table._kept.clear()
+        records.table._recent._values.clear()
         for index in records.order(np.random.default_rng(seed)):
             records.read(int(index))
         assert len(reads) == 7

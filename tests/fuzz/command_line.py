@@ -187,7 +187,7 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
     def execute(plan: Any, settings: Any, store: Any, *others: Any) -> Any:
         return sweep.running.run.Outcome({"cost": 1.0}, (), False, store.path / "report.html")
 
-    def fetch(source: Any, target: Path, progress: Any) -> bool:
+    def fetch(source: Any, target: Path, progress: Any) -> None:
         raise FetchError(f"{source.url}: can't be reached")
 
     patch.setattr(sweep.running.run, "execute", execute)

@@ -10,14 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 from flax import nnx
 
+from sweep.loading import in_memory
 from sweep.loading.images import BadImageError, decode
-from sweep.loading.in_memory import Shelf
+from sweep.loading.recent import Recent
 from sweep.settings.config import AccuracySettings, SettingsError
-from sweep.training import feeds, sources
+from sweep.training import feeds
 from sweep.training.augment import as_floats
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import ResidentFeed, StreamFeed, TestImages
+from sweep.training.feeds import ResidentFeed, TestImages
 from sweep.training.sources import ImageSource
+from sweep.training.stream_feed import StreamFeed
 from tests.support.image_files import encoded, noise, plain, write_folder
 
 SIDE = 16
@@ -26,7 +28,7 @@ SIDE = 16
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch):
     """Images that another test has held are of another folder."""
-    monkeypatch.setattr(sources, "_SHELF", Shelf())
+    monkeypatch.setattr(in_memory, "DECODED", Recent(in_memory.DECODED._nbytes))
 
 
 def photographs(root: Path, *, sizes=((24, 24),), bad: tuple[str, ...] = ()) -> Path:

@@ -25,8 +25,9 @@ from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
 from sweep.training.checkpointing import Course, Kept, partial_of
-from sweep.training.feeds import ResidentFeed, StreamFeed
+from sweep.training.feeds import ResidentFeed
 from sweep.training.loop import Ready, TrainingError, make_ready, train
+from sweep.training.stream_feed import StreamFeed
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder
 from tests.support.short import Short
