@@ -11,11 +11,11 @@ from __future__ import annotations
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "images": (
         "images in files",
-        ("PIL", "absl", "cv2", "fsspec", "grain", "pooch", "requests", "simplejpeg"),
+        ("PIL", "cv2", "fsspec", "grain", "pooch", "requests", "simplejpeg"),
     ),
     "checkpoints": (
         "files of trained networks",
-        ("flatbuffers", "h5py", "orbax", "safetensors", "tflite"),
+        ("flatbuffers", "h5py", "orbax", "tflite"),
     ),
     "export": ("figures as files", ("choreographer", "kaleido")),
     "torch": ("fvcore's counts, and the network in PyTorch", ("fvcore", "torch")),

@@ -51,6 +51,9 @@ class ImageSource:
             raise SettingsError(f"accuracy.data: {error}") from None
 
     def _check(self) -> None:
+        if self.in_files:
+            import sweep.loading.stream  # noqa: F401 - what is not installed is told at once
+
         settings, classes = self.settings, len(self.dataset.class_names)
         if self.title.lower() == "imagenet" and classes != IMAGENET_CLASSES:
             raise SettingsError(

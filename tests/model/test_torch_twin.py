@@ -1,8 +1,5 @@
 """The PyTorch network, which has a table of its own, against hand counts and the Flax network."""
 
-import importlib
-import sys
-
 import jax
 import numpy as np
 import pytest
@@ -83,10 +80,3 @@ def test_the_family_hands_it_out():
 def test_errors_name_the_value_and_what_is_allowed(arguments, message):
     with pytest.raises(ValueError, match=message):
         mobilenet_v1(*arguments)
-
-
-def test_without_torch_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "sweep.families.mobilenet_v1_torch")
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r'pip install "torch==2\.13\.0".*`torch` extra'):
-        importlib.import_module("sweep.families.mobilenet_v1_torch")

@@ -1,7 +1,6 @@
 """Figures as SVG and PNG: drawn whole, of the size asked for, and inside their folder."""
 
 import asyncio
-import importlib.util
 import os
 import re
 import subprocess
@@ -160,15 +159,6 @@ def test_a_browser_that_fails_is_named(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match=r"^/bin/false could not draw the figures: .*close"):
         export(few(view(fake_results.results())), tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_kaleido_one_sentence_says_so(tmp_path, monkeypatch):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "kaleido" else real(name)
-    )
-    with pytest.raises(ExportError, match=r"kaleido, which is not installed: pip install kaleido"):
-        export(view(fake_results.results()), tmp_path)
 
 
 def test_names_of_points_keep_clear_of_the_edge_and_of_each_other():

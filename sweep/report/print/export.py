@@ -6,7 +6,6 @@ Drawn by plotly.js in a Chromium that is there (kaleido drives it); nothing is f
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import re
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ from sweep.report.print.ink import Shape, on_paper
 from sweep.report.values.figures import Figure, HeatMap
 from sweep.report.values.view import View
 
-NO_KALEIDO = "Figures are drawn by kaleido, which is not installed: pip install kaleido."
 WIDTH = 640
 TIMEOUT_S = 90.0  # for one figure, on a slow machine
 _LONGEST_STEM = 80
@@ -55,7 +53,7 @@ def export(
     them; an SVG has no need of it. The files carry the figures' names, cleaned so that none can
     leave the folder, which is made where it is absent; files of these names are replaced.
 
-    Raises ExportError where kaleido or a browser is missing, or the browser fails.
+    Raises ExportError where a browser is missing or fails; needs the extra `export`.
     """
     from sweep.results.store import replace_file
 
@@ -100,8 +98,6 @@ def _name(shape: Shape) -> str:
 
 
 def _chromium() -> Path:
-    if importlib.util.find_spec("kaleido") is None:
-        raise ExportError(NO_KALEIDO)
     try:
         return browser.find()
     except browser.NoBrowserError as error:
