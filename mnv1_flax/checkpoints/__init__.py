@@ -52,8 +52,8 @@ def load(
     if (size := path.stat().st_size) > MOST_BYTES:
         raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
     contents = read(path)
-    found = assemble(path, contents, alpha=alpha, resolution=resolution, lowering=lowering)
-    return _with_notes_on_keras(found) if suffix in (".h5", ".keras") else found
+    checkpoint = assemble(path, contents, alpha=alpha, resolution=resolution, lowering=lowering)
+    return _with_notes_on_keras(checkpoint) if suffix in (".h5", ".keras") else checkpoint
 
 
 def from_keras(network: Any, *, resolution: int | None = None) -> Checkpoint:
@@ -65,8 +65,8 @@ def from_keras(network: Any, *, resolution: int | None = None) -> Checkpoint:
 
     contents = keras_files.live(network)
     name = f"Keras model {network.name}"
-    found = assemble(name, contents, alpha=None, resolution=resolution, lowering=None)
-    return _with_notes_on_keras(found)
+    checkpoint = assemble(name, contents, alpha=None, resolution=resolution, lowering=None)
+    return _with_notes_on_keras(checkpoint)
 
 
 def _reader(path: Path) -> tuple[str, Callable[[Path], Contents]]:
@@ -86,7 +86,9 @@ def _reader(path: Path) -> tuple[str, Callable[[Path], Contents]]:
     return suffix, readers[suffix]
 
 
-def _with_notes_on_keras(found: Checkpoint) -> Checkpoint:
+def _with_notes_on_keras(checkpoint: Checkpoint) -> Checkpoint:
     from mnv1_flax.checkpoints.keras_files import note_on_odd_maps
 
-    return replace(found, notes=(*found.notes, *note_on_odd_maps(found.model.resolution)))
+    return replace(
+        checkpoint, notes=(*checkpoint.notes, *note_on_odd_maps(checkpoint.model.resolution))
+    )

@@ -52,19 +52,19 @@ def assemble(
     """
     problems, notes = list(contents.problems), list(contents.notes)
     num_classes = _channels_out(contents, "classifier") or 1
-    found = {key: (array.shape, array.dtype.name) for key, array in contents.arrays.items()}
+    actual = {key: (array.shape, array.dtype.name) for key, array in contents.arrays.items()}
 
     alpha, alpha_problem, alpha_notes = _alpha(contents, alpha)
     rows = _trained_rows(alpha, num_classes)
     expected = dict(_keys_and_shapes(rows, contents))
     # Under another alpha every shape would be wrong: the one line says it.
-    problems += [alpha_problem] if alpha_problem else mismatches(expected, found)
+    problems += [alpha_problem] if alpha_problem else mismatches(expected, actual)
     resolution, resolution_problem, resolution_notes = _resolution(source, contents, resolution)
     problems += resolution_problem
     if problems:
         raise CheckpointError.listing(source, problems)
 
-    if any(dtype in WIDENED for _, dtype in found.values()):
+    if any(dtype in WIDENED for _, dtype in actual.values()):
         notes.append("weights of 16 bits are widened to float32")
     if num_classes == 1001:
         notes.append(_BACKGROUND)
@@ -157,16 +157,16 @@ def _alpha(contents: Contents, given: float | None) -> tuple[float, str | None, 
     """
     full = [row for row in _trained_rows(1.0, 1) if row.type is not LayerType.CLASSIFIER]
     widths = [
-        (row.channels_out, found)
+        (row.channels_out, width)
         for row in full
         if row.type is not LayerType.DEPTHWISE
-        and (found := _channels_out(contents, row.name)) is not None
+        and (width := _channels_out(contents, row.name)) is not None
     ]
 
     def explained(alpha: float) -> int:
-        return sum(scaled_width(alpha, channels) == found for channels, found in widths)
+        return sum(scaled_width(alpha, channels) == width for channels, width in widths)
 
-    others = tuple(_shortest(found, channels) for channels, found in reversed(widths))
+    others = tuple(_shortest(width, channels) for channels, width in reversed(widths))
     best = max((*USUAL_ALPHAS, *others), key=explained)
     if given is None:
         unusual = f"alpha {best:g} is read from the widths: no usual alpha has them"
@@ -178,13 +178,13 @@ def _alpha(contents: Contents, given: float | None) -> tuple[float, str | None, 
     return best, f"alpha = {given:g} was given, but the file's widths are those of {best:g}", ()
 
 
-def _shortest(found: int, channels: int) -> float:
-    """The alpha of the fewest decimals that turns `channels` into `found`."""
+def _shortest(width: int, channels: int) -> float:
+    """The alpha of the fewest decimals that turns `channels` into `width`."""
     for decimals in range(1, 5):
-        alpha = float(np.ceil(found / channels * 10**decimals - 1e-9) / 10**decimals)
-        if scaled_width(alpha, channels) == found:
+        alpha = float(np.ceil(width / channels * 10**decimals - 1e-9) / 10**decimals)
+        if scaled_width(alpha, channels) == width:
             return alpha
-    return found / channels
+    return width / channels
 
 
 def _resolution(

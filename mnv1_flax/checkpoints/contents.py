@@ -109,27 +109,27 @@ class Contents:
 
 
 def mismatches(
-    expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[tuple[int, ...], str]]
+    expected: Mapping[str, tuple[int, ...]], actual: Mapping[str, tuple[tuple[int, ...], str]]
 ) -> list[str]:
     """A line for every missing or unknown array, wrong shape and wrong dtype.
 
-    expected: name -> shape. found: name -> (shape, name of the dtype).
+    expected: name -> shape. actual: name -> (shape, name of the dtype).
     """
-    if not expected.keys() & found.keys():
-        names = ", ".join(sorted(found)[:5]) or "no arrays"
+    if not expected.keys() & actual.keys():
+        names = ", ".join(sorted(actual)[:5]) or "no arrays"
         return [f"has none of the network's {len(expected)} arrays; it has {names}"]
     lines = []
     for key, shape in expected.items():
-        if key not in found:
+        if key not in actual:
             lines.append(f"{key}: is missing")
             continue
-        found_shape, dtype = found[key]
+        found_shape, dtype = actual[key]
         if found_shape != shape:
             lines.append(f"{key}: has shape {found_shape}, must have {shape}")
         if dtype not in WIDENED and dtype != "float32":
             allowed = ", ".join(("float32", *WIDENED))
             lines.append(f"{key}: has dtype {dtype}, must have one of {allowed}")
-    lines += [f"{key}: is not part of the network" for key in sorted(found.keys() - expected)]
+    lines += [f"{key}: is not part of the network" for key in sorted(actual.keys() - expected)]
     return lines
 
 

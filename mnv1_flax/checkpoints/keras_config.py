@@ -40,9 +40,9 @@ class _KerasLayer:
 
     def differing(self, allowed: dict[str, tuple[Any, ...]]) -> Iterator[str]:
         for setting, values in allowed.items():
-            found = self.settings.get(setting)
-            if found not in values:
-                yield f"{self.name}: has {setting} = {found!r:.60}, must be {values[0]}"
+            value = self.settings.get(setting)
+            if value not in values:
+                yield f"{self.name}: has {setting} = {value!r:.60}, must be {values[0]}"
 
 
 def read_config(text: str | bytes) -> Config:
@@ -68,15 +68,15 @@ def _layers(parsed: Any) -> list[_KerasLayer]:
     layers = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(layers, list):
         raise ValueError("it is no functional model's")
-    found = []
+    keras_layers = []
     for layer in layers:
         settings = layer.get("config") if isinstance(layer, dict) else None
         if not isinstance(settings, dict):
             raise ValueError("it has a layer without a config")
         name = str(layer.get("name", settings.get("name")))[:100]
         inputs = tuple(_sources(layer.get("inbound_nodes")))
-        found.append(_KerasLayer(name, str(layer.get("class_name"))[:100], settings, inputs))
-    return found
+        keras_layers.append(_KerasLayer(name, str(layer.get("class_name"))[:100], settings, inputs))
+    return keras_layers
 
 
 def _sources(node: Any) -> Iterator[str]:
@@ -103,8 +103,8 @@ def _not_a_chain(layers: list[_KerasLayer]) -> Iterator[str]:
     """A network without branches names, as each layer's only input, the layer before."""
     for before, layer in pairwise(layers):
         if layer.inputs != (before.name,):
-            found = ", ".join(layer.inputs)[:200] or "nothing"
-            yield f"{layer.name}: takes {found}, must take {before.name} alone"
+            inputs = ", ".join(layer.inputs)[:200] or "nothing"
+            yield f"{layer.name}: takes {inputs}, must take {before.name} alone"
 
 
 def _different(layers: list[_KerasLayer]) -> Iterator[str]:
@@ -126,8 +126,8 @@ def _different(layers: list[_KerasLayer]) -> Iterator[str]:
                 yield from layer.differing({"padding": ([[0, 1], [0, 1]],)})
                 padded, layer = True, next(waiting, None)
             if layer is None or layer.cls not in _other_classes(cls):
-                found = "nothing" if layer is None else f"{layer.cls} ({layer.name})"
-                yield f"has {found} where {row.name} of the network has {cls}"
+                instead = "nothing" if layer is None else f"{layer.cls} ({layer.name})"
+                yield f"has {instead} where {row.name} of the network has {cls}"
                 return
             yield from layer.differing(_allowed(layer.cls, row, padded))
     for layer in waiting:

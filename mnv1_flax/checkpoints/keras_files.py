@@ -221,15 +221,15 @@ def _unreadable(item: h5py.Dataset) -> str | None:
 
 def _by_layer(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
     """Legacy paths, "[model_weights/]conv1/conv1/kernel:0", as "conv1/kernel"."""
-    found: dict[str, Array] = {}
+    named: dict[str, Array] = {}
     for key, array in arrays.items():
         parts = key.removeprefix("model_weights/").split("/")
         weight = parts[-1].removesuffix(":0")
         name = f"{parts[0]}/{'kernel' if weight == 'depthwise_kernel' else weight}"
-        if name in found:
+        if name in named:
             raise CheckpointError(f"{path}: {name} is there twice")
-        found[name] = array
-    return found
+        named[name] = array
+    return named
 
 
 def _names(layer: str) -> tuple[str, str]:

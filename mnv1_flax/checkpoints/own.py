@@ -146,11 +146,11 @@ def _check_files(path: Path, expected: dict[str, Any]) -> None:
         raise CheckpointError(f"{path}: has something in it that is no file")
     if (size := sum(file.stat().st_size for file in files)) > MOST_BYTES:
         raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
-    found = _sums(path)
-    problems = [f"{name}: is missing" for name in expected.keys() - found]
-    problems += [f"{name}: is not part of the checkpoint" for name in found.keys() - expected]
+    sums = _sums(path)
+    problems = [f"{name}: is missing" for name in expected.keys() - sums]
+    problems += [f"{name}: is not part of the checkpoint" for name in sums.keys() - expected]
     problems += [
-        f"{name}: is damaged" for name in found.keys() & expected if found[name] != expected[name]
+        f"{name}: is damaged" for name in sums.keys() & expected if sums[name] != expected[name]
     ]
     if problems:
         raise CheckpointError.listing(path, sorted(problems))
@@ -166,13 +166,13 @@ def _read_json(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise CheckpointError(f"{path}: is no checkpoint of this project, it has no {_NETWORK}")
     try:
         with file.open(encoding="utf-8") as text:
-            found = json.loads(text.read(1 << 20))
+            content = json.loads(text.read(1 << 20))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {_NETWORK} can't be read ({error})") from error
-    found = found if isinstance(found, dict) else {}
-    arguments, sums = found.get("network"), found.get("files")
+    content = content if isinstance(content, dict) else {}
+    arguments, sums = content.get("network"), content.get("files")
     if (
-        found.get("version") != _VERSION
+        content.get("version") != _VERSION
         or not isinstance(arguments, dict)
         or not isinstance(sums, dict)
     ):
@@ -204,11 +204,11 @@ def _read_arrays(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, 
     try:
         with ocp.PyTreeCheckpointer() as checkpointer:
             held = checkpointer.metadata(folder).item_metadata.tree
-            found = {
+            actual = {
                 key: (tuple(each.shape), np.dtype(each.dtype).name) for key, each in held.items()
             }
-            problems = mismatches(expected, found)
-            if total_bytes([(shape, 4) for shape, _ in found.values()]) > MOST_BYTES:
+            problems = mismatches(expected, actual)
+            if total_bytes([(shape, 4) for shape, _ in actual.values()]) > MOST_BYTES:
                 problems.append(f"declares more than {MOST_BYTES} bytes of arrays")
             if not problems:
                 plain = ocp.RestoreArgs(restore_type=np.ndarray)

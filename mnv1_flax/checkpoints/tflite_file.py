@@ -125,10 +125,10 @@ def _arrays(
 def _differing(row: Layer[int], operator: Operator) -> Iterator[str]:
     """Where an operator with weights isn't the row's."""
     options = operator.options
-    found = activation_name(options.get("FusedActivationFunction", 0))
+    fused = activation_name(options.get("FusedActivationFunction", 0))
     activation = "NONE" if row.type is LayerType.CLASSIFIER else "RELU6"
-    if found != activation:
-        yield f"{operator}: has activation {found}, must have {activation}"
+    if fused != activation:
+        yield f"{operator}: has activation {fused}, must have {activation}"
     if operator.name == "FULLY_CONNECTED":
         if options.get("WeightsFormat", 0):
             yield f"{operator}: has shuffled weights, which are not read"
@@ -166,8 +166,8 @@ def _not_an_average(pool: Operator, walk: Walk, side: int) -> Iterator[str]:
     whole_steps = min(options.get("StrideH", 0), options.get("StrideW", 0)) >= side
     if options.get("Padding") != _VALID and not whole_steps:
         yield f"{pool}: must not pad"
-    if (found := activation_name(options.get("FusedActivationFunction", 0))) != "NONE":
-        yield f"{pool}: has activation {found}, must have NONE"
+    if (fused := activation_name(options.get("FusedActivationFunction", 0))) != "NONE":
+        yield f"{pool}: has activation {fused}, must have NONE"
 
 
 def _padding(pairs: list[tuple[Layer[int], Weighted]], problems: list[str]) -> Padding:

@@ -158,14 +158,14 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
 
 
 def _quantisation(tensor: Any) -> Quantisation | None:
-    found = tensor.Quantization()
-    if found is None or not found.ScaleLength():
+    parameters = tensor.Quantization()
+    if parameters is None or not parameters.ScaleLength():
         return None
-    scale = found.ScaleAsNumpy()
-    zero = found.ZeroPointAsNumpy() if found.ZeroPointLength() else np.zeros(1, np.int64)
+    scale = parameters.ScaleAsNumpy()
+    zero = parameters.ZeroPointAsNumpy() if parameters.ZeroPointLength() else np.zeros(1, np.int64)
     if zero.size not in (1, scale.size):
         raise GraphError(f"has a tensor of {scale.size} scales and {zero.size} zero points")
-    return Quantisation(scale, zero, found.QuantizedDimension())
+    return Quantisation(scale, zero, parameters.QuantizedDimension())
 
 
 def _operator(model: Any, graph: Any, number: int, tensors: int) -> Operator:
@@ -245,10 +245,10 @@ def _bounded(count: int, most: int, what: str) -> int:
 def _indices(count: int, read: Callable[[], Any], tensors: int) -> tuple[int, ...]:
     if not _bounded(count, _MOST_TENSORS, "tensors at one operator"):
         return ()
-    found = tuple(int(index) for index in read())
-    if not all(-1 <= index < tensors for index in found):
-        raise GraphError(f"has tensor {max(found, key=abs)} of {tensors}")
-    return found
+    indices = tuple(int(index) for index in read())
+    if not all(-1 <= index < tensors for index in indices):
+        raise GraphError(f"has tensor {max(indices, key=abs)} of {tensors}")
+    return indices
 
 
 def _there(table: Any) -> Any:

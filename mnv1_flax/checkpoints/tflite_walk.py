@@ -86,9 +86,9 @@ class Walk:
             case "AVERAGE_POOL_2D" | "MEAN":
                 self.pools.append(operator)
                 if len(self.weighted) != CONVOLUTIONS_BEFORE_THE_POOL:
-                    found = f"stands after {len(self.weighted)} convolutions"
+                    place = f"stands after {len(self.weighted)} convolutions"
                     self.problems.append(
-                        f"{operator}: {found}, must after {CONVOLUTIONS_BEFORE_THE_POOL}"
+                        f"{operator}: {place}, must after {CONVOLUTIONS_BEFORE_THE_POOL}"
                     )
             case "FULLY_CONNECTED" if pooled:
                 self.weighted.append(Weighted(operator))
@@ -103,18 +103,20 @@ class Walk:
     def _zeros(self, operator: Operator) -> Zeros:
         tensor = self.constant(operator, 1)
         try:
-            found = tensor.stored().tolist() if tensor else None
+            paddings = tensor.stored().tolist() if tensor else None
         except ValueError as error:
             self.problems.append(f"{operator}, paddings: {error}")
             return NO_ZEROS
-        match found:
+        match paddings:
             case [[0, 0], [int(top), int(bottom)], [int(left), int(right)], [0, 0]]:
                 return (top, bottom), (left, right)
-        self.problems.append(f"{operator}: pads by {str(found)[:100]}, must pad height and width")
+        self.problems.append(
+            f"{operator}: pads by {str(paddings)[:100]}, must pad height and width"
+        )
         return NO_ZEROS
 
     def _count(self) -> None:
         layers = CONVOLUTIONS_BEFORE_THE_POOL + 1
         if len(self.weighted) != layers or len(self.pools) != 1:
-            found = f"{len(self.weighted)} layers with weights and {len(self.pools)} averages"
-            self.problems.append(f"has {found}, must have {layers} and 1")
+            counts = f"{len(self.weighted)} layers with weights and {len(self.pools)} averages"
+            self.problems.append(f"has {counts}, must have {layers} and 1")

@@ -125,12 +125,12 @@ def scan(root: Path, class_names: Sequence[str]) -> tuple[Files, Aside]:
     for label, folder in enumerate(class_names):
         if not (root / folder).is_dir():
             continue  # a list may have classes that this folder has no image of
-        found = sorted(_images(root / folder, aside))
-        if not found:
+        images = sorted(_images(root / folder, aside))
+        if not images:
             aside.empty.append(folder)
-        names += [os.fsencode(f"{folder}/{name}") for name, _ in found]
-        labels += [label] * len(found)
-        sizes += [size for _, size in found]
+        names += [os.fsencode(f"{folder}/{name}") for name, _ in images]
+        labels += [label] * len(images)
+        sizes += [size for _, size in images]
     if not names:
         raise DatasetError(
             f"{root}: none of the classes has images there: {', '.join(SUFFIXES)} are read"

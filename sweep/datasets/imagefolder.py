@@ -56,12 +56,12 @@ class ImageFolder(Dataset):
     @cached_property
     def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Folder names, in the order of their indices."""
-        found = [each for root in self._roots().values() for each in folders_in(root)]
-        folders = sorted({each.name for each in found})
+        class_folders = [each for root in self._roots().values() for each in folders_in(root)]
+        folders = sorted({each.name for each in class_folders})
         if not folders:
             raise DatasetError(f"{self._place}: there are no class folders in it")
         if not self.settings.classes:
-            _check(folders, found[0], self._place)
+            _check(folders, class_folders[0], self._place)
             return tuple(folders)
         source = f"classes = {self.settings.classes!r}"
         return names_of(class_list(self.settings.classes), folders, source, "folder")
@@ -141,7 +141,7 @@ class ImageFolder(Dataset):
                 f"{self._place}: is split already, into {division.listed()}: validation_share is "
                 "for class folders that are not; give one of these as path, or leave it away"
             )
-        found = {}
+        roots = {}
         for purpose in PURPOSES:
             names = division.for_purpose(purpose)
             if len(names) > 1:
@@ -150,8 +150,8 @@ class ImageFolder(Dataset):
                     "give the one that is meant as path, or move the others away"
                 )
             if names:
-                found[purpose] = self.root / names[0]
-        return found
+                roots[purpose] = self.root / names[0]
+        return roots
 
     def _files(self, purpose: str) -> Files:
         if purpose not in self._scanned:

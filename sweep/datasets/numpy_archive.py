@@ -148,7 +148,7 @@ class NumpyArchive(Dataset):
                 f"path = {self.settings.path!r}: is a folder of archives: validation_share is for "
                 "one .npz that is not split"
             )
-        found = {}
+        archives = {}
         for purpose in PURPOSES:
             names = self._division.for_purpose(purpose)
             if len(names) > 1:
@@ -157,8 +157,8 @@ class NumpyArchive(Dataset):
                     f"{purpose} split: give the one that is meant, or move the others away"
                 )
             if names:
-                found[purpose] = self.path / names[0]
-        return found
+                archives[purpose] = self.path / names[0]
+        return archives
 
     def _lacking(self, split: str) -> DatasetError:
         wanted = "train.npz" if split == "train" else "val.npz or test.npz"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from sweep.contracts import Dataset
-from sweep.datasets.parquet_files import Table, found, read_table
+from sweep.datasets.parquet_files import Table, addresses_of, read_table
 from sweep.datasets.records import (
     DatasetError,
     Indices,
@@ -134,11 +134,13 @@ class Parquet(Dataset):
     @cached_property
     def _under(self) -> dict[str, str]:
         """Addresses of all files under `path`, and what tells their splits."""
-        return found(self.settings.path) if self.settings.path else {}
+        return addresses_of(self.settings.path) if self.settings.path else {}
 
     def _addresses(self, split: Literal["train", "validation"]) -> list[str]:
         if not self.settings.path:
-            return [each for pattern in getattr(self.settings, split) for each in found(pattern)]
+            return [
+                each for pattern in getattr(self.settings, split) for each in addresses_of(pattern)
+            ]
         if self.settings.validation_share:
             return [*self._under] if split == "train" else []
         taken = set(Division.of(self._under.values()).for_purpose(split))

@@ -158,7 +158,7 @@ def opened(address: str) -> Iterator[pq.ParquetFile]:
         raise DatasetError(f"{address}: can't be read as Parquet: {error}") from None
 
 
-def found(pattern: str) -> dict[str, str]:
+def addresses_of(pattern: str) -> dict[str, str]:
     """Addresses of the .parquet files that a file, folder or pattern stands for, sorted; each with
     its path under that folder, or under what the pattern leaves open: empty for a file itself.
 

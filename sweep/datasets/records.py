@@ -97,9 +97,9 @@ def numbered_classes(
         return NumberedClasses(own, "")
     used = np.unique(np.concatenate(stored)).tolist()
     wanted = [own[label] for label in used if 0 <= label < len(own)]
-    found = names_of(rows, wanted, f"classes = {classes!r}", "class")
-    place = {name: at for at, name in enumerate(found)}
-    return NumberedClasses(found, "", tuple(place.get(name, -1) for name in own))
+    names = names_of(rows, wanted, f"classes = {classes!r}", "class")
+    place = {name: at for at, name in enumerate(names)}
+    return NumberedClasses(names, "", tuple(place.get(name, -1) for name in own))
 
 
 def _numbers(stored: Iterable[npt.NDArray[np.integer]], source: str) -> tuple[str, ...]:
@@ -191,15 +191,15 @@ def names_of(
     Raises DatasetError where a name is in none, naming it, or where a name is there twice.
     """
     columns = [tuple(row[at] for row in rows) for at in range(len(rows[0]))]
-    found = max(columns, key=lambda column: len(set(column) & set(wanted)))
-    if missing := sorted(set(wanted) - set(found)):
+    matching = max(columns, key=lambda column: len(set(column) & set(wanted)))
+    if missing := sorted(set(wanted) - set(matching)):
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise DatasetError(
             f"{source}: the {kind} {missing[0]!r} is no class of that list{more}; it has "
-            f"{listed(found, MOST_NAMED)}"
+            f"{listed(matching, MOST_NAMED)}"
         )
-    for names in (found, wanted):
+    for names in (matching, wanted):
         twice, count = Counter(names).most_common(1)[0] if names else ("", 0)
         if count > 1:
             raise DatasetError(f"{source}: the class {twice!r} is there twice")
-    return found
+    return matching

@@ -58,11 +58,11 @@ class Division:
     @classmethod
     def of(cls, names: Iterable[str]) -> Division:
         """By `split_of`."""
-        found: dict[Split | None, tuple[str, ...]] = {}
+        by_split: dict[Split | None, tuple[str, ...]] = {}
         for name in names:
             split = split_of(name)
-            found[split] = (*found.get(split, ()), name)
-        return cls(found)
+            by_split[split] = (*by_split.get(split, ()), name)
+        return cls(by_split)
 
     @property
     def told(self) -> bool:

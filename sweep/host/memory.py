@@ -47,9 +47,9 @@ def limit(share: float, memory_bytes: int, device_bytes: int = 0) -> Limit:
     """
     if device_bytes:
         return Limit(int(share * device_bytes), f"this device's {said(device_bytes)}")
-    found = [(memory_bytes, "this machine's"), (_of_cgroup(), "this container's")]
-    found.append((_of_process(), "this process's"))
-    known = [each for each in found if each[0] > 0]
+    limits = [(memory_bytes, "this machine's"), (_of_cgroup(), "this container's")]
+    limits.append((_of_process(), "this process's"))
+    known = [each for each in limits if each[0] > 0]
     if not known or not share:
         return Limit(0, "")
     least, whose = min(known)
