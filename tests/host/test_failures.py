@@ -29,7 +29,7 @@ from tests.support.runs import MACHINE, Watcher
 from tests.support.toys import Perimeter, point
 
 TEXT = """
-measures = ["test_failures:{measure}"]
+measures = ["tests.host.test_failures:{measure}"]
 [grid]
 alpha = [0.5, 0.25]
 resolution = [32]
