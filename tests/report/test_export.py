@@ -15,9 +15,9 @@ from PIL import Image
 from sweep.cli.main import main
 from sweep.report.content.build import view
 from sweep.report.page import style
-from sweep.report.print import names as print_names
+from sweep.report.print import labels
 from sweep.report.print.export import ExportError, export, stems
-from sweep.report.print.names import LEFT, RIGHT, Spot
+from sweep.report.print.labels import LEFT, RIGHT, Spot
 from tests.support import fake_results
 
 ROOT = Path(__file__).parents[2]
@@ -163,8 +163,8 @@ def test_a_browser_that_fails_is_named(tmp_path, monkeypatch):
 
 def test_names_of_points_keep_clear_of_the_edge_and_of_each_other():
     # A name of seven letters is about 0.6 x 11 x 8 = 53 px long and 12 px high.
-    assert print_names.sides([Spot("1.0-224", 60, 50)]) == [LEFT]
-    assert print_names.sides([Spot("1.0-224", 50, 50)]) == [RIGHT]
+    assert labels.sides([Spot("1.0-224", 60, 50)]) == [LEFT]
+    assert labels.sides([Spot("1.0-224", 50, 50)]) == [RIGHT]
     near = [Spot("1.0-224", 200, 50), Spot("1.0-192", 203, 54), Spot("1.0-160", 206, 52)]
-    assert print_names.sides(near) == [LEFT, RIGHT, None]
-    assert print_names.sides([near[0], Spot("1.0-192", 203, 63)]) == [LEFT, LEFT]
+    assert labels.sides(near) == [LEFT, RIGHT, None]
+    assert labels.sides([near[0], Spot("1.0-192", 203, 63)]) == [LEFT, LEFT]

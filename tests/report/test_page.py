@@ -16,7 +16,7 @@ from tests.support import fake_results
 
 SCRIPT = "<script>alert(1)</script>"
 VOID = {"meta", "link", "br", "path", "circle", "input"}
-SCRIPTS = 5  # the data of the figures and of the explorer, plotly, and our own two
+SCRIPTS = 6  # the template, the data of figures and explorer, plotly, and our own two
 
 
 class Page(HTMLParser):

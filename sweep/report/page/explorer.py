@@ -8,7 +8,7 @@ from typing import Any
 from sweep.report.content.bearing import NEIGHBOURS, guessing
 from sweep.report.content.budget import FORMS, at_chance
 from sweep.report.content.budget_words import accuracy_text, named
-from sweep.report.page import ink
+from sweep.report.page import frontier_plot
 from sweep.report.page.style import SYMBOLS, colours, symbols
 from sweep.report.values.figures import Figure, Key
 from sweep.report.values.intervals import Estimate
@@ -94,7 +94,7 @@ def explored(view: View) -> dict[str, Any]:
     """
     plots: dict[str, dict[str, Any]] = {}
     for figure in view.figures:
-        drawn = ink.plot(figure, view.key) if figure.marks else {"data": [], "layout": {}}
+        drawn = frontier_plot.plot(figure, view.key) if figure.marks else {"data": [], "layout": {}}
         plots.setdefault(figure.source, {})[figure.name] = drawn | {
             "title": figure.title,
             "y": figure.y.title,

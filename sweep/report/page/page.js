@@ -9,31 +9,31 @@ const drawing = (() => {
     toImageButtonOptions: { format: "svg" },
   };
   const NARROW = 560; // px: below it, names of points would cover each other
-  const shown = new Map(); // id of the place -> what is drawn there
+  const template = JSON.parse(document.getElementById("template").textContent);
+  const drawn = new Map(); // id of the place -> what is drawn there
 
-  function themed(layout) {
+  // The template that all figures share, in the colours of the page.
+  function themed() {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
-    const axis = (given) => ({
-      ...given,
+    const font = { family: style.fontFamily, color: colour("--text"), size: 13 };
+    const axis = {
+      ...template.layout.xaxis,
       gridcolor: colour("--line"),
+      showline: true,
       linecolor: colour("--muted"),
       zerolinecolor: colour("--muted"),
       tickfont: { color: colour("--muted"), size: 12 },
-    });
-    return {
-      ...layout,
-      font: { family: style.fontFamily, color: colour("--text"), size: 13 },
-      xaxis: axis(layout.xaxis),
-      yaxis: axis(layout.yaxis),
-      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--text") },
-      hoverlabel: {
-        bgcolor: colour("--raised"),
-        bordercolor: colour("--muted"),
-        font: { family: style.fontFamily, color: colour("--text"), size: 13 },
-        align: "left",
-      },
     };
+    const layout = {
+      ...template.layout,
+      font,
+      xaxis: axis,
+      yaxis: axis,
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--text") },
+      hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--muted"), font, align: "left" },
+    };
+    return { ...template, layout };
   }
 
   function fitted(traces, width) {
@@ -42,25 +42,26 @@ const drawing = (() => {
 
   function draw(id) {
     const place = document.getElementById(id);
-    const plot = shown.get(id);
+    const plot = drawn.get(id);
     // Plotly writes into what it is given: the page's own data stay as they are.
     const { data, layout } = structuredClone(plot);
     if (place.clientWidth < NARROW && layout.xaxis.title) {
       layout.xaxis.title.text = layout.xaxis.title.text.replaceAll(", ", ",<br>");
     }
-    Plotly.react(place, fitted(data, place.clientWidth), themed(layout), config);
+    layout.template = themed();
+    Plotly.react(place, fitted(data, place.clientWidth), layout, config);
     // The words beside a figure say what it shows: loose ticks read aloud would not.
     for (const svg of place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
   }
 
   function drawAll() {
-    for (const id of shown.keys()) draw(id);
+    for (const id of drawn.keys()) draw(id);
   }
 
   // Puts a plot ({data, layout}) into the element of that id, and keeps it in the page's colours.
   function show(id, plot) {
-    const isNew = !shown.has(id);
-    shown.set(id, plot);
+    const isNew = !drawn.has(id);
+    drawn.set(id, plot);
     draw(id);
     if (isNew) {
       document.getElementById(id).on("plotly_click", (event) => {

@@ -1,4 +1,4 @@
-"""A view -> one HTML file that opens offline. Ink only: what is shown was settled in the view."""
+"""A view -> one HTML file that opens offline. What is shown was settled in the view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sweep.report.content import curves
-from sweep.report.page import ink_heat, ink_scatter
+from sweep.report.page import heat_map_plot, scatter_plot, style
 from sweep.report.page.explorer import chosen, explored
 from sweep.report.values import units
 from sweep.report.values.view import View
@@ -37,6 +37,7 @@ def render(view: View) -> str:
         .get_template("page.html.jinja")
         .render(
             view=view,
+            template=style.TEMPLATE,
             plots=_plots(view),
             chosen=chosen(view),
             explored=explored(view),
@@ -51,9 +52,11 @@ def render(view: View) -> str:
 
 def _plots(view: View) -> dict[str, dict[str, Any]]:
     """The figures beside the explorer, by the name of their place."""
-    heats = {f"heat-{each.name}": ink_heat.plot(each) for each in view.heat_maps if not each.absent}
+    heats = {
+        f"heat-{each.name}": heat_map_plot.plot(each) for each in view.heat_maps if not each.absent
+    }
     trends = {
-        f"trend-{each.name}": ink_scatter.plot(each, view.key)
+        f"trend-{each.name}": scatter_plot.plot(each, view.key)
         for each in view.trends
         if not each.absent
     }

@@ -1,4 +1,4 @@
-"""What all figures share: colours, symbols, axes. Colour means resolution, symbol means alpha."""
+"""What all figures share: template, colours, symbols. Colour means resolution, symbol alpha."""
 
 from __future__ import annotations
 
@@ -29,6 +29,32 @@ PREFIXES = ("f", "p", "n", "µ", "m", "", "k", "M", "G", "T")  # from 1e-15 on
 DECADES = range(-13, 14)
 GREY = "#8A8F98"  # readable on white and on black
 
+# What all figures share, as a template of plotly's. Colours of text and of axes are added by the
+# page's script, which knows light from dark, and by the one for print.
+_AXIS = {"zeroline": False, "fixedrange": True, "automargin": True}
+TEMPLATE: dict[str, Any] = {
+    "layout": {
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "closest",
+        "margin": {"l": 48, "r": 16, "t": 12, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    },
+    "data": {
+        "scatter": [
+            {
+                "line": {"color": GREY, "width": 1.5},
+                "textfont": {"size": 11},
+                "error_x": {"thickness": 1, "width": 0},
+                "error_y": {"thickness": 1, "width": 0},
+            }
+        ]
+    },
+}
+
 
 def colours(key: Key) -> dict[int, str]:
     """Resolution -> colour. Beyond four a scale: its order is then the better guide."""
@@ -48,24 +74,6 @@ def symbols(key: Key) -> dict[float, str]:
     """Alpha -> plotly's symbol; they repeat beyond eight, and the hover text tells which."""
     names = list(SYMBOLS)
     return {alpha: names[index % len(names)] for index, alpha in enumerate(key.alphas)}
-
-
-def layout(x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
-    """Of any figure. Colours of text and lines are left to the page's script, which knows light
-    from dark.
-    """
-    return {
-        # No template: plotly's own would bring colours of its own.
-        "template": {},
-        "showlegend": False,
-        "dragmode": False,
-        "hovermode": "closest",
-        "margin": {"l": 48, "r": 16, "t": 12, "b": 48},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": {"zeroline": False, "fixedrange": True, "automargin": True, **x},
-        "yaxis": {"zeroline": False, "fixedrange": True, "automargin": True, **y},
-    }
 
 
 def ticks(axis: Axis) -> dict[str, Any]:

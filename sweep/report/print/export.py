@@ -5,17 +5,15 @@ Drawn by plotly.js in a Chromium that is there (kaleido drives it); nothing is f
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from sweep.report.print import browser
-from sweep.report.print.ink import Shape, on_paper
+from sweep.report.print.paper_plot import Shape, on_paper
 from sweep.report.values.figures import Figure, HeatMap
 from sweep.report.values.view import View
 
@@ -28,15 +26,6 @@ Format = Literal["svg", "png"]
 
 class ExportError(RuntimeError):
     """Figures can't be drawn here; the message says why, and what to install where that helps."""
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One file: a figure as plotly takes it, and how it is to be written."""
-
-    path: Path
-    plot: dict[str, Any]
-    options: Any  # kaleido's own names: format, scale, width, height
 
 
 def export(
@@ -61,18 +50,15 @@ def export(
     if not drawn:
         return []
     chromium = _chromium()
-    jobs = []
-    for stem, shape in zip(stems(drawn), drawn, strict=True):
-        plot = on_paper(shape, view.key, width)
-        for each in dict.fromkeys(formats):
-            size = {name: plot["layout"][name] for name in ("width", "height")}
-            options = {"format": each, "scale": scale if each == "png" else 1, **size}
-            jobs.append(_Job(folder / f"{stem}.{each}", plot, options))
-    folder.mkdir(parents=True, exist_ok=True)
-    images = _draw(jobs, chromium)
-    for job, image in zip(jobs, images, strict=True):
-        replace_file(job.path, lambda file, image=image: file.write(image))
-    return [job.path for job in jobs]
+    names = [f"{stem}.{each}" for stem in stems(drawn) for each in dict.fromkeys(formats)]
+    plots = [on_paper(each, view.key, width) for each in drawn for _ in dict.fromkeys(formats)]
+    with TemporaryDirectory() as made:
+        files = [Path(made, name) for name in names]
+        _draw(files, plots, scale, chromium)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            replace_file(folder / file.name, lambda new, old=file: new.write(old.read_bytes()))
+    return [folder / name for name in names]
 
 
 def stems(shapes: Sequence[Shape]) -> list[str]:
@@ -104,17 +90,13 @@ def _chromium() -> Path:
         raise ExportError(str(error)) from None
 
 
-def _draw(jobs: Sequence[_Job], chromium: Path) -> list[bytes]:
-    """The files' contents, in order. Where the caller runs an event loop, on another thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(_in_browser(jobs, chromium))
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, _in_browser(jobs, chromium)).result()
-
-
-async def _in_browser(jobs: Sequence[_Job], chromium: Path) -> list[bytes]:
+def _draw(
+    files: Sequence[Path], plots: Sequence[dict[str, Any]], scale: float, chromium: Path
+) -> None:
+    """Has kaleido draw each plot to its file, as plotly's own `write_images` does. That one would
+    have the browser fetch MathJax, and finds no browser of Playwright's. It all happens on a thread
+    of kaleido's own, because the caller may run an event loop.
+    """
     try:
         import kaleido
         from choreographer.errors import ChannelClosedError
@@ -124,14 +106,22 @@ async def _in_browser(jobs: Sequence[_Job], chromium: Path) -> list[bytes]:
 
     # Its own words to standard error about a browser that fails; ours say it once.
     logging.getLogger("choreographer").addHandler(logging.NullHandler())
+    orders = [
+        {
+            "fig": plot,
+            "path": file,
+            "opts": {"format": file.suffix[1:], "scale": scale if file.suffix == ".png" else 1},
+        }
+        for file, plot in zip(files, plots, strict=True)
+    ]
+    how = {
+        "path": chromium,
+        "timeout": TIMEOUT_S,
+        "mathjax": False,
+        "enable_sandbox": browser.sandboxed(),
+    }
     try:
-        async with kaleido.Kaleido(
-            path=chromium,
-            timeout=TIMEOUT_S,
-            mathjax=False,  # it would be fetched
-            enable_sandbox=browser.sandboxed(),
-        ) as tab:
-            return [await tab.calc_fig(job.plot, opts=job.options) for job in jobs]
+        kaleido.write_fig_from_object_sync(orders, kopts=how, cancel_on_error=True)
     except (
         BrowserClosedError,
         BrowserFailedError,

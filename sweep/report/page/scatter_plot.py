@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 from sweep.report.page import style
-from sweep.report.page.ink import errors, log_range
-from sweep.report.page.style import GREY, colours, lines, symbols
+from sweep.report.page.frontier_plot import errors, log_range
+from sweep.report.page.style import colours, lines, symbols
 from sweep.report.values.figures import Axis, Dot, Key, Scatter
 from sweep.report.values.units import SPACE
 
@@ -24,7 +24,7 @@ def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
         traces.append(_names(others))
     x = {"title": style.title(scatter.x), **_axis(scatter.x, [dot.x.value for dot in scatter.dots])}
     y = _axis(scatter.y, [dot.y.value for dot in scatter.dots])
-    return {"data": traces, "layout": style.layout(x, y)}
+    return {"data": traces, "layout": {"xaxis": x, "yaxis": y}}
 
 
 def _axis(axis: Axis, values: list[float]) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _line(scatter: Scatter) -> dict[str, Any]:
         "mode": "lines",
         "x": [x for x, _ in scatter.line],
         "y": [y for _, y in scatter.line],
-        "line": {"color": GREY, "width": 1.5, "dash": "dash"},
+        "line": {"dash": "dash"},
         "hoverinfo": "skip",
     }
 
@@ -56,7 +56,6 @@ def _names(dots: list[Dot]) -> dict[str, Any]:
         "y": [dot.y.value for dot in dots],
         "text": [f"{escape(dot.label)}{2 * SPACE}" for dot in dots],
         "textposition": "middle left",
-        "textfont": {"size": 11},
         "hoverinfo": "skip",
     }
 

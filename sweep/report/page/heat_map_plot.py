@@ -42,8 +42,8 @@ def plot(heat: HeatMap) -> dict[str, Any]:
     many = len(heat.resolutions) * len(heat.alphas) > MOST_SQUARES
     if many:
         del x["tickvals"], y["tickvals"], y["ticktext"]
-        return {"data": [_matrix(heat), *behind], "layout": style.layout(x, y)}
-    return {"data": [*behind, _squares(heat)], "layout": style.layout(x, y)}
+        return {"data": [_matrix(heat), *behind], "layout": {"xaxis": x, "yaxis": y}}
+    return {"data": [*behind, _squares(heat)], "layout": {"xaxis": x, "yaxis": y}}
 
 
 def _matrix(heat: HeatMap) -> dict[str, Any]:
@@ -90,7 +90,6 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
         },
         "text": [shown(value, heat.form).replace(SPACE, "<br>") for value in values],
         "textfont": {
-            "size": 11,
             "color": ["#15171a" if share >= LIGHT else "#ffffff" for share in shares],
         },
         "customdata": [f"{alpha_text(alpha)}-{resolution}" for alpha, resolution, _ in cells],
@@ -131,7 +130,7 @@ def _lines(contours: Contours) -> list[dict[str, Any]]:
                     "text": ["" for _ in line[1:]] + [style.si(level)],
                     "textposition": "middle right",
                     "textfont": {"size": 10, "color": GREY},
-                    "line": {"color": GREY, "width": 1},
+                    "line": {"width": 1},
                     "hoverinfo": "skip",
                 }
             )

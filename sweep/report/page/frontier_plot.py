@@ -37,8 +37,6 @@ def errors(estimates: Sequence[Estimate]) -> dict[str, Any] | None:
         "type": "data",
         "array": [0 if each.high is None else each.high - each.value for each in estimates],
         "arrayminus": [0 if each.low is None else each.value - each.low for each in estimates],
-        "thickness": 1,
-        "width": 0,
     }
 
 
@@ -96,7 +94,7 @@ def _frontier(figure: Figure) -> list[dict[str, Any]]:
             mode="lines",
             x=[x for x, _ in figure.front],
             y=[y for _, y in figure.front],
-            line={"shape": "hv", "color": GREY, "width": 1.5},
+            line={"shape": "hv"},
             hoverinfo="skip",
         )
     ]
@@ -159,7 +157,6 @@ def _labels(figure: Figure) -> list[dict[str, Any]]:
                 for mark, place in zip(ahead, places, strict=True)
             ],
             textposition=places,
-            textfont={"size": 11},
             customdata=[mark.label for mark in ahead],
             hoverinfo="skip",
         )
@@ -189,4 +186,4 @@ def _layout(figure: Figure) -> dict[str, Any]:
         x["range"] = log_range(xs)
     else:
         x["rangemode"] = "tozero"
-    return style.layout(x, style.ticks(figure.y))
+    return {"xaxis": x, "yaxis": style.ticks(figure.y)}
