@@ -5,6 +5,8 @@ Importing this costs nothing: no JAX, no pandas.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +20,16 @@ if TYPE_CHECKING:
 
 class ResultsError(ValueError):
     """A results folder can't be read; the message names the file and why."""
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message says which, and what is allowed."""
+
+
+def digest_of(data: object) -> str:
+    """12 hex digits of any JSON value; equal values give equal digits."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, order=True)

@@ -27,6 +27,7 @@ from tests.support.commands import Command
 # a channels-last network is written.
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+pytest.register_assert_rewrite("sweep.testing")
 pytest_plugins = ["tests.support.browser_fixtures"]
 
 settings.register_profile("project", deadline=None, max_examples=25, derandomize=True)

@@ -27,7 +27,8 @@ UNPICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "
 # multiprocessing pickles between a process and those that it started itself, through pipes that
 # nobody else has: no file, no socket. These are all that use it.
 OWN_PROCESSES = {
-    "sweep/host/interrupts.py", "sweep/running/workers.py", "sweep/training/feeds.py",
+    "sweep/host/interrupts.py", "sweep/running/local.py", "sweep/running/worker.py",
+    "sweep/training/feeds.py",
     "benchmarks/agreement.py",
 }  # fmt: skip
 NEVER_CALLED = {

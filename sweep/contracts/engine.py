@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 
 class Call(Protocol):
-    """What an engine sees of a task: a call of a measure. earlier: networks of an earlier call that
-    are read again, with its readings (`Measure.measure_bridged`). bytes: of memory at the peak,
-    roughly; 0 where nobody knows.
+    """What an engine sees of a task: a call of a measure. It can be pickled where the measure has
+    `threads`.
+
+    earlier: networks of an earlier call that are read again, with its readings
+    (`Measure.measure_bridged`). estimate_s: how long it will take, roughly, to put the longest
+    first. bytes: of memory at the peak, roughly; 0 where nobody knows.
     """
 
     @property
@@ -30,14 +33,17 @@ class Call(Protocol):
     @property
     def earlier(self) -> Sequence[tuple[Network, tuple[Reading, ...]]]: ...
     @property
+    def estimate_s(self) -> float: ...
+    @property
     def bytes(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Started:
-    """The call at `index` has begun."""
+    """The call at `index` has begun. here: in the driver's own process, which dies with it."""
 
     index: int
+    here: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,20 @@ class Said:
 
 @dataclass(frozen=True)
 class Ended:
-    """All that the call at `index` gave, what it took in seconds, and the machine that executed it.
+    """All that the call at `index` gave, and what it took in seconds.
 
+    machine: that executed it; versions: by name, of packages there, those of the measure's
+    `versions` among them. artefacts: files that can be read here, and are the driver's now.
     failure: why it came to nothing; empty where it went well. trace: the traceback of a failure,
     for the log.
     """
 
     index: int
-    readings: tuple[Reading | CurvePoint | Failed, ...]
+    machine: Machine
+    versions: Mapping[str, str]
     seconds: float
+    readings: tuple[Reading | CurvePoint | Failed, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
-    machine: Machine | None = None
     failure: str = ""
     trace: str = ""
 
@@ -79,13 +88,22 @@ Event = Started | Progressed | Said | Ended
 
 
 class Engine(Hooks, ABC):
-    """Executes calls; the driver alone writes results and stores artefacts."""
+    """Executes calls; the driver alone writes results and stores artefacts. What each has to keep
+    is `sweep.testing.EngineContract`.
+    """
 
     name: str
 
     @abstractmethod
-    def run(self, tasks: Sequence[Call]) -> Iterator[Event]:
+    def run(self, tasks: Sequence[Call]) -> Generator[Event, None, None]:
         """Each task, in about this order: `Started`, now and then `Progressed` and `Said`, and one
-        `Ended`. A call that raises ends with its reason, and so does one whose process dies; the
-        others go on. Closing the iterator ends all that is under way.
+        `Ended`, as soon as it is there. A call that raises ends with its reason, and so does one
+        whose process dies; the others go on. Closing the iterator ends all that is under way, and
+        leaves it some seconds to put down how far it is.
         """
+
+    def at_once(self, measure: Measure) -> int:
+        """How many calls of a measure are executed at the same time, memory apart. Raises
+        SettingsError where it wants more cores than there are.
+        """
+        return 1

@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from sweep.host import allocator
 from sweep.host.failures import storable
-from sweep.settings.config import SettingsError, digest_of
+from sweep.types import SettingsError, digest_of
 
-# What changes the machine code that runs, and so what it takes.
-PACKAGES = ("jax", "jaxlib", "flax", "numpy")
+# Told of every reading, whether it depends on them or not.
+PACKAGES = ("python", "jax", "jaxlib", "flax", "numpy")
 UNKNOWN = "unknown"
+
+_before_pinning: tuple[int, ...] = ()  # the cores that this process had
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a latency depends on beside the network. `governor` is "unknown" where not readable."""
+    """What a latency depends on beside the network and the packages. `governor` is "unknown" where
+    not readable.
+    """
 
     cpu: str
     cores: int
     memory_bytes: int
     system: str
-    python: str
     platform: str  # JAX's name: cpu, gpu, tpu
     device: str
     governor: str
     xla_flags: str
     allocator: str
-    versions: dict[str, str]
 
     @property
     def id(self) -> str:
@@ -40,22 +44,38 @@ class Machine:
         return digest_of(asdict(self))
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for machine.json, the id with it."""
+        """Plain data, the id with it."""
         return {"id": self.id, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class Cpu:
-    """The processor under a name that tells its generation, and the cores this process may use."""
+    """The processor under a name that tells its generation, and how many of its cores are lent."""
 
     name: str
     cores: int
 
 
 def this_cpu() -> Cpu:
-    """Reads the facts; starts nothing."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Cpu(_cpu_name(), cores or 1)
+    """Reads the facts; starts nothing. The cores are those that the process had before `pin`."""
+    return Cpu(_cpu_name(), len(_before_pinning or cores()))
+
+
+def cores() -> tuple[int, ...]:
+    """The numbers of the cores that this process may use now."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def pin(to: Iterable[int]) -> None:
+    """Keeps this process, and the threads that it will start, on these cores, where the system can.
+    The machine stays the one that it is.
+    """
+    global _before_pinning  # noqa: PLW0603 - a fact of the process, as its cores are
+    if hasattr(os, "sched_setaffinity"):
+        _before_pinning = _before_pinning or cores()
+        os.sched_setaffinity(0, to)
 
 
 def jax_device() -> Any:
@@ -103,14 +123,17 @@ def this_machine() -> Machine:
         cores=cpu.cores,
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.machine()}",
-        python=platform.python_version(),
         platform=device.platform,
         device=storable(device.device_kind),
         governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         xla_flags=storable(os.environ.get("XLA_FLAGS", "")),
         allocator=allocator.state(),
-        versions={name: _version(name) for name in PACKAGES},
     )
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """The installed versions, by the package's name; "python" is Python's own."""
+    return {name: _version(name) for name in sorted(set(packages))}
 
 
 def _cpu_name() -> str:
@@ -151,7 +174,10 @@ def _first_line(path: Path) -> str:
         return UNKNOWN
 
 
+@cache
 def _version(name: str) -> str:
+    if name == "python":
+        return platform.python_version()
     try:
         return version(name)
     except PackageNotFoundError:

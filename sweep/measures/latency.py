@@ -39,15 +39,15 @@ class Latency(Measure):
     name = "latency"
     machine_bound = True
     together = True
+    # Flax traces the program, the others compile and call it.
+    versions = ("jax", "jaxlib", "flax")
     metrics = (LATENCY, PROCESS, CALLS, REFERENCE, DRIFT, COMPILE, PEAK_MEMORY)
 
     def __init__(self, settings: LatencySettings) -> None:
         self.settings = settings
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and how programs are made and called; the machine and versions come with
-        `machine_bound`.
-        """
+        """The settings, and how programs are made and called."""
         made = {"dispatch": "synchronous", "fused_sums": False}
         return self.settings.model_dump(mode="json") | made
 

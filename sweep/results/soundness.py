@@ -26,8 +26,8 @@ from pydantic import (
 
 from sweep.metrics import BUILT_IN, written
 from sweep.settings import toml_data
-from sweep.settings.toml_data import SettingsError, joined, short
-from sweep.types import Better, Form
+from sweep.settings.toml_data import joined, short
+from sweep.types import Better, Form, SettingsError
 
 LONGEST = 1 << 16  # characters of a text in JSON, such as a command
 MOST_ROWS = 20_000_000  # of a table: a grid of 10,000 points has less than one million

@@ -24,8 +24,8 @@ DEADLY = (
 )
 
 
-class Unfinished:
-    """The folder, for the one process that writes it."""
+class Attempts:
+    """How often this run's process, and those before it, have died over a task that it executed."""
 
     def __init__(self, results: Path) -> None:
         """Reads what the last process left; changes nothing."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sweep.contracts import Family, Measure, Network
+from sweep.contracts import Engine, Family, Measure, Network
 from sweep.host.failures import reason_of
 from sweep.host.machine import Machine, device_bytes
 from sweep.host.memory import Limit, limit
@@ -15,26 +15,17 @@ from sweep.results.parquet import Identity
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store
-from sweep.running.tasks import Task, bridged, groups_of_cores, tasks_of
+from sweep.running.artefacts import Artefacts, in_order
+from sweep.running.identities import Hashes, machine_id
+from sweep.running.local import LocalEngine
+from sweep.running.tasks import Task, bridged, tasks_of
 from sweep.settings import grid
-from sweep.settings.config import Settings, SettingsError, digest_of
+from sweep.settings.config import Settings
 from sweep.settings.registry import UnknownPartError, find, lacking_base
 from sweep.settings.toml_data import short
-from sweep.types import Point, Reading, listed
+from sweep.types import Point, Reading, SettingsError, listed
 
-__all__ = ["Hashes", "Plan", "Task", "groups_of_cores", "machine_id", "make_plan"]
-
-
-@dataclass(frozen=True)
-class Hashes:
-    """What a measure's readings belong to: one hash for all points, or each its own."""
-
-    measure: str
-    points: dict[str, str]  # by the point's key; empty where all have the measure's
-
-    def of(self, point: Point) -> str:
-        """The hash that a reading of this point is stored under."""
-        return self.points.get(point.key, self.measure)
+__all__ = ["Plan", "Task", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -45,14 +36,31 @@ class Plan:
     points: tuple[Point, ...]
     measures: tuple[Measure, ...]
     hashes: dict[str, Hashes]  # by the measure's name
+    artefacts: Artefacts
     done: int  # point-measure pairs stored by earlier runs
     notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
     limit_bytes: int = 0  # that tasks may take together; 0 for any
+    again: frozenset[str] = frozenset()  # measures whose points are measured whatever is stored
 
     @property
     def estimate_s(self) -> float:
         """Seconds on the machine that the measures' estimates were taken on."""
         return sum(task.estimate_s for task in self.tasks)
+
+
+@dataclass
+class _Part:
+    """What is there of one measure, and what is to be measured now."""
+
+    measure: Measure
+    networks: list[Network]
+    hashes: Hashes
+    there: dict[Network, Identity]
+    wanted: bool
+
+    @property
+    def missing(self) -> list[Network]:
+        return [each for each in self.networks if self.wanted and each not in self.there]
 
 
 def make_plan(
@@ -62,13 +70,108 @@ def make_plan(
     *,
     again: Collection[str] = (),
     only: Collection[str] = (),
+    engine: Engine | None = None,
 ) -> Plan:
     """again: measures, as the settings name them, whose points are all measured anew; only: those
-    that are measured now, all where it is empty.
+    that are measured now, all where it is empty. engine: that will do it; None for this machine.
 
-    Raises SettingsError where the family lacks a kind or lowering, or where points don't fit a
-    measure's settings; LookupError for a part that doesn't exist.
+    Raises SettingsError where the family lacks a kind or lowering, where points don't fit a
+    measure's settings, or where measures need what the others don't give; LookupError for a part
+    that doesn't exist.
     """
+    _check_options(settings, again, only)
+    family: Family = find("family", settings.family)()
+    points = grid.points(settings.grid, family=family.name)
+    _check(settings, family, points)
+    artefacts = Artefacts(store.path)
+    parts: list[_Part] = []
+    finished = store.finished()
+    measures = in_order(_measures(settings))
+    needed = {kind for measure in measures.values() for kind in measure.needs}
+    for name, measure in measures.items():
+        networks = [
+            Network(point, family, settings.num_classes)
+            for point in points
+            if name in grid.measures_of(settings.grid, point, settings.measures)
+        ]
+        wanted = not only or name in only
+        if wanted:
+            measure.check_points(networks)
+        hashes = Hashes(measure, networks, settings.num_classes, artefacts)
+        part = _Part(measure, networks, hashes, {}, wanted)
+        if name not in again:
+            part.there = _finished(part, machine, finished, artefacts)
+        if part.there and needed.intersection(measure.gives):
+            _note_artefacts(part, store, artefacts)
+        parts.append(part)
+    _give_again(parts, artefacts)
+    most = memory_limit(settings, machine)
+    tasks, notes = _tasks(parts, store, engine or LocalEngine(machine), most)
+    return Plan(
+        tuple(tasks),
+        points,
+        tuple(part.measure for part in parts),
+        {part.measure.name: part.hashes for part in parts},
+        artefacts,
+        sum(len(part.there) for part in parts),
+        tuple(notes),
+        most.bytes,
+        frozenset(measure.name for name, measure in measures.items() if name in again),
+    )
+
+
+def _finished(
+    part: _Part, machine: Machine, finished: Container[Identity], artefacts: Artefacts
+) -> dict[Network, Identity]:
+    """The networks whose readings are stored, under the identities that they have now."""
+    measure, where = part.measure, machine_id(part.measure, machine)
+    identities = {
+        network: (network.point.key, measure.name, part.hashes.of(network.point), where)
+        for network in part.networks
+        if not measure.needs or artefacts.names_of(network.point, measure.needs)
+    }
+    return {network: each for network, each in identities.items() if each in finished}
+
+
+def _note_artefacts(part: _Part, store: Store, artefacts: Artefacts) -> None:
+    """Which files the stored readings belong to."""
+    by_key = {network.point.key: network.point for network in part.there}
+    readings = readings_of(store.path, set(part.there.values()))
+    for row in readings.to_dict("records"):
+        point = reading_of({str(name): value for name, value in row.items()}).point
+        artefacts.note(by_key[point.key], json.loads(row.get("artefacts") or "{}"))
+
+
+def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:
+    """Where a file is gone or damaged that is wanted now, it is made again, and what else needs it
+    is looked at again then.
+    """
+    for needing in reversed(parts):
+        for network in needing.missing:
+            for kind in artefacts.damaged(network.point, needing.measure.needs):
+                artefacts.forget(network.point, kind)
+                for part in parts:
+                    if kind in (*part.measure.gives, *part.measure.needs):
+                        part.there.pop(network, None)
+
+
+def _tasks(
+    parts: Sequence[_Part], store: Store, engine: Engine, most: Limit
+) -> tuple[list[Task], list[str]]:
+    """What there is to do, and what the measures say of it."""
+    tasks: list[Task] = []
+    notes: list[str] = []
+    for part in parts:
+        measure = part.measure
+        own = tasks_of(measure, part.missing, engine, most)
+        if measure.together and part.there:
+            own = [_bridged(measure, task, store, part.there, most) for task in own]
+        tasks += own
+        notes += [f"{measure.name}: {line}" for line in _sentences(measure, part.networks, own)]
+    return tasks, notes
+
+
+def _check_options(settings: Settings, again: Collection[str], only: Collection[str]) -> None:
     for option, names in (("--again", again), ("--only", only)):
         for name in names:
             if name not in settings.measures:
@@ -78,48 +181,6 @@ def make_plan(
     for name in again:
         if only and name not in only:
             raise SettingsError(f"--again {name}: goes together with --only {name}, or with none")
-    family: Family = find("family", settings.family)()
-    points = grid.points(settings.grid, family=family.name)
-    _check(settings, family, points)
-    measures = tuple(_measure(settings, name) for name in settings.measures)
-    names = [measure.name for measure in measures]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise SettingsError(f"measures: several are called {listed(sorted(twice))}")
-    finished = store.finished()
-    most = memory_limit(settings, machine)
-    tasks: list[Task] = []
-    hashes: dict[str, Hashes] = {}
-    notes: list[str] = []
-    done = 0
-    for name, measure in zip(settings.measures, measures, strict=True):
-        asked = [
-            point
-            for point in points
-            if name in grid.measures_of(settings.grid, point, settings.measures)
-        ]
-        networks = [Network(point, family, settings.num_classes) for point in asked]
-        if not only or name in only:
-            measure.check_points(networks)
-        own = hashes[measure.name] = _hashes(measure, networks, settings.num_classes)
-        where = machine_id(measure, machine)
-        there = {
-            network: identity
-            for network in networks
-            if (identity := (network.point.key, measure.name, own.of(network.point), where))
-            in finished
-        }
-        if name in again:
-            there = {}
-        done += len(there)
-        missing = (
-            [] if only and name not in only else [each for each in networks if each not in there]
-        )
-        new = tasks_of(measure, missing, machine, most)
-        if measure.together and there:
-            new = [_bridged(measure, task, store, there, most) for task in new]
-        tasks += new
-        notes += [f"{measure.name}: {line}" for line in _sentences(measure, networks, new)]
-    return Plan(tuple(tasks), points, measures, hashes, done, tuple(notes), most.bytes)
 
 
 def _bridged(
@@ -130,34 +191,12 @@ def _bridged(
         return task
     readings = readings_of(store.path, set(there.values()))
     readings = readings.loc[readings[SESSION] == main_session(readings)]
-    found: dict[str, list[Reading]] = {}
+    of_point: dict[str, list[Reading]] = {}
     for row in readings.to_dict("records"):
         reading = reading_of({str(name): value for name, value in row.items()})
-        found.setdefault(reading.point.key, []).append(reading)
-    earlier = measure.bridge([each for each in there if each.point.key in found])
-    return bridged(task, [(each, tuple(found[each.point.key])) for each in earlier], most)
-
-
-def _hashes(measure: Measure, networks: Sequence[Network], num_classes: int) -> Hashes:
-    identity: Any = measure.identity()
-    if not measure.classes_of_data:
-        identity = [identity, {"num_classes": num_classes}]
-    of_points = {
-        network.point.key: digest_of([identity, own])
-        for network in networks
-        if (own := _identity_of(measure, network))
-    }
-    return Hashes(digest_of(identity), of_points)
-
-
-def _identity_of(measure: Measure, network: Network) -> dict[str, Any]:
-    """Where it can't be told, as of a file that can't be read, measuring the point will say why."""
-    try:
-        return measure.identity_of(network)
-    except SettingsError:
-        raise
-    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
-        return {"failed": reason_of(error)}
+        of_point.setdefault(reading.point.key, []).append(reading)
+    earlier = measure.bridge([each for each in there if each.point.key in of_point])
+    return bridged(task, [(each, tuple(of_point[each.point.key])) for each in earlier], most)
 
 
 def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Task]) -> list[str]:
@@ -199,12 +238,21 @@ def _check(settings: Settings, family: Family, points: Sequence[Point]) -> None:
             )
 
 
+def _measures(settings: Settings) -> dict[str, Measure]:
+    """By the names that the settings give them."""
+    measures = {name: _measure(settings, name) for name in settings.measures}
+    names = [measure.name for measure in measures.values()]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise SettingsError(f"measures: several are called {listed(sorted(twice))}")
+    return measures
+
+
 def _measure(settings: Settings, name: str) -> Measure:
     """A measure with its section: one of this package's own, or [custom.<name>]."""
     part = find("measure", name)
     section = getattr(settings, name, None) if name in type(settings).model_fields else None
     try:
-        found = part(**settings.custom.get(name, {})) if section is None else part(section)
+        measure = part(**settings.custom.get(name, {})) if section is None else part(section)
     except UnknownPartError:
         raise
     except (TypeError, ValueError) as error:
@@ -212,16 +260,11 @@ def _measure(settings: Settings, name: str) -> Measure:
             raise
         raise SettingsError(f"custom.{short(name)}: {error}") from None
     named = f'measures = "{short(name)}"'
-    if not isinstance(found, Measure):
+    if not isinstance(measure, Measure):
         raise UnknownPartError(f"{named}: {lacking_base('measure')}")
-    if lacking := [each for each in ("name", "metrics") if not hasattr(found, each)]:
+    if lacking := [each for each in ("name", "metrics") if not hasattr(measure, each)]:
         raise UnknownPartError(f"{named}: has no {' and no '.join(lacking)} (docs/adding.md)")
-    return found
-
-
-def machine_id(measure: Measure, machine: Machine) -> str:
-    """Empty for readings that hold on any machine."""
-    return machine.id if measure.machine_bound else ""
+    return measure
 
 
 def memory_limit(settings: Settings, machine: Machine) -> Limit:

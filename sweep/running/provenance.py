@@ -63,7 +63,7 @@ def _owns(installed: Distribution, file: Path) -> bool:
     """Whether pip has put the file there. RECORD: an editable installation has other files in it,
     and the metadata that lies beside a checkout has none.
     """
-    name = f"{file.parent.name}/{file.name}"
+    name = "/".join(file.parts[-3:])  # sweep/running/provenance.py
     listed = (line.partition(",")[0] for line in (installed.read_text("RECORD") or "").splitlines())
     return name in listed and Path(str(installed.locate_file(name))).resolve() == file
 
@@ -71,10 +71,10 @@ def _owns(installed: Distribution, file: Path) -> bool:
 def _installed_from(installed: Distribution) -> str:
     """By PEP 610 pip notes the commit of what it installs from a repository."""
     try:
-        found = json.loads(installed.read_text("direct_url.json") or "")["vcs_info"]["commit_id"]
+        told = json.loads(installed.read_text("direct_url.json") or "")["vcs_info"]["commit_id"]
     except (ValueError, LookupError, TypeError):
         return f"version {installed.version}"
-    return str(found)[:_DIGITS]
+    return str(told)[:_DIGITS]
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from sweep.host.failures import SortedOut, all_failed, sort_out
+from sweep.contracts import Artefact, Ended, Engine, Event, Progressed, Said, Started
 from sweep.host.interrupts import go_on
-from sweep.host.machine import Machine
+from sweep.host.machine import PACKAGES, Machine, versions_of
 from sweep.results.schema import Stamp
 from sweep.results.store import Store
-from sweep.running.attempts import DEADLY
-from sweep.running.plan import Hashes, Task, machine_id
-from sweep.types import CurvePoint, Reading
+from sweep.running.attempts import DEADLY, Attempts
+from sweep.running.identities import machine_id
+from sweep.running.plan import Plan, Task
+from sweep.running.screening import Screened, all_failed, screen
+from sweep.types import CurvePoint, Point, Reading, listed
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +41,11 @@ class Observer(Protocol):
 
 
 @dataclass
-class Keeper:
-    """Tells the observer and the log what goes on, and stores what comes of it."""
+class Recorder:
+    """Tells the observer and the log what an engine is doing, and stores what comes of it."""
 
+    plan: Plan
     store: Store
-    hashes: dict[str, Hashes]
     commit: str
     machine: Machine
     observer: Observer
@@ -50,69 +53,119 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.failures: list[str] = []  # "accuracy 0.5-160: why"
+        self.machines = {self.machine.id: self.machine}  # that have executed something
+        self.attempts = Attempts(self.store.path)
+        self._tasks: Sequence[Task] = ()
 
-    def started(self, task: Task) -> None:
-        """Before a task's first step. Raises KeyboardInterrupt where one has been lost."""
-        go_on()
+    def record(self, engine: Engine, tasks: Sequence[Task]) -> None:
+        """Has the engine execute the tasks. Raises KeyboardInterrupt where one has been lost."""
+        self._tasks = tasks
+        with closing(engine.run(tasks)) as events:
+            for event in events:
+                self.take(event)
+
+    def take(self, event: Event) -> None:
+        """An event of the tasks under way."""
+        task = self._tasks[event.index]
+        match event:
+            case Started():
+                go_on()
+                if event.here:
+                    self.attempts.begin(task.label)
+                self.observer.started(task)
+                log.info("%s: started", task.label)
+            case Progressed():
+                go_on()
+                self.observer.progressed(task, event.share, event.text)
+            case Said():
+                log.log(event.level, "%s: %s", task.label, event.text)
+            case Ended():
+                self._end(task, event)
+                self.attempts.end(task.label)
+
+    def refuse(self, task: Task, reason: str) -> None:
+        """A task that no engine is given has failed."""
         self.observer.started(task)
-        log.info("%s: started", task.label)
+        self._end(task, self._nowhere(task, reason))
 
-    def progressed(self, task: Task, share: float, text: str) -> None:
-        """Now and then within a task. Raises KeyboardInterrupt where one has been lost."""
-        go_on()
-        self.observer.progressed(task, share, text)
-
-    def ended(self, task: Task, items: Iterable[object], seconds: float, failure: str = "") -> None:
-        """Stores what a task has read or, of each point that failed, the reason in place of each of
-        its metrics.
-        """
-        measure, points = task.measure, [network.point for network in task.networks]
-        if failure:
-            found = all_failed(measure, points, failure)
-        else:
-            found = sort_out(measure, points, items)
-        self._store(task, found)
-        self.failures += _failures(task, found)
-        told = "; ".join(dict.fromkeys(found.reasons.values()))
-        log.info("%s: %s in %.1f s", task.label, told or "stored", seconds)
-        self.observer.finished(task, seconds, told)
+    def pass_over(self, task: Task) -> None:
+        """A task turns out to be done already."""
+        self.observer.started(task)
+        self._told(task, "", 0.0)
 
     def foretold(self, task: Task) -> None:
         """Stores as failed what processes have died over, before it is tried again."""
-        points = [network.point for network in task.networks]
-        self._store(task, all_failed(task.measure, points, DEADLY))
+        self._store(
+            task, all_failed(task.measure, task.points, DEADLY), self._nowhere(task, DEADLY)
+        )
 
-    def _store(self, task: Task, found: SortedOut) -> None:
-        measure = task.measure
+    def _end(self, task: Task, event: Ended) -> None:
+        """Stores what a task has read or, of each point that failed, the reason in place of each of
+        its metrics.
+        """
+        if event.trace:
+            log.error("%s failed\n%s", task.label, event.trace)
+        planned = self.plan.hashes[task.measure.name].versions
+        there = {name: event.versions.get(name) for name in planned}
+        failure = event.failure
+        if planned != there:
+            failure = f"executed with {_words(there)}, and the plan is for {_words(planned)}"
+        if failure:
+            screened = all_failed(task.measure, task.points, failure)
+        else:
+            screened = screen(task.measure, task.points, (*event.readings, *event.artefacts))
+        self.machines[event.machine.id] = event.machine
+        self._store(task, screened, event)
+        self.failures += _failures(task, screened)
+        self._told(task, "; ".join(dict.fromkeys(screened.reasons.values())), event.seconds)
+
+    def _told(self, task: Task, reason: str, seconds: float) -> None:
+        log.info("%s: %s in %.1f s", task.label, reason or "stored", seconds)
+        self.observer.finished(task, seconds, reason)
+
+    def _store(self, task: Task, screened: Screened, event: Ended) -> None:
+        measure, hashes = task.measure, self.plan.hashes[task.measure.name]
         stamp = Stamp(
             settings_hash="",
-            machine_id=machine_id(measure, self.machine),
+            machine_id=machine_id(measure, event.machine),
             commit=self.commit,
-            versions=json.dumps(self.machine.versions, sort_keys=True),
+            versions=json.dumps(event.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )
-        for items, failed in ((found.stored, False), (found.failed, True)):
-            for settings_hash, own in self._by_hash(measure.name, items).items():
+        artefacts = self._kept(screened.artefacts)
+        for items, failed in ((screened.stored, False), (screened.failed, True)):
+            batches: dict[str, list[Reading | CurvePoint]] = {}
+            for item in items:
+                batches.setdefault(hashes.of(item.point), []).append(item)
+            for settings_hash, own in batches.items():
                 own_stamp = replace(stamp, settings_hash=settings_hash)
                 self.store.add(measure.name, own, own_stamp, failed=failed)
-        for network in task.networks:
-            if network.point not in found.reasons:
-                measure.forget(network.point)
+        for point, names in artefacts.items():
+            self.plan.artefacts.note(point, names)
+        for point in task.points:
+            if point not in screened.reasons:
+                measure.forget(point)
 
-    def _by_hash(
-        self, measure: str, items: Sequence[Reading | CurvePoint]
-    ) -> dict[str, list[Reading | CurvePoint]]:
-        """What is stored under each hash: points that are measured together may have their own."""
-        found: dict[str, list[Reading | CurvePoint]] = {}
-        for item in items:
-            found.setdefault(self.hashes[measure].of(item.point), []).append(item)
-        return found
+    def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, dict[str, str]]:
+        """Stores the files; their names, by point and kind. Before the readings that name them."""
+        names: dict[Point, dict[str, str]] = {}
+        for each in artefacts:
+            names.setdefault(each.point, {})[each.kind] = self.plan.artefacts.keep(each.path)
+        return names
+
+    def _nowhere(self, task: Task, reason: str) -> Ended:
+        """The end of a task that nobody has executed."""
+        versions = versions_of((*PACKAGES, *task.measure.versions))
+        return Ended(0, self.machine, versions, 0.0, failure=reason)
 
 
-def _failures(task: Task, found: SortedOut) -> list[str]:
+def _words(versions: Mapping[str, str | None]) -> str:
+    return listed([f"{name} {version}" for name, version in versions.items()])
+
+
+def _failures(task: Task, screened: Screened) -> list[str]:
     """ "latency 0.5-160: why" for each point, or the task's own label where all failed alike."""
-    if len(found.reasons) == len(task.networks) and len(set(found.reasons.values())) == 1:
-        return [f"{task.label}: {reason}" for reason in set(found.reasons.values())]
-    return [
-        f"{task.measure.name} {point.label}: {reason}" for point, reason in found.reasons.items()
-    ]
+    reasons = screened.reasons
+    if len(reasons) == len(task.networks) and len(set(reasons.values())) == 1:
+        return [f"{task.label}: {reason}" for reason in set(reasons.values())]
+    return [f"{task.measure.name} {point.label}: {reason}" for point, reason in reasons.items()]

@@ -1,4 +1,4 @@
-"""A plan -> measured -> stored. The only room, with `plan`, that joins the others."""
+"""A plan -> executed -> stored. The only room, with `plan`, that joins the others."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby, zip_longest
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sweep.host.failures import reason_of
+from sweep.contracts import Engine
 from sweep.host.interrupts import Terminated
 from sweep.host.machine import Machine
 from sweep.report.content.build import view
 from sweep.report.page.page import write
 from sweep.results.points import with_points
 from sweep.results.store import Store, load, writer
-from sweep.running.attempts import Unfinished
-from sweep.running.plan import Plan, Task, groups_of_cores
+from sweep.running.attempts import Attempts
+from sweep.running.identities import machine_id
+from sweep.running.local import LocalEngine
+from sweep.running.plan import Plan, Task
 from sweep.running.provenance import command_line, commit
-from sweep.running.recorder import Keeper, Observer
-from sweep.running.workers import WORKER_BYTES, Ended, Progressed, Said, Started, side_by_side
+from sweep.running.recorder import Observer, Recorder
 from sweep.settings.config import Settings
-from sweep.types import Progress
+from sweep.types import listed
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +52,13 @@ def execute(
     machine: Machine,
     observer: Observer,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    engine: Engine | None = None,
 ) -> Outcome:
     """Does what the plan says; a task's readings are on disk as soon as it is finished.
 
-    A task that fails is stored as failed, with its reason, and tried again by the next run.
-    Ctrl-C, or SIGTERM where it is heard, ends it between two readings' being whole: what is
-    finished is kept and reported.
+    engine: that executes the tasks; None for this machine. A task that fails is stored as failed,
+    with its reason, and tried again by the next run. Ctrl-C, or SIGTERM where it is heard, ends it
+    between two readings' being whole: what is finished is kept and reported.
     """
     run: dict[str, Any] = {
         "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
@@ -66,42 +67,29 @@ def execute(
         "machine_id": machine.id,
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
         "base_resolution": settings.grid.base_resolution,
-        "measures": {
-            name: {"settings_hash": hashes.measure}
-            | ({"points": hashes.points} if hashes.points else {})
-            for name, hashes in plan.hashes.items()
-        },
     }
     as_run = settings.model_dump(mode="json")
-    keeper = Keeper(store, plan.hashes, run["commit"], machine, observer, now)
-    stage_s: dict[str, float] = {}
-    end: KeyboardInterrupt | None = None
+    recorder = Recorder(plan, store, run["commit"], machine, observer, now)
+    engine = engine or LocalEngine(machine, limit=plan.limit_bytes, meanwhile=recorder.take)
+
+    def write_run(**more: Any) -> None:
+        """What is asked for now; hashes grow with the artefacts that are made."""
+        measures = {name: hashes.as_dict() for name, hashes in plan.hashes.items()}
+        for each in recorder.machines.values():
+            store.write_run(as_run, each.as_dict(), run | {"measures": measures} | more)
+
     with store.writing():
-        store.write_run(as_run, machine.as_dict(), run | {"writer": writer(run["started"])})
-        unfinished = Unfinished(store.path)
-        for note in plan.notes:
-            log.info("%s", note)
-        try:
-            _ready_to_resume(plan, unfinished)
-            for name, tasks in _stages(plan, unfinished, keeper):
-                began = time.perf_counter()
-                try:
-                    _stage(tasks, plan, machine, keeper, unfinished)
-                finally:
-                    took = time.perf_counter() - began
-                    stage_s[name] = stage_s.get(name, 0.0) + took
-        except KeyboardInterrupt as error:
-            end = error
-        finally:
-            unfinished.close()
+        begin = partial(write_run, writer=writer(run["started"]))
+        begin()
+        stage_s, end = _execute(plan, engine, recorder, begin)
         store.compact()
         run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": end is not None}
-        store.write_run(as_run, machine.as_dict(), run | {"stage_s": stage_s})
+        write_run(stage_s=stage_s)
         began = time.perf_counter()
         report = publish(store)
         stage_s = stage_s | {"report": time.perf_counter() - began}
     return Outcome(
-        stage_s, tuple(keeper.failures), end is not None, report, isinstance(end, Terminated)
+        stage_s, tuple(recorder.failures), end is not None, report, isinstance(end, Terminated)
     )
 
 
@@ -122,117 +110,89 @@ def publish(store: Store) -> Path:
     return report
 
 
-def _ready_to_resume(plan: Plan, unfinished: Unfinished) -> None:
+def _execute(
+    plan: Plan, engine: Engine, recorder: Recorder, write_run: Callable[[], None]
+) -> tuple[dict[str, float], KeyboardInterrupt | None]:
+    """The seconds of each measure, and what has ended them early."""
+    stage_s: dict[str, float] = {}
+    attempts = recorder.attempts
+    for note in plan.notes:
+        log.info("%s", note)
+    try:
+        _ready_to_resume(plan, attempts)
+        for name, tasks in _stages(plan, recorder):
+            began = time.perf_counter()
+            try:
+                recorder.record(engine, _ready(tasks, plan, recorder, write_run))
+            finally:
+                took = time.perf_counter() - began
+                stage_s[name] = stage_s.get(name, 0.0) + took
+    except KeyboardInterrupt as error:
+        return stage_s, error
+    finally:
+        attempts.close()
+    return stage_s, None
+
+
+def _ready_to_resume(plan: Plan, attempts: Attempts) -> None:
     """Tells measures where they may leave what is unfinished, and has them forget what is stored:
     a process may have died between the two.
     """
     for measure in plan.measures:
-        measure.keep_in(unfinished.path)
-        if unfinished.path.exists():
+        measure.keep_in(attempts.path)
+        if attempts.path.exists():
             tasks = [task for task in plan.tasks if task.measure is measure]
-            left = {network.point for task in tasks for network in task.networks}
+            left = {point for task in tasks for point in task.points}
             for point in plan.points:
                 if point not in left:
                     measure.forget(point)
 
 
-def _stages(plan: Plan, unfinished: Unfinished, keeper: Keeper) -> Iterator[tuple[str, list[Task]]]:
+def _stages(plan: Plan, recorder: Recorder) -> Iterator[tuple[str, list[Task]]]:
     """The tasks of each measure in turn; at the end, those that processes have died over, so that
     they keep no other from being measured and reported. Those that are refused are over at once.
     """
     tasks = []
     for task in plan.tasks:
         if task.refusal:
-            keeper.started(task)
-            keeper.ended(task, (), 0.0, task.refusal)
+            recorder.refuse(task, task.refusal)
         else:
             tasks.append(task)
-    deadly = [task for task in tasks if unfinished.deadly(task.label)]
+    deadly = [task for task in tasks if recorder.attempts.deadly(task.label)]
     rest = [task for task in tasks if task not in deadly]
     for name, group in groupby(rest, key=lambda task: task.measure.name):
         yield name, list(group)
     if deadly:
         for task in deadly:
-            keeper.foretold(task)
-        publish(keeper.store)
+            recorder.foretold(task)
+        publish(recorder.store)
     for name, group in groupby(deadly, key=lambda task: task.measure.name):
         yield name, list(group)
 
 
-def _stage(
-    tasks: Sequence[Task], plan: Plan, machine: Machine, keeper: Keeper, unfinished: Unfinished
-) -> None:
-    """Tasks of one measure."""
-    if groups := groups_of_cores(tasks[0].measure, machine):
-        # The longest first, so that the last ones to run are short and all cores end together.
-        tasks = sorted(tasks, key=lambda task: -task.estimate_s)
-        _beside(tasks, groups, plan.limit_bytes, keeper)
-    else:
-        _one_by_one(tasks, keeper, unfinished)
-
-
-def _beside(
-    tasks: Sequence[Task], groups: Sequence[tuple[int, ...]], limit: int, keeper: Keeper
-) -> None:
-    calls = [(task.measure, task.networks[0]) for task in tasks]
-    needs = [task.bytes or WORKER_BYTES for task in tasks]
-    with closing(side_by_side(calls, groups, needs=needs, limit=limit)) as events:
-        for event in events:
-            task = tasks[event.index]
-            match event:
-                case Started():
-                    keeper.started(task)
-                case Progressed():
-                    keeper.progressed(task, event.share, event.text)
-                case Said():
-                    log.log(event.level, "%s: %s", task.label, event.text)
-                case Ended():
-                    if event.trace:
-                        log.error("%s failed\n%s", task.label, event.trace)
-                    keeper.ended(task, event.items, event.seconds, event.failure)
-
-
-def _one_by_one(tasks: Sequence[Task], keeper: Keeper, unfinished: Unfinished) -> None:
-    ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
-    prepared: Future[None] | None = None
-    try:
-        for task, following in zip_longest(tasks, tasks[1:]):
-            if prepared is not None:
-                wait([prepared])
-            prepared = _prepare(ahead, task, following)
-            unfinished.begin(task.label)
-            _do(task, keeper)
-            unfinished.end(task.label)
-    finally:
-        ahead.shutdown(wait=False, cancel_futures=True)
-
-
-def _prepare(ahead: ThreadPoolExecutor, task: Task, following: Task | None) -> Future[None] | None:
-    """Starts on the task after this one, where the measure can prepare. If it fails, the task
-    itself will say so.
+def _ready(
+    tasks: Sequence[Task], plan: Plan, recorder: Recorder, write_run: Callable[[], None]
+) -> Sequence[Task]:
+    """The tasks with the artefacts that their measure needs, now that those are made. Points that
+    lack one have failed; points that are stored already, as read with the same ones, are done.
     """
-    if following is None:
-        return None
-    return ahead.submit(task.measure.prepare, following.networks[0])
-
-
-def _do(task: Task, keeper: Keeper) -> None:
-    """Runs one task here and stores it."""
-    began, failure = time.perf_counter(), ""
-    keeper.started(task)
-    items: list[object] = []
-    try:
-        items = list(_call(task, lambda share, text: keeper.progressed(task, share, text)))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a call of sys.exit, too
-        log.exception("%s failed", task.label)
-        failure = reason_of(error)
-    keeper.ended(task, items, time.perf_counter() - began, failure)
-
-
-def _call(task: Task, progress: Progress) -> Iterator[object]:
-    if task.earlier:
-        yield from task.measure.measure_bridged(task.networks, dict(task.earlier), progress)
-    else:
-        yield from task.measure(task.networks, progress)
+    measure, artefacts = tasks[0].measure, plan.artefacts
+    if not measure.needs:
+        return tasks
+    write_run()  # hashes are made with the artefacts'
+    finished = set() if measure.name in plan.again else recorder.store.finished()
+    hashes, where = plan.hashes[measure.name], machine_id(measure, recorder.machine)
+    ready = []
+    for task in tasks:
+        left = []
+        for network in task.networks:
+            point, alone = network.point, replace(task, networks=(network,))
+            if not artefacts.names_of(point, measure.needs):
+                recorder.refuse(alone, f"there is no {listed(list(measure.needs))} of this point")
+            elif (point.key, measure.name, hashes.of(point), where) in finished:
+                recorder.pass_over(alone)
+            else:
+                left.append(artefacts.handed(network, measure.needs))
+        if left:
+            ready.append(replace(task, networks=tuple(left)))
+    return ready

@@ -7,13 +7,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sweep.contracts import Measure, Network
+from sweep.contracts import Engine, Measure, Network
 from sweep.contracts.measure import UNKNOWN_ESTIMATE_S
-from sweep.host.machine import Machine
 from sweep.host.memory import Limit, said
-from sweep.running.workers import places
-from sweep.settings.toml_data import SettingsError
-from sweep.types import Reading
+from sweep.types import Point, Reading
 
 Earlier = Sequence[tuple[Network, tuple[Reading, ...]]]
 
@@ -33,6 +30,11 @@ class Task:
     earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
 
     @property
+    def points(self) -> tuple[Point, ...]:
+        """Of its networks."""
+        return tuple(network.point for network in self.networks)
+
+    @property
     def label(self) -> str:
         """For a progress bar: "accuracy 0.75-192"."""
         if len(self.networks) == 1:
@@ -40,24 +42,8 @@ class Task:
         return f"{self.measure.name}, {len(self.networks)} points together"
 
 
-def groups_of_cores(measure: Measure, machine: Machine) -> tuple[tuple[int, ...], ...]:
-    """For each point that is measured at the same time, the cores it has; () where points are
-    measured one after the other in this process, as on an accelerator that they would share.
-
-    Raises SettingsError where a point is to have more cores than there are: with fewer, its sums
-    would be taken in another order than the settings say.
-    """
-    if measure.threads and machine.platform == "cpu":
-        try:
-            return places(measure.threads)
-        except ValueError as error:
-            name, threads = measure.name, measure.threads
-            raise SettingsError(f"{name}.threads = {threads}: {error}") from None
-    return ()
-
-
 def tasks_of(
-    measure: Measure, networks: Sequence[Network], machine: Machine, most: Limit
+    measure: Measure, networks: Sequence[Network], engine: Engine, most: Limit
 ) -> list[Task]:
     """What there is to do of a measure: a call for each network, or one for all that fit together.
     Those that would not fit in memory have a task each, refused.
@@ -69,7 +55,7 @@ def tasks_of(
     if measure.together:
         fitting, refused = _that_fit(measure, networks, most)
         groups = [fitting] if fitting else []
-    at_once = len(groups_of_cores(measure, machine)) or 1
+    at_once = engine.at_once(measure)
     tasks = []
     for group in groups:
         size = _bytes_of(measure, group)

@@ -6,7 +6,6 @@ what is allowed and the file. Each measure is handed its own section and no more
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -23,9 +22,9 @@ from pydantic import (
 )
 
 from sweep.settings import toml_data
-from sweep.settings.toml_data import SettingsError, joined, short
+from sweep.settings.toml_data import joined, short
 from sweep.settings.unknown_keys import meant
-from sweep.types import alpha_text
+from sweep.types import SettingsError, alpha_text, digest_of
 
 __all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
 
@@ -304,12 +303,6 @@ def validated(section: type[S], data: dict[str, Any], *, source: str, place: str
         ]
         more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
         raise SettingsError("\n".join([*lines[:MOST_LINES], *more])) from None
-
-
-def digest_of(data: object) -> str:
-    """12 hex digits of any JSON value; equal values give equal digits."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _explain(detail: Any, source: str, place: str, section: type[Section]) -> str:

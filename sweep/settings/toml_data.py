@@ -10,14 +10,12 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+from sweep.types import SettingsError
+
 MOST_BYTES = 1 << 20  # of a settings file; those of this project have two thousand
 DEEPEST = 24  # tables and lists within each other
 LONGEST = 4096  # characters of a text: the longest path that Linux takes
 MOST_SHOWN = 200  # characters of a value, or a key, in a message
-
-
-class SettingsError(ValueError):
-    """A setting is wrong; the message says which, and what is allowed."""
 
 
 def read(path: Path) -> str:

@@ -28,8 +28,8 @@ from sweep.results import parquet as tables
 from sweep.results import store
 
 MACHINE = machine.Machine(
-    cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", python="3", platform="cpu",
-    device="cpu", governor="unknown", xla_flags="", allocator="default", versions={"jax": "0"},
+    cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", platform="cpu",
+    device="cpu", governor="unknown", xla_flags="", allocator="default",
 )  # fmt: skip
 TAKES_SPACE = {"write", "pwrite", "mkstemp", "fsync", "fdatasync", "replace"}
 

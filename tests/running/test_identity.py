@@ -6,13 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sweep.host import machine
 from sweep.host.machine import Machine
 from sweep.measures.accuracy import Accuracy
 from sweep.report.content.build import view
 from sweep.results.load import load
 from sweep.results.points import derive, with_points
 from sweep.results.store import Store
-from sweep.running import workers
+from sweep.running import local
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, SettingsError, parse
@@ -45,6 +46,25 @@ def test_costs_are_counted_anew_by_another_counter(monkeypatch):
     monkeypatch.setattr(cost, "version", {**versions, "torch": "3.1"}.__getitem__)
     assert hashes("cost.fvcore = false") != after
     assert hashes()["cost"] != after["cost"]
+
+
+def test_an_upgrade_takes_anew_what_depends_on_it_and_nothing_else(monkeypatch):
+    before, here = hashes(), machine.this_machine()
+    monkeypatch.setattr(machine, "_version", machine._version.__wrapped__)
+    real = machine.version
+    for package, anew in {
+        "jaxlib": {"latency"},
+        "flax": {"latency"},
+        "optax": set(),
+        "numpy": set(),
+    }.items():
+        upgraded = {package: "99.0"}
+        monkeypatch.setattr(
+            machine, "version", lambda name, new=upgraded: new.get(name) or real(name)
+        )
+        after = hashes()
+        assert {name for name in ALL if before[name] != after[name]} == anew, package
+        assert machine.this_machine() == here
 
 
 def test_an_old_reading_stays_beside_a_new_one_and_comes_back_with_its_settings(tmp_path):
@@ -130,7 +150,7 @@ def test_a_training_goes_on_only_at_the_size_that_it_began_at():
 
 def test_more_cores_than_there_are_are_refused(monkeypatch):
     """Sums would be taken in the order of two threads, and be stored as those of eight."""
-    monkeypatch.setattr(workers, "_cores", lambda: [0, 1])
+    monkeypatch.setattr(local, "cores", lambda: (0, 1))
     with pytest.raises(SettingsError, match=r"^accuracy\.threads = 8: must be at most 2,"):
         hashes("accuracy.threads = 8")
     assert hashes("accuracy.threads = 2") != hashes("accuracy.threads = 0")

@@ -32,7 +32,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def source(folder: Path) -> Path:
     """The package in a folder, as far as it matters here."""
-    file = folder / "sweep" / "provenance.py"
+    file = folder / "sweep" / "running" / "provenance.py"
     file.parent.mkdir(parents=True)
     file.write_text("")
     return file

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweep.host.machine import Machine
 from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import parse
+from tests.support.engines import MACHINE
 
-MACHINE = Machine(
-    cpu="abacus",
-    cores=1,
-    memory_bytes=1,
-    system="none",
-    python="3",
-    platform="cpu",
-    device="cpu",
-    governor="unknown",
-    xla_flags="",
-    allocator="default",
-    versions={"jax": "0"},
-)
+__all__ = ["GRID", "MACHINE", "Watcher", "run"]
+
 GRID = "[grid]\nalpha = [{alphas}]\nresolution = [64, 32]\n"
 
 

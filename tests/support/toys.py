@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from sweep.contracts import Dataset, Failed, Measure, Network
+from sweep.contracts import Artefact, Dataset, Failed, Measure, Network
 from sweep.types import Better, CurvePoint, Images, Metric, Point, Progress, Reading, Splits
 
 CALLS: list[str] = []
@@ -132,3 +135,41 @@ class Together(Measure):
                 yield Failed(network.point, "a stone in the way")
             else:
                 yield from Perimeter()([network], progress)
+
+
+class Writes(Perimeter):
+    """Makes a file of each point, whose only letters are its factor's."""
+
+    name = "writes"
+    metrics = (Metric("written", "Written", "1", Better.LOWER),)
+    gives = ("text",)
+    _folder = Path()
+
+    def keep_in(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        yield from super().__call__(networks, progress)
+        for network in networks:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = self._folder / f"{network.point.label}.txt"
+            file.write_text("x" * self.factor)
+            yield Artefact(network.point, "text", file)
+
+
+class Counts(Perimeter):
+    """The letters of each point's file; where a file called `deadly` is there, its process dies at
+    the second point.
+    """
+
+    name = "counts"
+    metrics = (Metric("letters", "Letters", "1", Better.LOWER),)
+    needs = ("text",)
+
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        for network in networks:
+            CALLS.append(f"counts {network.point.label}")
+            if network.point.resolution == 32 and Path("deadly").exists():
+                os.kill(os.getpid(), signal.SIGKILL)
+            text = network.artefacts["text"].read_text()
+            yield Reading(self.metrics[0], network.point, float(len(text)))

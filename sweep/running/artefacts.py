@@ -1,0 +1,110 @@
+"""Files that measures make for each other, such as trained networks: which measures come first, and
+which files are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from sweep.contracts import Measure, Network
+from sweep.host.files import replace_file
+from sweep.types import Point, SettingsError, listed
+
+FOLDER = "networks"
+
+
+def givers_of(measures: Mapping[str, Measure]) -> dict[str, str]:
+    """By an artefact's kind, the name of the measure that gives it; measures by their names.
+
+    Raises SettingsError where two give the same, or one needs what none gives.
+    """
+    givers: dict[str, str] = {}
+    for name, measure in measures.items():
+        for kind in measure.gives:
+            if kind in givers:
+                raise SettingsError(f"measures: {givers[kind]} and {name} both give a {kind}")
+            givers[kind] = name
+    for name, measure in measures.items():
+        for kind in measure.needs:
+            if kind not in givers:
+                raise SettingsError(f"measures: {name} needs a {kind}, which none of them gives")
+    return givers
+
+
+def in_order(measures: Mapping[str, Measure]) -> dict[str, Measure]:
+    """The measures, each after those whose artefacts it needs; else in the order that they have.
+
+    Raises SettingsError as `givers_of` does, and where some need each other.
+    """
+    givers = givers_of(measures)
+    sorter = TopologicalSorter(dict.fromkeys(measures, ()))
+    for name, measure in measures.items():
+        sorter.add(name, *(givers[kind] for kind in measure.needs))
+    try:
+        return {name: measures[name] for name in sorter.static_order()}
+    except CycleError as error:
+        names = listed(list(dict.fromkeys(error.args[1])))
+        raise SettingsError(
+            f"measures: {names} can't be measured one after the other: each needs what another of "
+            "them gives"
+        ) from None
+
+
+class Artefacts:
+    """The files in results/<name>/networks/, each named by its content, and which of them belong to
+    which point.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self.folder = results / FOLDER
+        self._names: dict[tuple[str, Point], str] = {}
+
+    def keep(self, path: Path) -> str:
+        """Takes a file over; its name from now on. Raises WriteError where it can't be stored."""
+        name = f"{_digest(path)}{path.suffix}"
+        if not self.is_whole(name):
+            self.folder.mkdir(exist_ok=True)
+            with path.open("rb") as content:
+                replace_file(self.folder / name, lambda file: shutil.copyfileobj(content, file))
+        path.unlink()
+        return name
+
+    def is_whole(self, name: str) -> bool:
+        """Whether the file is there, with the content that it is named by."""
+        try:
+            return _digest(self.folder / name) == Path(name).stem
+        except OSError:
+            return False
+
+    def note(self, point: Point, names: Mapping[str, str]) -> None:
+        """These files, by their kinds, are of the point from now on."""
+        self._names |= {(kind, point): name for kind, name in names.items()}
+
+    def forget(self, point: Point, kind: str) -> None:
+        """No file of the kind is of the point."""
+        self._names.pop((kind, point), None)
+
+    def names_of(self, point: Point, kinds: Sequence[str]) -> dict[str, str]:
+        """By their kinds, the names of the point's files; {} where one of them is not known."""
+        names = {kind: self._names.get((kind, point), "") for kind in kinds}
+        return names if all(names.values()) else {}
+
+    def damaged(self, point: Point, kinds: Sequence[str]) -> list[str]:
+        """The kinds of which a file is known, and is not there whole."""
+        names = self.names_of(point, kinds)
+        return [kind for kind, name in names.items() if not self.is_whole(name)]
+
+    def handed(self, network: Network, kinds: Sequence[str]) -> Network:
+        """The network with the paths of its files."""
+        names = self.names_of(network.point, kinds)
+        return replace(network, artefacts={kind: self.folder / names[kind] for kind in names})
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

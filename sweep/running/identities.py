@@ -1,0 +1,63 @@
+"""What a measure's readings are stored under: hashes of exactly what affects them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sweep.contracts import Measure, Network
+from sweep.host.failures import reason_of
+from sweep.host.machine import Machine, versions_of
+from sweep.running.artefacts import Artefacts
+from sweep.types import Point, SettingsError, digest_of
+
+
+class Hashes:
+    """One hash for all points of a measure, or each its own: of the measure's identity, the point's
+    own, and the artefacts that it is read with. versions: of the packages that the readings depend
+    on.
+    """
+
+    def __init__(
+        self, measure: Measure, networks: Sequence[Network], num_classes: int, artefacts: Artefacts
+    ) -> None:
+        self.versions = versions_of(measure.versions)
+        identity: Any = measure.identity()
+        more: dict[str, Any] = {} if measure.classes_of_data else {"num_classes": num_classes}
+        if self.versions:
+            more["versions"] = self.versions
+        self._shared = [identity, more] if more else identity
+        self.measure = digest_of(self._shared)
+        self._own = {network.point: _own_identity(measure, network) for network in networks}
+        self._needs, self._artefacts = measure.needs, artefacts
+
+    def of(self, point: Point) -> str:
+        """The hash that a reading of this point is stored under. It is the measure's where the
+        artefacts that the point needs are not known yet.
+        """
+        own, given = self._own.get(point), self._artefacts.names_of(point, self._needs)
+        if given:
+            return digest_of([self._shared, own, given])
+        return digest_of([self._shared, own]) if own else self.measure
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json: what tells the readings of this run from others."""
+        told: dict[str, Any] = {"settings_hash": self.measure}
+        told |= {"versions": self.versions} if self.versions else {}
+        points = {point.key: own for point in self._own if (own := self.of(point)) != self.measure}
+        return told | ({"points": points} if points else {})
+
+
+def _own_identity(measure: Measure, network: Network) -> dict[str, Any]:
+    """Where it can't be told, as of a file that can't be read, measuring the point will say why."""
+    try:
+        return measure.identity_of(network)
+    except SettingsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
+        return {"failed": reason_of(error)}
+
+
+def machine_id(measure: Measure, machine: Machine) -> str:
+    """Empty for readings that hold on any machine."""
+    return machine.id if measure.machine_bound else ""

@@ -1,0 +1,193 @@
+"""The engine that is this machine.
+
+Calls of measures that ask for some threads are executed side by side, each in a process that keeps
+to cores of its own: two trainings on one core each finish sooner than one after the other on two,
+since the maps are too small to share out, and threads that wait for each other do nothing else. A
+process also starts with the allocator as it should be, and one that dies takes no other with it.
+All other calls come one after the other in this process, as on an accelerator that they would
+share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import groupby, zip_longest
+from multiprocessing.connection import wait as wait_for_any
+
+from sweep.contracts import Call, Ended, Engine, Event, Measure, Progressed, Started
+from sweep.host.machine import PACKAGES, Machine, cores, versions_of
+from sweep.running.calls import Result, perform
+from sweep.running.worker import Worker
+from sweep.types import SettingsError
+
+# What a process of a measure that can't say how much it takes is thought to take.
+WORKER_BYTES = 3 << 30
+# A process that is asked to end has so long: a step of a large training, and a write.
+GRACE_S = 10.0
+
+
+class LocalEngine(Engine):
+    """limit: bytes of memory that calls side by side may take together, but for a call that takes
+    more on its own; 0 for any. meanwhile: told of progress in this process as it happens; without
+    it, such progress comes when the call is over.
+    """
+
+    name = "local"
+
+    def __init__(
+        self, machine: Machine, *, limit: int = 0, meanwhile: Callable[[Event], None] | None = None
+    ) -> None:
+        self.machine = machine
+        self.limit = limit
+        self._meanwhile = meanwhile
+
+    def places(self, measure: Measure) -> tuple[tuple[int, ...], ...]:
+        """The cores of each call that is executed beside others; () where calls are executed one
+        after the other in this process.
+
+        Raises SettingsError where a call is to have more cores than there are: with fewer, its sums
+        would be taken in another order than the settings say.
+        """
+        if not measure.threads or self.machine.platform != "cpu":
+            return ()
+        try:
+            return shared_out(cores(), measure.threads)
+        except ValueError as error:
+            threads = measure.threads
+            raise SettingsError(f"{measure.name}.threads = {threads}: {error}") from None
+
+    def at_once(self, measure: Measure) -> int:
+        """Raises SettingsError as `places` does."""
+        return len(self.places(measure)) or 1
+
+    def run(self, tasks: Sequence[Call]) -> Generator[Event, None, None]:
+        """Those that follow each other and have the same places, side by side."""
+        indices = range(len(tasks))
+        for places, group in groupby(indices, key=lambda index: self.places(tasks[index].measure)):
+            if places:
+                yield from self._side_by_side(tasks, list(group), places)
+            else:
+                yield from self._one_by_one(tasks, list(group))
+
+    def _side_by_side(
+        self, tasks: Sequence[Call], waiting: list[int], places: Sequence[tuple[int, ...]]
+    ) -> Iterator[Event]:
+        # The longest first, so that the last ones to run are short and all cores end together.
+        waiting.sort(key=lambda index: -tasks[index].estimate_s)
+        workers = [Worker(place) for place in places[: len(waiting)]]
+        try:
+            while True:
+                yield from self._begin_what_fits(tasks, waiting, workers)
+                busy = {worker.connection: worker for worker in workers if worker.busy}
+                if not busy:
+                    return
+                for connection in wait_for_any(list(busy)):
+                    worker = busy[connection]  # type: ignore[index] - ours are all Connections
+                    index, event = worker.index, worker.next_event()
+                    if isinstance(event, Result):
+                        event = self._ended(tasks[index], index, event, worker.seconds)
+                    yield event
+        finally:
+            _end(workers)
+
+    def _begin_what_fits(
+        self, tasks: Sequence[Call], waiting: list[int], workers: Sequence[Worker]
+    ) -> Iterator[Event]:
+        """Gives calls to free workers, the first first; one that has to wait for memory is passed
+        over by smaller ones.
+        """
+        while free := [worker for worker in workers if not worker.busy]:
+            taken = sum(worker.holds for worker in workers if worker.busy)
+            sizes = {index: tasks[index].bytes or WORKER_BYTES for index in waiting}
+            fitting = (
+                index
+                for index in waiting
+                if not self.limit or not taken or taken + sizes[index] <= self.limit
+            )
+            if (index := next(fitting, None)) is None:
+                return
+            waiting.remove(index)
+            self._make_room(free, sizes[index], taken)
+            yield Started(index)
+            if refused := free[0].begin(index, tasks[index], sizes[index]):
+                yield self._ended(tasks[index], index, refused, 0.0)
+
+    def _make_room(self, free: Sequence[Worker], size: int, taken: int) -> None:
+        """A process keeps the memory of its largest call: idle ones end where it is wanted. The
+        first of them is to have a call of this size.
+        """
+        chosen, *others = free
+        idle = sum(worker.holds for worker in others)
+        if self.limit and taken + idle + max(size, chosen.holds) > self.limit:
+            for worker in free:
+                worker.end()
+
+    def _one_by_one(self, tasks: Sequence[Call], indices: Sequence[int]) -> Iterator[Event]:
+        ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
+        prepared: Future[None] | None = None
+        try:
+            for index, following in zip_longest(indices, indices[1:]):
+                if prepared is not None:
+                    wait([prepared])
+                prepared = _prepare(ahead, tasks, index, following)
+                yield Started(index, here=True)
+                yield from self._call(tasks[index], index)
+        finally:
+            ahead.shutdown(wait=False, cancel_futures=True)
+
+    def _call(self, call: Call, index: int) -> Iterator[Event]:
+        """In this thread: Ctrl-C comes to no other."""
+        began, late = time.perf_counter(), []
+        tell = self._meanwhile or late.append
+        result = perform(call, lambda share, text: tell(Progressed(index, share, text)))
+        yield from late
+        yield self._ended(call, index, result, time.perf_counter() - began)
+
+    def _ended(self, call: Call, index: int, result: Result, seconds: float) -> Ended:
+        return Ended(
+            index,
+            self.machine,
+            versions_of((*PACKAGES, *call.measure.versions)),
+            seconds,
+            result.items,
+            result.artefacts,
+            result.failure,
+            result.trace,
+        )
+
+
+def shared_out(numbers: Sequence[int], threads: int) -> tuple[tuple[int, ...], ...]:
+    """The groups of cores that calls of `threads` threads each can have to themselves, as many as
+    there are. Raises ValueError where there are fewer cores than that.
+    """
+    most = len(numbers)
+    if threads > most:
+        raise ValueError(f"must be at most {most}, the cores that this run has; 0 takes all")
+    starts = range(0, most - threads + 1, threads)
+    return tuple(tuple(numbers[start : start + threads]) for start in starts)
+
+
+def _prepare(
+    ahead: ThreadPoolExecutor, tasks: Sequence[Call], index: int, following: int | None
+) -> Future[None] | None:
+    """Starts on the next call of the same measure. If it fails, the call itself will say so."""
+    measure = tasks[index].measure
+    if following is None or tasks[following].measure is not measure:
+        return None
+    return ahead.submit(measure.prepare, tasks[following].networks[0])
+
+
+def _end(workers: Sequence[Worker]) -> None:
+    """Those in the middle of a call have some seconds to put down how far they are."""
+    busy = [worker for worker in workers if worker.busy]
+    try:
+        for worker in busy:
+            worker.ask_to_end()
+        until = time.monotonic() + GRACE_S
+        for worker in busy:
+            worker.wait(until - time.monotonic())
+    finally:
+        for worker in workers:
+            worker.end()

@@ -1,0 +1,157 @@
+"""What a call has yielded, looked at before it is stored: a measure may be anybody's.
+
+Whatever a measure does, short of ending the process, becomes one sentence at its point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from numbers import Real
+
+from sweep.contracts import Artefact, Failed, Measure
+from sweep.host.failures import LONGEST, reason_of, storable
+from sweep.types import CurvePoint, Point, Reading
+
+_Kept = Reading | CurvePoint | Artefact
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What a call of a measure comes to. `stored` is as it was read, `artefacts` belong to it;
+    `failed` stands for the points of `reasons`, which are to be tried again.
+    """
+
+    stored: tuple[Reading | CurvePoint, ...]
+    artefacts: tuple[Artefact, ...]
+    failed: tuple[Reading | CurvePoint, ...]
+    reasons: dict[Point, str]
+
+
+def all_failed(measure: Measure, points: Sequence[Point], reason: str) -> Screened:
+    """A call that came to nothing."""
+    return _screened(measure, dict.fromkeys(points, ()), dict.fromkeys(points, reason))
+
+
+def screen(measure: Measure, points: Sequence[Point], items: Iterable[object]) -> Screened:
+    """items: whatever the measure has yielded. A point that has something wrong among its items, or
+    no reading, or not all that the measure gives, has failed; so have all where an item is of none
+    of them.
+    """
+    of_point: dict[Point, list[_Kept]] = {point: [] for point in points}
+    reasons: dict[Point, str] = {}
+    wrong_ones: set[Point] = set()
+    seen: set[object] = set()
+    for item in items:
+        try:
+            own, wrong = _looked_at(item, measure, of_point, seen)
+        except Exception as error:  # noqa: BLE001 - fields of kinds that nobody thought of
+            own, wrong = None, f"{measure.name} gave something unreadable: {reason_of(error)}"
+        if not wrong and isinstance(item, _Kept):
+            of_point[item.point].append(item)
+            continue
+        for point in points if own is None else (own,):
+            reasons.setdefault(point, storable(wrong))
+            if not isinstance(item, Failed):
+                wrong_ones.add(point)
+    for point, items_of_it in of_point.items():
+        if lacking := _lacking(measure, items_of_it):
+            reasons.setdefault(point, f"{measure.name} gave no {lacking} of this point")
+    # Beside something wrong, the rest is not to be trusted either.
+    return _screened(measure, of_point | {point: [] for point in wrong_ones}, reasons)
+
+
+def _lacking(measure: Measure, items: Sequence[_Kept]) -> str:
+    """What a point that is measured has, and this one has not."""
+    if not any(isinstance(item, Reading) for item in items):
+        return "reading"
+    given = {item.kind for item in items if isinstance(item, Artefact)}
+    return next((kind for kind in measure.gives if kind not in given), "")
+
+
+def _screened(
+    measure: Measure, of_point: Mapping[Point, Sequence[_Kept]], reasons: dict[Point, str]
+) -> Screened:
+    whole = [item for point, read in of_point.items() if point not in reasons for item in read]
+    failed = [
+        item
+        for point, reason in reasons.items()
+        for item in _rows(measure, point, reason, of_point[point])
+    ]
+    return Screened(
+        tuple(item for item in whole if not isinstance(item, Artefact)),
+        tuple(item for item in whole if isinstance(item, Artefact)),
+        tuple(failed),
+        reasons,
+    )
+
+
+def _rows(
+    measure: Measure, point: Point, reason: str, read: Sequence[_Kept]
+) -> Iterator[Reading | CurvePoint]:
+    """What was read of the point, and the reason at every metric that was not."""
+    yield from (item for item in read if not isinstance(item, Artefact))
+    there = {item.metric for item in read if isinstance(item, Reading)}
+    for metric in measure.metrics:
+        if metric not in there:
+            yield Reading(metric, point, None, reason=reason)
+
+
+def _looked_at(
+    item: object, measure: Measure, known: Container[Point], seen: set[object]
+) -> tuple[Point | None, str]:
+    """The item's point, None where it is of none that is known; and why the item can't be stored,
+    empty where it can. seen: what there has been, which grows.
+    """
+    if not isinstance(item, _Kept | Failed):
+        return None, f"{measure.name} gave a {type(item).__name__} where readings are asked for"
+    if not isinstance(item.point, Point) or item.point not in known:
+        other = getattr(item.point, "label", type(item.point).__name__)
+        return None, f"{measure.name} read another point, {other}, than it was asked for"
+    match item:
+        case Failed():
+            wrong = item.reason or "it gave no reason"
+        case Artefact():
+            wrong = _wrong_artefact(item, measure, seen)
+        case CurvePoint():
+            wrong = "" if _are_numbers(*astuple(item)[1:]) else _no_number(measure, "its curve")
+        case Reading():
+            wrong = _wrong_reading(item, measure, seen)
+    return item.point, wrong
+
+
+def _wrong_reading(item: Reading, measure: Measure, seen: set[object]) -> str:
+    name = getattr(item.metric, "name", type(item.metric).__name__)
+    if item.metric not in measure.metrics:
+        return f"{measure.name} read {name}, which is none of its metrics"
+    value = () if item.value is None else (item.value,)
+    identity = item.point, item.metric, item.variant
+    again, _ = identity in seen, seen.add(identity)
+    if not isinstance(item.samples, tuple) or not _are_numbers(*item.samples, *value):
+        return _no_number(measure, name)
+    if not all(map(_is_text, (item.variant, item.reason, item.note))):
+        return f"{measure.name} gave a text with {name} that can't be stored"
+    return f"{measure.name} read {name} twice ({item.variant or 'no variant'})" if again else ""
+
+
+def _wrong_artefact(item: Artefact, measure: Measure, seen: set[object]) -> str:
+    identity = item.point, item.kind
+    again, _ = identity in seen, seen.add(identity)
+    if item.kind not in measure.gives:
+        return f"{measure.name} gave a {item.kind}, which is none of what it gives"
+    if not item.path.is_file():
+        return f"{measure.name} gave a {item.kind}, {item.path}, that is no file"
+    return f"{measure.name} gave a {item.kind} twice" if again else ""
+
+
+def _no_number(measure: Measure, what: str) -> str:
+    return f"{measure.name} gave a value of {what} that is no finite number"
+
+
+def _are_numbers(*values: object) -> bool:
+    return all(isinstance(value, Real) and math.isfinite(value) for value in values)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and storable(value[:LONGEST]) == value[:LONGEST]
