@@ -16,7 +16,7 @@ from sweep.host.failures import storable
 from sweep.types import SettingsError, digest_of
 
 # Told of every reading, whether it depends on them or not.
-PACKAGES = ("python", "jax", "jaxlib", "flax", "numpy")
+PACKAGES = ("python", "jax", "jaxlib", "flax", "optax", "numpy")
 UNKNOWN = "unknown"
 
 _before_pinning: tuple[int, ...] = ()  # the cores that this process had

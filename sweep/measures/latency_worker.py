@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from sweep.host import machine
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.failures import reason_of
 from sweep.types import Point
@@ -44,7 +45,7 @@ def main(text: str, stdout: TextIO) -> None:
 
     keep_freed_memory()
     job = json.loads(text)
-    pin(job["settings"]["threads"])
+    keep_to(job["settings"]["threads"])
     import jax
 
     # A call that has returned has given its temporary buffers back. Dispatched asynchronously, it
@@ -83,17 +84,16 @@ def programs(job: dict[str, Any], say: Say) -> Iterator[Executable | None]:
         say({"event": "progress", "share": done if compiling else LOADED * done, "text": text})
 
 
-def pin(threads: int) -> None:
+def keep_to(threads: int) -> None:
     """Keeps this process, and the thread pools that it will start, on the first `threads` cores.
 
     0 leaves every core. Raises ValueError where there are fewer.
     """
-    if not threads:
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    if threads > len(cores):
-        raise ValueError(f"latency.threads = {threads}: this machine has {len(cores)} cores")
-    os.sched_setaffinity(0, cores[:threads])
+    there = machine.cores()
+    if threads > len(there):
+        raise ValueError(f"latency.threads = {threads}: this machine has {len(there)} cores")
+    if threads:
+        machine.pin(there[:threads])
 
 
 @dataclass(frozen=True)

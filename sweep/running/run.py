@@ -15,7 +15,7 @@ from typing import Any
 
 from sweep.contracts import Engine
 from sweep.host.interrupts import Terminated
-from sweep.host.machine import Machine
+from sweep.host.machine import PACKAGES, Machine, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
 from sweep.results.points import with_points
@@ -63,6 +63,7 @@ def execute(
     run: dict[str, Any] = {
         "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
         "commit": commit(),
+        "versions": versions_of(PACKAGES),
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],

@@ -9,7 +9,6 @@ an extra: what needs them is imported where images come in files.
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Records
+from sweep.host.machine import cores
 from sweep.loading.order import Epochs
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import as_floats, mirrored, random_boxes, resampled, turned_and_mirrored
@@ -205,8 +205,7 @@ def decoding_processes(settings: AccuracySettings) -> int:
     """As many as the settings say, or one a core; none in a process that may not have children."""
     if multiprocessing.current_process().daemon:
         return 0
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return settings.workers or cores or 1
+    return settings.workers or len(cores())
 
 
 def _padded_batches(images: Images, size: int) -> Iterator[tuple[Any, Any]]:

@@ -1,5 +1,6 @@
 """Cautions that bear on an answer stand with it, whatever shows it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def test_an_accuracy_at_chance_is_never_the_best():
     assert "None of those that fit is better than guessing one of 20 classes (5 %)" in said
     assert "Best" not in said
     assert "The highest: 0.5-128, 7.0 % (3.4-13.7) top-1" in said
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [
+        ('{"jaxlib": "0.11.0", "numpy": "2"}', "with jaxlib 0.10.2 and 0.11.0: another version"),
+        ('{"jaxlib": "0.10.2", "numpy": "2"}', ""),  # no accuracy depends on NumPy
+        ("no JSON", ""),
+    ],
+)
+def test_accuracies_of_several_versions_are_told(versions, told):
+    results = of_shares(0.2, 0.2)
+    readings = results.readings.assign(versions='{"jaxlib": "0.10.2", "numpy": "1"}')
+    readings.loc[readings["alpha"] == 0.5, "versions"] = versions
+    said = [each.text for each in cautions(dataclasses.replace(results, readings=readings))]
+    assert any(told in each for each in said if "read with" in each) == bool(told)
 
 
 def test_of_those_above_chance_the_first_is_best_and_the_others_are_named():

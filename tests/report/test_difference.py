@@ -137,6 +137,21 @@ def test_latencies_of_other_machines_are_not_judged(before):
     )
 
 
+def test_latencies_of_other_versions_are_not_judged(before):
+    runs = []
+    for jaxlib, results in (("0.10.2", before), ("0.11.0", run(change=slower(10)))):
+        latency = results.run["measures"]["latency"] | {"versions": {"jaxlib": jaxlib}}
+        measures = results.run["measures"] | {"latency": latency}
+        runs.append(dataclasses.replace(results, run=results.run | {"measures": measures}))
+    found = difference(*runs)
+    assert moved(found) == []
+    assert tally(found, "latency_s").unjudged == "machines that may not be compared"
+    assert tally(found, "top1").same == 16
+    (caution,) = cautions(found)
+    here = fake_results.MACHINE_ID
+    assert caution.endswith(f"{here} with jaxlib 0.10.2 and {here} with jaxlib 0.11.0.")
+
+
 def test_accuracies_of_other_data_are_not_judged(before):
     after = run(dataset="ImageNet", change=setting("top1", 0.1))
     found = difference(before, after)

@@ -228,7 +228,8 @@ def test_an_interrupted_run_says_what_is_left():
     earlier = frozenset({(point.key, "accuracy"), ("nowhere", "accuracy")})
     more = dataclasses.replace(results, readings=readings[~undone], earlier=earlier)
     assert (
-        "Of 0.25-224 there are readings of accuracy under earlier settings or of another machine: "
+        "Of 0.25-224 there are readings of accuracy under earlier settings or "
+        "versions, or of another machine: "
         "they are kept, and not shown."
     ) in view(more).warnings
     # standard and shallow never ask for an accuracy.

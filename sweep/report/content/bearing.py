@@ -4,9 +4,11 @@ page's panel and its first sentences. What has no answer to stand with is in `ca
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sweep.metrics import TOP1
 from sweep.report.content.axes import batches, number
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.values.units import SPACE, Form, in_points, percent, span
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sweep.results.store import Results
 
 ACCURACY = "accuracy"
+TRAINED_WITH = ("jax", "jaxlib", "flax", "optax")
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 NEIGHBOURS = 3  # that a sentence names
 # What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
@@ -92,6 +95,12 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
                 ACCURACY,
             )
         yield Caution(one_seed(recipe), ACCURACY)
+    if several := _several_versions(results.readings):
+        yield Caution(
+            f"The accuracies were read with {several}: another version takes sums in another "
+            "order, which moves an accuracy as another seed would.",
+            ACCURACY,
+        )
     left_out = results.readings.loc[results.readings["metric"] == "left_out_images", "value"]
     if left_out.max() > 0:
         yield Caution(
@@ -99,6 +108,28 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
             "them.",
             ACCURACY,
         )
+
+
+def _several_versions(readings: pd.DataFrame) -> str:
+    """ "jaxlib 0.10.2 and 0.11.0" where some accuracies are of one and some of the other."""
+    told: dict[str, set[str]] = {}
+    for text in readings.loc[readings["metric"] == TOP1.name, "versions"].unique():
+        for name, version in _versions(text).items():
+            told.setdefault(name, set()).add(str(version))
+    several = [
+        f"{name} {listed(sorted(all_of))}" for name, all_of in told.items() if len(all_of) > 1
+    ]
+    return listed(several)
+
+
+def _versions(text: str) -> dict[str, Any]:
+    """Those that bear on an accuracy; none where the text, which may be anybody's, tells none."""
+    try:
+        versions = json.loads(text)
+    except ValueError:
+        return {}
+    known = versions.items() if isinstance(versions, dict) else ()
+    return {name: version for name, version in known if name in TRAINED_WITH}
 
 
 def one_seed(recipe: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def _run(results: Results) -> tuple[Fact, ...]:
     """When and from what the readings were taken. A run continued later has several commits."""
     facts = [
         Fact(name, _text(results.run[name]))
-        for name in ("command", "commit", "started", "finished")
+        for name in ("command", "commit", "versions", "started", "finished")
         if name in results.run
     ]
     if results.run.get("stage_s"):

@@ -174,7 +174,7 @@ def _not_yet(results: Results) -> list[str]:
         if earlier:
             sentences.append(
                 f"Of {listed(earlier)} there are readings of {measure} under earlier settings or "
-                "of another machine: they are kept, and not shown."
+                "versions, or of another machine: they are kept, and not shown."
             )
     return sentences
 

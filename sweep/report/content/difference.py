@@ -15,7 +15,7 @@ from sweep.metrics import metric_of
 from sweep.report.content.axes import KNOWN, batches, number
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import Form
-from sweep.types import Better, Point
+from sweep.types import Better, Point, listed
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -88,8 +88,8 @@ class Changed:
 class Difference:
     """Everything that is shown of two runs side by side; `common` is the number of points in both.
 
-    machine_ids are equal where latencies may be compared; other_settings are the measures whose
-    settings or data are not the same.
+    machine_ids, which have versions with them, are equal where latencies may be compared;
+    other_settings are the measures whose settings or data are not the same.
     """
 
     before: str
@@ -267,7 +267,13 @@ def _estimate(row: Row, quantity: Quantity) -> Estimate | None:
 
 
 def _machine_id(results: Results) -> str:
-    return str(results.run.get("machine_id", ""))
+    """The machine, and the versions that what was measured on it depends on."""
+    told = str(results.run.get("machine_id", ""))
+    versions: dict[str, Any] = {}
+    for identity in results.run.get("measures", {}).values():
+        versions |= identity.get("versions", {})
+    words = listed([f"{name} {version}" for name, version in sorted(versions.items())])
+    return f"{told} with {words}" if words else told
 
 
 def _datasets(rows: dict[str, Row]) -> str:

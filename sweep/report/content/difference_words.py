@@ -27,10 +27,11 @@ def cautions(difference: Difference) -> tuple[str, ...]:
     """Why the two runs may not be compared, or only with care."""
     said = []
     if difference.machine_ids[0] != difference.machine_ids[1]:
-        facts = listed([each.name for each in difference.machine], longest=6) or "a fact not stored"
+        facts = listed([each.name for each in difference.machine], longest=6)
         said.append(
             "The machines or versions differ, so latencies and peak memory are not judged: "
-            f"{difference.machine_ids[0]} and {difference.machine_ids[1]} ({facts})."
+            f"{difference.machine_ids[0]} and {difference.machine_ids[1]}"
+            f"{f' ({facts})' if facts else ''}."
         )
     before, after = difference.datasets
     if before and after and before != after:
