@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import isnan
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +62,32 @@ def alpha_text(alpha: float) -> str:
     """A width multiplier as the paper writes it: "1.0", "0.75"."""
     text = f"{alpha:g}"
     return text if set(text) & set(".e") else f"{text}.0"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a latency depends on beside the network and the packages. `governor` is "unknown" where
+    not readable.
+    """
+
+    cpu: str
+    cores: int
+    memory_bytes: int
+    system: str
+    platform: str  # JAX's name: cpu, gpu, tpu
+    device: str
+    governor: str
+    xla_flags: str
+    allocator: str
+
+    @property
+    def id(self) -> str:
+        """12 hex digits of every fact: readings of different ids never share a frontier."""
+        return digest_of(asdict(self))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, the id with it."""
+        return {"id": self.id, **asdict(self)}
 
 
 LONGEST_LIST = 12  # more names than this in one sentence are cut short

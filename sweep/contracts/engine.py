@@ -6,15 +6,12 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sweep.contracts.family import Network
 from sweep.contracts.hooks import Hooks
 from sweep.contracts.measure import Artefact, Failed, Measure
-from sweep.types import CurvePoint, Reading
-
-if TYPE_CHECKING:
-    from sweep.host.machine import Machine
+from sweep.types import CurvePoint, Machine, Reading
 
 
 class Call(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,39 +13,13 @@ from typing import Any
 
 from sweep.host import allocator
 from sweep.host.failures import storable
-from sweep.types import SettingsError, digest_of
+from sweep.types import Machine, SettingsError
 
 # Told of every reading, whether it depends on them or not.
 PACKAGES = ("python", "jax", "jaxlib", "flax", "optax", "numpy")
 UNKNOWN = "unknown"
 
 _before_pinning: tuple[int, ...] = ()  # the cores that this process had
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a latency depends on beside the network and the packages. `governor` is "unknown" where
-    not readable.
-    """
-
-    cpu: str
-    cores: int
-    memory_bytes: int
-    system: str
-    platform: str  # JAX's name: cpu, gpu, tpu
-    device: str
-    governor: str
-    xla_flags: str
-    allocator: str
-
-    @property
-    def id(self) -> str:
-        """12 hex digits of every fact: readings of different ids never share a frontier."""
-        return digest_of(asdict(self))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, the id with it."""
-        return {"id": self.id, **asdict(self)}
 
 
 @dataclass(frozen=True)

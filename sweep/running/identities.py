@@ -7,9 +7,9 @@ from typing import Any
 
 from sweep.contracts import Measure, Network
 from sweep.host.failures import reason_of
-from sweep.host.machine import Machine, versions_of
+from sweep.host.machine import versions_of
 from sweep.running.artefacts import Artefacts
-from sweep.types import Point, SettingsError, digest_of
+from sweep.types import Machine, Point, SettingsError, digest_of
 
 
 class Hashes:

@@ -17,10 +17,10 @@ from itertools import groupby, zip_longest
 from multiprocessing.connection import wait as wait_for_any
 
 from sweep.contracts import Call, Ended, Engine, Event, Measure, Progressed, Started
-from sweep.host.machine import PACKAGES, Machine, cores, versions_of
+from sweep.host.machine import PACKAGES, cores, versions_of
 from sweep.running.calls import Result, perform
 from sweep.running.worker import Worker
-from sweep.types import SettingsError
+from sweep.types import Machine, SettingsError
 
 # What a process of a measure that can't say how much it takes is thought to take.
 WORKER_BYTES = 3 << 30

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sweep.contracts import Engine, Family, Measure, Network
 from sweep.host.failures import reason_of
-from sweep.host.machine import Machine, device_bytes
+from sweep.host.machine import device_bytes
 from sweep.host.memory import Limit, limit
 from sweep.results.load import readings_of
 from sweep.results.parquet import Identity
@@ -23,7 +23,7 @@ from sweep.settings import grid
 from sweep.settings.config import Settings
 from sweep.settings.registry import UnknownPartError, find, lacking_base
 from sweep.settings.toml_data import short
-from sweep.types import Point, Reading, SettingsError, listed
+from sweep.types import Machine, Point, Reading, SettingsError, listed
 
 __all__ = ["Plan", "Task", "make_plan"]
 

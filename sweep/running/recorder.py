@@ -12,14 +12,14 @@ from typing import Protocol
 
 from sweep.contracts import Artefact, Ended, Engine, Event, Progressed, Said, Started
 from sweep.host.interrupts import go_on
-from sweep.host.machine import PACKAGES, Machine, versions_of
+from sweep.host.machine import PACKAGES, versions_of
 from sweep.results.schema import Stamp
 from sweep.results.store import Store
 from sweep.running.attempts import DEADLY, Attempts
 from sweep.running.identities import machine_id
 from sweep.running.plan import Plan, Task
 from sweep.running.screening import Screened, all_failed, screen
-from sweep.types import CurvePoint, Point, Reading, listed
+from sweep.types import CurvePoint, Machine, Point, Reading, listed
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sweep.contracts import Engine
 from sweep.host.interrupts import Terminated
-from sweep.host.machine import PACKAGES, Machine, versions_of
+from sweep.host.machine import PACKAGES, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
 from sweep.results.points import with_points
@@ -27,7 +27,7 @@ from sweep.running.plan import Plan, Task
 from sweep.running.provenance import command_line, commit
 from sweep.running.recorder import Observer, Recorder
 from sweep.settings.config import Settings
-from sweep.types import listed
+from sweep.types import Machine, listed
 
 log = logging.getLogger(__name__)
 

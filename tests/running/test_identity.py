@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from sweep.host import machine
-from sweep.host.machine import Machine
 from sweep.measures.accuracy import Accuracy
 from sweep.report.content.build import view
 from sweep.results.load import load
@@ -17,7 +16,7 @@ from sweep.running import local
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, SettingsError, parse
-from sweep.types import Point
+from sweep.types import Machine, Point
 from tests.support import fake_results
 from tests.support.runs import MACHINE, Watcher, run
 from tests.support.toys import CALLS, Stumbling, Together

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sweep.contracts import Network
-from sweep.host.machine import Machine
 from sweep.running.local import LocalEngine
 from sweep.testing import SIDE, Check
-from sweep.types import Progress, Reading
+from sweep.types import Machine, Progress, Reading
 
 MACHINE = Machine(
     cpu="abacus",
