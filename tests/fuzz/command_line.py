@@ -194,7 +194,11 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(sweep.datasets.fetch, "fetch", fetch)
     found = Evaluated(Score(images=4, top1=1, top5=4), left_out=0, notes=())
     patch.setattr(sweep.running.evaluate, "evaluated", lambda *_: found)
-    patch.setattr(sweep.report.print.export, "_draw", lambda jobs, chromium: [b"x"] * len(jobs))
+    patch.setattr(
+        sweep.report.print.export,
+        "_draw",
+        lambda files, *_: [file.write_bytes(b"x") for file in files],
+    )
     patch.setattr(Path, "mkdir", _only_within(folder, Path.mkdir))
     patch.setenv("HOME", str(folder))
     for name in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME"):

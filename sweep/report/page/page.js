@@ -11,6 +11,7 @@ const drawing = (() => {
   const NARROW = 560; // px: below it, names of points would cover each other
   const template = JSON.parse(document.getElementById("template").textContent);
   const drawn = new Map(); // id of the place -> what is drawn there
+  const narrow = new Map(); // id of the place -> whether it is drawn for a narrow one
 
   // The template that all figures share, in the colours of the page.
   function themed() {
@@ -36,26 +37,32 @@ const drawing = (() => {
     return { ...template, layout };
   }
 
-  function fitted(traces, width) {
-    return traces.filter((trace) => trace.mode !== "text" || width >= NARROW);
-  }
-
   function draw(id) {
     const place = document.getElementById(id);
     const plot = drawn.get(id);
     // Plotly writes into what it is given: the page's own data stay as they are.
-    const { data, layout } = structuredClone(plot);
-    if (place.clientWidth < NARROW && layout.xaxis.title) {
-      layout.xaxis.title.text = layout.xaxis.title.text.replaceAll(", ", ",<br>");
+    let { data, layout } = structuredClone(plot);
+    narrow.set(id, isNarrow(id));
+    if (isNarrow(id)) {
+      data = data.filter((trace) => trace.mode !== "text");
+      if (layout.xaxis.title) layout.xaxis.title.text = layout.xaxis.title.text.replaceAll(", ", ",<br>");
     }
-    layout.template = themed();
-    Plotly.react(place, fitted(data, place.clientWidth), layout, config);
+    Plotly.react(place, data, { ...layout, template: themed() }, config);
     // The words beside a figure say what it shows: loose ticks read aloud would not.
     for (const svg of place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
   }
 
+  function isNarrow(id) {
+    return document.getElementById(id).clientWidth < NARROW;
+  }
+
   function drawAll() {
     for (const id of drawn.keys()) draw(id);
+  }
+
+  // Plotly makes figures wider and narrower by itself: only names that come or go are drawn anew.
+  function resized() {
+    for (const id of drawn.keys()) if (narrow.get(id) !== isNarrow(id)) draw(id);
   }
 
   // Puts a plot ({data, layout}) into the element of that id, and keeps it in the page's colours.
@@ -72,7 +79,7 @@ const drawing = (() => {
   }
 
   dark.addEventListener("change", drawAll);
-  window.addEventListener("resize", drawAll);
+  window.addEventListener("resize", resized);
   window.addEventListener("beforeprint", drawAll);
   return { show };
 })();
