@@ -91,7 +91,8 @@ def metric_of(row: Mapping[str, Any]) -> Metric:
     others as the row has them.
     """
     known = BUILT_IN.get(row["metric"])
-    return known or Metric(row["metric"], row["title"], row["unit"], Better(row["better"]))
+    better, form = Better(row["better"]), Form(row["form"])
+    return known or Metric(row["metric"], row["title"], row["unit"], better, form)
 
 
 def written(metrics: Iterable[Metric], *forms: Form) -> list[str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
 from enum import StrEnum
 from math import isnan
 from typing import TYPE_CHECKING, Any, cast
@@ -158,17 +158,30 @@ class Metric:
 class Reading:
     """One metric of one point. Either `value` is there, or `reason` says why it is not.
 
-    variant tells apart readings of the same metric ("batch=8", "layer=depthwise_3"). samples are
-    the raw measurements behind `value`, in the order taken. note is free text beside a value.
+    samples: the raw measurements behind `value`, in the order taken. note: free text beside it.
+
+    What tells readings of one metric and point apart stands in fields of its own, each a column of
+    the table, and left empty where it makes no difference: the batch size, what executed the
+    network ("xla"), the type of its numbers ("float32"), the threads it had, the data set, the seed
+    of a training, the layer. variant: any other difference, of a measure from outside; nobody takes
+    it apart.
     """
 
     metric: Metric
     point: Point
     value: float | None
-    variant: str = ""
+    _: KW_ONLY
     samples: tuple[float, ...] = ()
     reason: str = ""
     note: str = ""
+    batch: int | None = None
+    runtime: str = ""
+    precision: str = ""
+    threads: int | None = None
+    dataset: str = ""
+    seed: int | None = None
+    layer: str = ""
+    variant: str = ""
 
     def __post_init__(self) -> None:
         if (self.value is None) == (not self.reason):
@@ -179,6 +192,22 @@ class Reading:
             raise ValueError(
                 f"{self.metric.name} of {self.point.label}: NaN; give a reason instead"
             )
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """What tells it from others of its metric and point, by the names in CONDITIONS."""
+        return {name: getattr(self, name) for name in CONDITIONS}
+
+
+CONDITIONS = ("batch", "runtime", "precision", "threads", "dataset", "seed", "layer", "variant")
+NUMBERED = ("batch", "threads", "seed")  # of these; the others are texts
+_WORDS = {"batch": "batch {}", "threads": "{} threads", "seed": "seed {}"}
+
+
+def condition_words(conditions: Mapping[str, Any]) -> str:
+    """ "batch 8, xla, float32": what is given of CONDITIONS, for titles and sentences."""
+    given = [name for name in CONDITIONS if conditions.get(name) not in (None, "")]
+    return ", ".join(_WORDS.get(name, "{}").format(conditions[name]) for name in given)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.layers import in_closed_form, of_type, types_of
 from sweep.report.values.view import Candidate, View
+from sweep.results.schema import conditions_of
 
 if TYPE_CHECKING:
     from sweep.contracts import LayerRow
@@ -34,7 +35,12 @@ def points(results: Results, view: View) -> dict[str, Any]:
             {"label": label(row), **row} for row in results.points.to_dict(orient="records")
         ],
         "missing": [
-            {"label": label(row), **{name: row[name] for name in ("metric", "variant", "reason")}}
+            {
+                "label": label(row),
+                "metric": row["metric"],
+                **conditions_of(row),
+                "reason": row["reason"],
+            }
             for row in empty.to_dict(orient="records")
         ],
         "warnings": view.warnings,

@@ -47,11 +47,16 @@ class LayerRow(Protocol):
 class Family(Protocol):
     """A model family: the only part that knows the networks' own package."""
 
-    name: str
-    kinds: tuple[str, ...]
-    lowerings: tuple[str, ...]
-    # Name scope under which every traced `mul` is the product of a multiply-add.
-    sum_of_products: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def kinds(self) -> tuple[str, ...]: ...
+    @property
+    def lowerings(self) -> tuple[str, ...]: ...
+    @property
+    def sum_of_products(self) -> str:
+        """Name scope under which every traced `mul` is the product of a multiply-add."""
+        ...
 
     def layers(self, point: Point, *, num_classes: int) -> Sequence[LayerRow]:
         """The point's layers in closed form, in order of execution."""

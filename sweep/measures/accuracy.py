@@ -244,8 +244,17 @@ class Accuracy(Measure):
             note += f"; broken off, continued at step {kept.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         classes = len(self.source.dataset.class_names)
-        name = self.source.dataset.name
-        yield from score_readings(network.point, score, name, classes, side, note, left_out)
+        yield from score_readings(
+            network.point,
+            score,
+            classes,
+            side,
+            note,
+            left_out,
+            dataset=self.source.dataset.name,
+            precision=self.settings.dtype,
+            seed=self.settings.seed,
+        )
 
     def _kept(self, network: Network) -> Kept | None:
         """Where the point's training is written down; None where it isn't."""

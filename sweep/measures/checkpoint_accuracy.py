@@ -90,7 +90,7 @@ class CheckpointAccuracy(Measure):
         began = time.perf_counter()
         trained, origin = self._trained(network)
         found = evaluated(trained, self.source, self.settings.background, progress)
-        side, name = trained.resolution, self.source.dataset.name
+        side = trained.resolution
         note = "; ".join(
             [
                 f"{origin} at {side} px",
@@ -100,7 +100,14 @@ class CheckpointAccuracy(Measure):
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
-            network.point, found.score, name, classes, side, note, found.left_out
+            network.point,
+            found.score,
+            classes,
+            side,
+            note,
+            found.left_out,
+            dataset=self.source.dataset.name,
+            precision="float32",
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:

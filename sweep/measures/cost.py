@@ -103,9 +103,7 @@ class Cost(Measure):
             yield Reading(metric, point, float(value))
         for row in rows:
             for metric, value in ((LAYER_MULT_ADDS, row.mult_adds), (LAYER_WEIGHTS, row.weights)):
-                yield Reading(
-                    metric, point, float(value), variant=f"layer={row.name}", note=_shape(row)
-                )
+                yield Reading(metric, point, float(value), layer=row.name, note=_shape(row))
         progress(0.1, "traced program")
         yield from self._of_the_program(network)
         progress(0.4, "fvcore")

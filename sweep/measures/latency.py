@@ -19,7 +19,7 @@ from typing import Any
 from sweep.contracts import Failed, Measure, Network
 from sweep.host.machine import this_cpu
 from sweep.host.memory import timing_bytes
-from sweep.measures.latency_session import LatencyError, Session
+from sweep.measures.latency_session import RUNTIME, LatencyError, Session
 from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.types import Progress, Reading
@@ -48,7 +48,7 @@ class Latency(Measure):
 
     def identity(self) -> dict[str, Any]:
         """The settings, and how programs are made and called."""
-        made = {"dispatch": "synchronous", "fused_sums": False}
+        made = {"runtime": RUNTIME, "dispatch": "synchronous", "fused_sums": False}
         return self.settings.model_dump(mode="json") | made
 
     def check_points(self, networks: Sequence[Network]) -> None:

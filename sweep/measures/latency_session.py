@@ -6,16 +6,19 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import geometric_mean, median
 from typing import Any
 
 from sweep.contracts import Failed, Network
+from sweep.host.machine import this_cpu
 from sweep.measures.latency_process import LatencyError, events
 from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
 from sweep.settings.config import LatencySettings
 from sweep.types import Point, Progress, Reading, listed
 
 NO_ACCOUNT = "this backend does not account for the memory of a compiled program"
+RUNTIME = "xla"  # what executes the networks
 # Of the progress, compiling a network against timing it in one process.
 COMPILING = 2.0
 # How often a process that died over no network is begun again, before the session makes do without.
@@ -38,6 +41,10 @@ class Session:
 
     def __init__(self, settings: LatencySettings, networks: Sequence[Network]) -> None:
         self._settings, self._networks = settings, networks
+        threads = settings.threads or this_cpu().cores
+        self._conditions: dict[str, Any] = {
+            "runtime": RUNTIME, "precision": settings.dtype, "threads": threads,
+        }  # fmt: skip
         self._samples: dict[_Which, _Samples] = defaultdict(_Samples)
         self._reference: list[float] = []
         self._compiled: dict[_Which, list[float]] = defaultdict(list)
@@ -138,7 +145,8 @@ class Session:
 
     def readings(self, network: Network, batch: int) -> Iterator[Reading]:
         """All metrics but the drift; of a network that failed, what there is, and the reason."""
-        which, point, variant = (network.point.key, batch), network.point, f"batch={batch}"
+        which, point = (network.point.key, batch), network.point
+        read = partial(Reading, batch=batch, **self._conditions)
         failed, samples = self._failed.get(which, ""), self._samples[which]
         for metric, values, summary in (
             (LATENCY, samples.seconds, median),
@@ -149,16 +157,14 @@ class Session:
         ):
             if values:
                 value, raw = float(summary(values)), tuple(map(float, values))
-                yield Reading(metric, point, value, variant=variant, samples=raw)
+                yield read(metric, point, value, samples=raw)
             else:
-                reason = failed or self._broken
-                yield Reading(metric, point, None, variant=variant, reason=reason)
+                yield read(metric, point, None, reason=failed or self._broken)
         memory = self._memory.get(which)
         if memory is None:
-            reason = failed or NO_ACCOUNT
-            yield Reading(PEAK_MEMORY, point, None, variant=variant, reason=reason)
+            yield read(PEAK_MEMORY, point, None, reason=failed or NO_ACCOUNT)
         else:
-            yield Reading(PEAK_MEMORY, point, float(memory), variant=variant)
+            yield read(PEAK_MEMORY, point, float(memory))
 
     def drift(
         self, earlier: Mapping[Network, Sequence[Reading]], batch: int, points: Sequence[Point]
@@ -166,9 +172,9 @@ class Session:
         """How long the networks of `earlier` take now, as shares of what they took in the first
         session: the mean, and each. Nothing where none of them was timed in both.
         """
-        variant, ratios = f"batch={batch}", {}
+        ratios = {}
         for network, readings in earlier.items():
-            then = {each.metric.name: each.value for each in readings if each.variant == variant}
+            then = {each.metric.name: each.value for each in readings if each.batch == batch}
             now = self._samples[network.point.key, batch].seconds
             if now and (before := then.get(LATENCY.name)):
                 ratios[network.point.label] = median(now) / before * (then.get(DRIFT.name) or 1.0)
@@ -176,8 +182,9 @@ class Session:
             return
         value, samples = geometric_mean(ratios.values()), tuple(ratios.values())
         note = f"timed again: {listed(list(ratios))}"
+        read = partial(Reading, batch=batch, **self._conditions)
         for point in points:
-            yield Reading(DRIFT, point, value, variant=variant, samples=samples, note=note)
+            yield read(DRIFT, point, value, samples=samples, note=note)
 
     def failures(self, network: Network) -> Iterator[Failed]:
         """What is to be timed again, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from sweep.metrics import CLASSES, LEFT_OUT, TEST_IMAGES, TOP1, TOP5, TRAINED
 from sweep.training.evaluation import Score
@@ -14,18 +15,28 @@ FIVE = 5
 
 
 def score_readings(
-    point: Point, score: Score, dataset: str, classes: int, side: int, note: str, left_out: int
+    point: Point,
+    score: Score,
+    classes: int,
+    side: int,
+    note: str,
+    left_out: int,
+    *,
+    dataset: str,
+    precision: str,
+    seed: int | None = None,
 ) -> Iterator[Reading]:
     """Shares of right answers, the number of test images and of classes, how many images were left
     out, of those to train on and of those to evaluate on together, and the side in pixels that the
-    network was trained and evaluated at. dataset: its own name, not what the page calls it.
+    network was trained and evaluated at. dataset: its own name, not what the page calls it; seed:
+    of the training, where this run has trained it.
     """
-    variant = f"dataset={dataset}"
+    read = partial(Reading, dataset=dataset, precision=precision, seed=seed)
     for metric, guesses, right in ((TOP1, 1, score.top1), (TOP5, FIVE, score.top5)):
         if reason := no_share(score, classes, guesses):
-            yield Reading(metric, point, None, variant=variant, reason=reason)
+            yield read(metric, point, None, reason=reason)
         else:
-            yield Reading(metric, point, right / score.images, variant=variant, note=note)
+            yield read(metric, point, right / score.images, note=note)
     counts = (
         (TEST_IMAGES, score.images),
         (CLASSES, classes),
@@ -33,7 +44,7 @@ def score_readings(
         (TRAINED, side),
     )
     for metric, count in counts:
-        yield Reading(metric, point, float(count), variant=variant, note=note)
+        yield read(metric, point, float(count), note=note)
 
 
 def no_share(score: Score, classes: int, guesses: int) -> str:

@@ -16,8 +16,7 @@ METRICS = ("layer_mult_adds", "layer_weights")
 # The types that the paper's Table 2 names.
 DEPTHWISE, POOL, FULLY_CONNECTED = "Conv DW 3x3", "Avg Pool", "Fully Connected"
 CONVOLUTIONS = ("Conv 3x3", "Conv 1x1")
-READ = ("family", "kind", "alpha", "resolution", "metric", "variant", "value", "reason", "note")
-_PREFIX = "layer="
+READ = ("family", "kind", "alpha", "resolution", "metric", "layer", "value", "reason", "note")
 Place = tuple[str, str, float, int]  # family, kind, alpha, resolution
 
 
@@ -78,10 +77,10 @@ def layers_of(readings: pd.DataFrame) -> dict[Place, tuple[Layer, ...]]:
     by_point: dict[Place, dict[str, dict[str, dict[str, Any]]]] = {}
     for row in counts.to_dict(orient="records"):
         # A measure that failed stores its metrics without a layer.
-        if row["variant"].startswith(_PREFIX):
+        if row["layer"]:
             point = (row["family"], row["kind"], row["alpha"], row["resolution"])
             layers = by_point.setdefault(point, {})
-            layers.setdefault(row["variant"].removeprefix(_PREFIX), {})[row["metric"]] = row
+            layers.setdefault(row["layer"], {})[row["metric"]] = row
     return {
         point: tuple(
             Layer(name, _shape(next(iter(of.values()))["note"]), *(_count(of, m) for m in METRICS))

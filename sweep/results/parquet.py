@@ -27,14 +27,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.results.digests import digest, one_array
-from sweep.results.schema import SCHEMA_VERSION
+from sweep.results.schema import NULLABLE, READINGS, READINGS_2, SCHEMA_VERSION, upgraded
 from sweep.results.soundness import too_large
 from sweep.types import Point, ResultsError
 
 # (the point's key, measure, settings hash, machine id): what a new batch replaces.
 Identity = tuple[str, str, str, str]
 IDENTITY = ["family", "kind", "alpha", "resolution", "measure", "settings_hash", "machine_id"]
-NULLABLE = {"value", "samples"}  # anywhere else an empty cell is damage
 
 SMALL_GROUP, LARGE_GROUP = 256, 1 << 16  # rows of a row group
 GROUPS = 64  # about as many a file has, within these bounds
@@ -71,7 +70,7 @@ class TableFile:
             for field, column in zip(group.schema, group.columns, strict=True):
                 if column.null_count and field.name not in NULLABLE:
                     raise DamagedError(self.path, f"its column {field.name} has empty cells")
-            yield group
+            yield upgraded(group)
 
 
 class DamagedError(ResultsError):
@@ -118,7 +117,7 @@ def check_columns(file: TableFile, schema: pa.Schema) -> None:
         raise DamagedError(file.path, first_line(error)) from None
     if version > SCHEMA_VERSION:
         raise ResultsError(f"{file.path}: was written by a newer version (schema {version})")
-    if found != schema:
+    if found != schema and (schema, found) != (READINGS, READINGS_2):
         raise ResultsError(f"{file.path}: its columns are not those of schema {SCHEMA_VERSION}")
 
 

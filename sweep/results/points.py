@@ -11,6 +11,7 @@ import pandas as pd
 
 from sweep.maths import pareto
 from sweep.maths.statistics import wilson
+from sweep.metrics import BUILT_IN
 from sweep.paper import published
 from sweep.results.sessions import interval_of, processes_of
 
@@ -38,35 +39,73 @@ FRONTS = {
 
 
 SCORES = ("top1", "top5", "test_images", "left_out_images", "classes", "trained_resolution")
-PER_LAYER = ("layer_mult_adds", "layer_weights")
 _TRAINED_AT = re.compile(r"trained at ([0-9]{1,4}) px")
 
 
 def with_points(results: Results) -> Results:
-    """The results with their points derived anew: the readings are the truth."""
-    title = str(results.settings.get("accuracy", {}).get("title", ""))
-    return replace(results, points=derive(results.readings, title))
+    """The results with their points derived anew, with the columns of every batch size, as a report
+    reads them: the readings are the truth.
+    """
+    return replace(results, points=derive(results.readings, _title(results)))
+
+
+def tidy(results: Results) -> pd.DataFrame:
+    """points.parquet: the primary reading of each metric, which is that at the batch size that the
+    settings name first.
+    """
+    sizes = results.settings.get("latency", {}).get("batch_sizes") or [1]
+    return _wide(results.readings, _title(results), sizes[0], every_batch=False)
 
 
 def derive(readings: pd.DataFrame, title: str = "") -> pd.DataFrame:
-    """The wide table, in the order of the readings' points.
+    """One row per point, in the order of the readings' points: batch 1 under plain names, columns
+    such as latency_batch8_s beside them.
 
     title: what the settings call the accuracies' data set; empty: its name, as in the readings. SI
     units; shares 0..1; null where a reading is missing (its reason is in the readings). All
     readings must be of one machine, as `store.load` hands them out.
     """
+    return _wide(readings, title, 1, every_batch=True)
+
+
+def column_of(metric: str, batch: int | None = None) -> str:
+    """Where a metric's readings at a batch size stand: "latency_s", "latency_batch8_s"."""
+    return metric if batch in (None, 1) else _infixed(metric, f"batch{batch}")
+
+
+def end_of(column: str, end: str) -> str:
+    """Where an end of a column's interval stands: "latency_low_s", "top1_high"."""
+    return _infixed(column, end)
+
+
+def _infixed(name: str, part: str) -> str:
+    stem, _, unit = name.rpartition("_")
+    return f"{stem}_{part}_{unit}" if stem and unit in ("s", "bytes") else f"{name}_{part}"
+
+
+def _title(results: Results) -> str:
+    return str(results.settings.get("accuracy", {}).get("title", ""))
+
+
+def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) -> pd.DataFrame:
     keys = readings[POINT].drop_duplicates().itertuples(index=False, name=None)
     by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {key: [] for key in keys}
-    # Sixty of a point's seventy readings are of its layers, which have no column here.
-    of_points = readings.loc[~readings["metric"].isin(PER_LAYER)]
+    # Sixty of a point's seventy readings are of its layers, which have no column here, nor has what
+    # differs in a way that only its measure knows.
+    of_points = readings.loc[(readings["layer"] == "") & (readings["variant"] == "")]
+    of_points = of_points.assign(at=of_points["batch"].astype("float64").fillna(0).astype(int))
     for reading in of_points.to_dict("records"):
         by_point[tuple(reading[name] for name in POINT)].append(reading)
+    others = sorted(set(of_points["at"]) - {0, batch}) if every_batch else []  # 0: of none
     processes = processes_of(readings)
-    rows = [
-        of_point | _row(of_point, group, title, processes)
-        for key, group in by_point.items()
-        if (of_point := dict(zip(POINT, key, strict=True)))
-    ]
+    rows = []
+    for key, group in by_point.items():
+        row = dict(zip(POINT, key, strict=True))
+        row |= _row(row, [each for each in group if each["at"] in (0, batch)], title, processes)
+        for other in others:
+            at_batch = [each for each in group if each["at"] == other]
+            row |= _columns(at_batch, processes, other)
+        rows.append(row)
     columns = [*POINT, *_EMPTY]
     frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
     for name in (*COUNTS, *SCORES[2:], "peak_memory_bytes"):
@@ -114,16 +153,9 @@ def _row(
     title: str,
     processes: dict[tuple[Any, ...], Any],
 ) -> dict[str, Any]:
-    """Columns of one point from all of its readings."""
-    values = {(each["metric"], each["variant"]): each["value"] for each in group}
-    row: dict[str, Any] = {name: values.get((name, "")) for name in COUNTS}
-    row |= {
-        metric: value
-        for (metric, variant), value in values.items()
-        if variant == "" and metric not in row  # a measure from outside: a column of its own
-    }
-    row |= _latency_columns(group, processes)
-    row |= _accuracy_columns(group, title) | _trained_at(group, values)
+    """Columns of one point from its primary readings."""
+    row = _columns(group, processes)
+    row |= _accuracy_columns(group, title) | _trained_at(group)
     paper = published(point["kind"], point["alpha"], point["resolution"])
     return row | {
         "paper_top1": paper.top1,
@@ -133,27 +165,22 @@ def _row(
     }
 
 
-def _latency_columns(
-    group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any]
+def _columns(
+    group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any], batch: int | None = None
 ) -> dict[str, Any]:
-    """Columns of batch 1 under plain names, of other batches as latency_batch8_s and so on."""
+    """A column for each metric that has one, of readings at one batch size; how a latency was taken
+    (`latency_calls` and the like) stands in the readings alone.
+    """
     columns: dict[str, Any] = {}
     for reading in group:
-        if reading["metric"] not in ("latency_s", "compile_s", "peak_memory_bytes"):
-            continue
-        what, _, batch = reading["variant"].partition("=")
-        if what != "batch":  # a failure of the whole measure is of none
-            continue
-        infix = "" if batch == "1" else f"_batch{batch}"
-        stem, _, unit = reading["metric"].rpartition("_")
-        columns[f"{stem}{infix}_{unit}"] = reading["value"]
-        samples = np.asarray(reading["samples"], np.float64)
-        if stem == "latency" and samples.size:
+        metric, samples = reading["metric"], np.asarray(reading["samples"], np.float64)
+        if metric in _EMPTY or metric not in BUILT_IN:
+            columns.setdefault(column_of(metric, batch), reading["value"])
+        if metric == "latency_s" and samples.size:
             interval = interval_of(reading, processes)
-            columns[f"latency{infix}_low_s"] = interval.low
-            columns[f"latency{infix}_high_s"] = interval.high
-            columns[f"latency{infix}_p5_s"] = float(np.percentile(samples, 5))
-            columns[f"latency{infix}_p95_s"] = float(np.percentile(samples, 95))
+            low, high = (float(np.percentile(samples, percent)) for percent in (5, 95))
+            ends = {"low": interval.low, "high": interval.high, "p5": low, "p95": high}
+            columns |= {end_of(column_of(metric, batch), end): ends[end] for end in ends}
     return columns
 
 
@@ -163,7 +190,7 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
         if reading["metric"] in SCORES and not pd.isna(reading["value"]):
             columns[reading["metric"]] = reading["value"]
             own = title if reading["measure"] == "accuracy" else ""
-            columns["dataset"] = own or reading["variant"].removeprefix("dataset=")
+            columns["dataset"] = own or reading["dataset"]
     images = columns.get("test_images")
     for metric in ("top1", "top5"):
         if images and metric in columns:
@@ -172,13 +199,11 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
     return columns
 
 
-def _trained_at(
-    group: list[dict[str, Any]], values: dict[tuple[str, str], float]
-) -> dict[str, Any]:
+def _trained_at(group: list[dict[str, Any]]) -> dict[str, Any]:
     """The side that an accuracy is of where no reading gives it: before there were such, the note
     of a training did. Null where there is no accuracy.
     """
-    metrics = {metric for (metric, _), value in values.items() if not pd.isna(value)}
+    metrics = {each["metric"] for each in group if not pd.isna(each["value"])}
     if "top1" not in metrics:
         return {"trained_resolution": None}
     if "trained_resolution" in metrics:

@@ -5,16 +5,19 @@ Every change here raises SCHEMA_VERSION and is told in CHANGELOG.md; old files s
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import isnan
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sweep.metrics import metric_of
-from sweep.types import CurvePoint, Point, Reading
+from sweep.metrics import BUILT_IN, metric_of
+from sweep.types import CONDITIONS, NUMBERED, Better, CurvePoint, Metric, Point, Reading
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _POINT_FIELDS = [
     ("family", pa.string()),
@@ -30,6 +33,7 @@ _STAMP_FIELDS = [
     ("versions", pa.string()),
     ("time", pa.string()),
 ]
+NULLABLE = {"value", "samples", *NUMBERED}  # in any other column an empty cell is damage
 _META = {"sweep_schema_version": str(SCHEMA_VERSION)}
 READINGS = pa.schema(
     [
@@ -39,7 +43,8 @@ READINGS = pa.schema(
         ("title", pa.string()),
         ("unit", pa.string()),
         ("better", pa.string()),
-        ("variant", pa.string()),
+        ("form", pa.string()),
+        *((name, pa.int64() if name in NUMBERED else pa.string()) for name in CONDITIONS),
         ("value", pa.float64()),
         ("samples", pa.list_(pa.float64())),
         ("reason", pa.string()),
@@ -63,6 +68,11 @@ TRAINING = pa.schema(
     ],
     metadata=_META,
 )
+# Of schema 1 and 2, in which `variant` told all that tells readings apart.
+READINGS_2 = pa.schema(
+    [each for each in READINGS if each.name not in {"form", *CONDITIONS} - {"variant"}]
+)
+_VARIANT_2 = re.compile(r"(?s)batch=(?P<batch>\d{1,9})|dataset=(?P<dataset>.*)|layer=(?P<layer>.*)")
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,8 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
         "title": item.metric.title,
         "unit": item.metric.unit,
         "better": item.metric.better.value,
-        "variant": item.variant,
+        "form": item.metric.form.value,
+        **item.conditions,
         "value": item.value,
         "samples": list(item.samples),
         "reason": item.reason,
@@ -97,17 +108,72 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
     }
 
 
-def reading_of(row: dict[str, Any]) -> Reading:
+def reading_of(row: Mapping[str, Any]) -> Reading:
     """The reading that a row of READINGS is of."""
-    point = Point(*(row[name] for name, _ in _POINT_FIELDS))
-    samples = tuple(float(each) for each in row["samples"])
-    value = None if row["value"] is None or isnan(row["value"]) else float(row["value"])
     return Reading(
-        metric_of(row), point, value, row["variant"], samples, row["reason"], row["note"]
+        metric_of(row),
+        Point(*(row[name] for name, _ in _POINT_FIELDS)),
+        None if row["value"] is None or isnan(row["value"]) else float(row["value"]),
+        samples=tuple(float(each) for each in row["samples"]),
+        reason=row["reason"],
+        note=row["note"],
+        **conditions_of(row),
     )
+
+
+def conditions_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a row's reading from others of its metric and point, as in `Reading`."""
+    # pandas makes whole numbers with gaps floating, and the gaps NaN.
+    numbers = {name: row[name] for name in NUMBERED}
+    missing = {name for name, each in numbers.items() if each is None or isnan(each)}
+    whole = {name: None if name in missing else int(each) for name, each in numbers.items()}
+    return {name: row[name] for name in CONDITIONS} | whole
 
 
 def curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:
     """A row of TRAINING."""
     own = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "point"}
     return {**vars(item.point), "measure": measure, **own, **vars(stamp)}
+
+
+def upgraded(table: pa.Table) -> pa.Table:
+    """Readings of schema 1 or 2 with today's columns; any other table as it is.
+
+    What such readings don't tell (precision, threads, seed) stays empty, and how a metric is
+    written is what its unit suggests, unless it is one of ours.
+    """
+    if table.schema != READINGS_2:
+        return table
+    conditions = [_mapped(table["variant"], _conditions_in, name) for name in CONDITIONS]
+    added: dict[str, Any] = dict(zip(CONDITIONS, conditions, strict=True))
+    timed = pc.call_function("equal", [table["measure"], "latency"])
+    xla = pc.call_function("and", [timed, added["batch"].is_valid()])
+    added["runtime"] = pc.call_function("if_else", [xla, "xla", ""])
+    forms = [_mapped(table[name], _form_of[name], "form") for name in ("metric", "unit")]
+    added["form"] = pc.call_function("coalesce", forms)
+    columns = [
+        added[field.name] if field.name in added else table[field.name] for field in READINGS
+    ]
+    return pa.Table.from_arrays(columns, schema=READINGS)
+
+
+def _conditions_in(variant: str) -> dict[str, Any]:
+    """What the one text of earlier schemas tells."""
+    told = _VARIANT_2.fullmatch(variant)
+    named = told.groupdict(default="") if told else {"variant": variant}
+    batch = int(named["batch"]) if named.get("batch") else None
+    texts = dict.fromkeys(set(CONDITIONS) - set(NUMBERED), "")
+    return dict.fromkeys(NUMBERED) | texts | named | {"batch": batch}
+
+
+_form_of: dict[str, Callable[[str], dict[str, Any]]] = {
+    "metric": lambda name: {"form": BUILT_IN[name].form.value if name in BUILT_IN else None},
+    "unit": lambda unit: {"form": Metric("", "", unit, Better.NEITHER).form.value},
+}
+
+
+def _mapped(column: pa.ChunkedArray, told: Callable[[str], dict[str, Any]], name: str) -> pa.Array:
+    """A new column made of one, each of whose values is looked at once: of many rows few differ."""
+    encoded = column.combine_chunks().dictionary_encode()
+    values = [told(each)[name] for each in encoded.dictionary.to_pylist()]
+    return pa.array(values, READINGS.field(name).type).take(encoded.indices)

@@ -19,11 +19,12 @@ import pandas as pd
 
 from sweep import metrics
 from sweep.maths.statistics import Interval, median_interval
+from sweep.results.schema import conditions_of
 
 LATENCY, DRIFT, PROCESS = metrics.LATENCY.name, metrics.DRIFT.name, metrics.PROCESS.name
 # All readings of a session are stored at once, at its end.
 SESSION = "time"
-_KEY = ["family", "kind", "alpha", "resolution", "variant"]
+_POINT = ["family", "kind", "alpha", "resolution"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Bridged:
     """
 
     session: str
-    variant: str
     drift: float | None
     allowed: float
     rows: tuple[int, ...]
@@ -69,13 +69,23 @@ def main_session(readings: pd.DataFrame) -> str:
 
 
 def bridges(readings: pd.DataFrame) -> tuple[Bridged, ...]:
-    """Every session but the main one, at each batch size."""
-    timed = with_values(readings, LATENCY)
+    """Every session but the main one, at each batch size, on each runtime and so on."""
+    latencies, drifts = (_alike(with_values(readings, name)) for name in (LATENCY, DRIFT))
     return tuple(
         bridge
-        for variant in dict.fromkeys(timed["variant"].tolist())
-        for bridge in _bridges(readings, timed.loc[timed["variant"] == variant], variant)
+        for conditions, rows in latencies.items()
+        for bridge in _bridges(readings, rows, drifts.get(conditions, rows.head(0)))
     )
+
+
+def _alike(readings: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
+    """Readings of one metric by the conditions that they were taken under."""
+    rows = readings.to_dict("records")
+    of_rows = [tuple(conditions_of(row).values()) for row in rows]
+    return {
+        conditions: readings.loc[[each == conditions for each in of_rows]]
+        for conditions in dict.fromkeys(of_rows)
+    }
 
 
 def withheld(readings: pd.DataFrame) -> pd.DataFrame:
@@ -90,13 +100,13 @@ def withheld(readings: pd.DataFrame) -> pd.DataFrame:
     return readings
 
 
-def _bridges(readings: pd.DataFrame, latencies: pd.DataFrame, variant: str) -> Iterator[Bridged]:
+def _bridges(
+    readings: pd.DataFrame, latencies: pd.DataFrame, drifts: pd.DataFrame
+) -> Iterator[Bridged]:
     sessions = list(dict.fromkeys(latencies[SESSION].tolist()))
     if len(sessions) < 2:
         return
-    main, told = main_session(latencies), with_values(readings, DRIFT)
-    told = told.loc[told["variant"] == variant]
-    drifts = told.drop_duplicates(SESSION).set_index(SESSION)
+    main, drifts = main_session(latencies), drifts.drop_duplicates(SESSION).set_index(SESSION)
     # Against the first session; two that were never bridged have no first one in common.
     first = [each for each in sessions if each not in drifts.index]
     offsets = dict.fromkeys(first, 1.0) | drifts["value"].to_dict() if len(first) < 2 else {}
@@ -107,7 +117,6 @@ def _bridges(readings: pd.DataFrame, latencies: pd.DataFrame, variant: str) -> I
             other = session if session in drifts.index else main
             yield Bridged(
                 session=session,
-                variant=variant,
                 drift=offsets[session] / offsets[main] if known else None,
                 allowed=allowed,
                 rows=tuple(latencies.index[latencies[SESSION] == session]),
@@ -130,14 +139,14 @@ def with_values(readings: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def processes_of(readings: pd.DataFrame) -> dict[tuple[Any, ...], Any]:
-    """Which process took each sample, by the latency's point and variant."""
+    """Which process took each sample, by the latency's point and conditions."""
     rows = with_values(readings, PROCESS).to_dict("records")
     return {latency_key(row): row["samples"] for row in rows}
 
 
 def latency_key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What a reading has in common with others of the same point and variant."""
-    return tuple(row[name] for name in _KEY)
+    """What a reading has in common with others of the same point and conditions."""
+    return (*(row[name] for name in _POINT), *conditions_of(row).values())
 
 
 def interval_of(latency: dict[str, Any], processes: dict[tuple[Any, ...], Any]) -> Interval:

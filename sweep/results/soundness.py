@@ -154,6 +154,9 @@ def _wrong(readings: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     yield ~sound_points(readings), "of no network that can be"
     yield contradicts(value, readings["reason"].to_numpy()), "neither a value nor a reason, or both"
     yield ~readings["better"].isin([each.value for each in Better]).to_numpy(), "no direction"
+    yield ~readings["form"].isin([each.value for each in Form]).to_numpy(), "no form"
+    for name in ("batch", "threads"):
+        yield readings[name].to_numpy("float64", na_value=np.nan) < 1, f"no {name} from 1"
     yield counted & ((whole < 0) | (whole != np.floor(whole))), "no whole number from 0"
     yield metric.isin(_SHARES).to_numpy() & there & ~((value >= 0) & (value <= 1)), "no share"
     times = metric.isin(_TIMES).to_numpy()

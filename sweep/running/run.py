@@ -18,7 +18,7 @@ from sweep.host.interrupts import Terminated
 from sweep.host.machine import PACKAGES, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
-from sweep.results.points import with_points
+from sweep.results.points import tidy, with_points
 from sweep.results.store import Store, load, writer
 from sweep.running.attempts import Attempts
 from sweep.running.identities import machine_id
@@ -105,9 +105,10 @@ def look_first(plan: Plan) -> tuple[str, ...]:
 
 def publish(store: Store) -> Path:
     """Derives the points of what is stored, and draws the report."""
-    store.write_points(with_points(load(store.path)).points)
+    results = load(store.path)
+    store.write_points(tidy(results))
     report = store.path / "report.html"
-    write(view(load(store.path)), report)
+    write(view(with_points(results)), report)
     return report
 
 

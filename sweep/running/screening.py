@@ -12,7 +12,7 @@ from numbers import Real
 
 from sweep.contracts import Artefact, Failed, Measure
 from sweep.host.failures import LONGEST, reason_of, storable
-from sweep.types import CurvePoint, Point, Reading
+from sweep.types import NUMBERED, CurvePoint, Point, Reading, condition_words
 
 _Kept = Reading | CurvePoint | Artefact
 
@@ -126,13 +126,18 @@ def _wrong_reading(item: Reading, measure: Measure, seen: set[object]) -> str:
     if item.metric not in measure.metrics:
         return f"{measure.name} read {name}, which is none of its metrics"
     value = () if item.value is None else (item.value,)
-    identity = item.point, item.metric, item.variant
+    identity = item.point, item.metric, *item.conditions.values()
     again, _ = identity in seen, seen.add(identity)
     if not isinstance(item.samples, tuple) or not _are_numbers(*item.samples, *value):
         return _no_number(measure, name)
-    if not all(map(_is_text, (item.variant, item.reason, item.note))):
+    numbers = [item.conditions[each] for each in NUMBERED]
+    if not all(each is None or type(each) is int for each in numbers):
+        return f"{measure.name} gave a {' or '.join(NUMBERED)} with {name} that is no whole number"
+    texts = [value for each, value in item.conditions.items() if each not in NUMBERED]
+    if not all(map(_is_text, (*texts, item.reason, item.note))):
         return f"{measure.name} gave a text with {name} that can't be stored"
-    return f"{measure.name} read {name} twice ({item.variant or 'no variant'})" if again else ""
+    same = condition_words(item.conditions) or "no conditions"
+    return f"{measure.name} read {name} twice ({same})" if again else ""
 
 
 def _wrong_artefact(item: Artefact, measure: Measure, seen: set[object]) -> str:

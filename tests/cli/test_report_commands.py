@@ -138,7 +138,7 @@ def test_show_tells_the_reason_of_what_is_missing(command, tmp_path):
 
 def test_show_has_a_latency_of_every_batch(command, tmp_path):
     more = [
-        fake_results.reading(key, "latency_s", 0.02, measure="latency", variant="batch=8",
+        fake_results.reading(key, "latency_s", 0.02, measure="latency", batch=8,
                              samples=[0.02, 0.021])
         for key in fake_results.all_points()
     ]  # fmt: skip

@@ -78,7 +78,14 @@ def of_point(point: Point, rows: int) -> Iterator[Reading | CurvePoint]:
         own = digits[number % 32] + number / 8
         samples = tuple(own + each / 4 for each in range(number % 5))
         metric = (SIZE, SPEED)[number % 2]
-        yield Reading(metric, point, own, f"n={number}", samples, note=f"{point.label}: {number}")
-    yield Reading(SPEED, point, None, "none", reason="this one is never there")
+        yield Reading(
+            metric,
+            point,
+            own,
+            samples=samples,
+            note=f"{point.label}: {number}",
+            variant=f"n={number}",
+        )
+    yield Reading(SPEED, point, None, variant="none", reason="this one is never there")
     for step in range(CURVE):
         yield CurvePoint(point, step, step / CURVE, digits[step] / 7, 0.5, 0.1, float(step))

@@ -42,10 +42,12 @@ def poisoned(folder: Path, text: str = HOSTILE) -> Path:
         row["commit"] = row["time"] = row["versions"] = row["unit"] = text
         if not row["metric"].startswith("layer"):
             row["title"] = row["note"] = text
-        if row["variant"].startswith("dataset="):
-            row["variant"] = f"dataset={text}"
-        if row["variant"] == "layer=conv_0":
-            row["variant"] = f"layer={text}"
+        if row["dataset"]:
+            row["dataset"] = text
+        if row["runtime"]:
+            row["runtime"] = row["precision"] = text
+        if row["layer"] == "conv_0":
+            row["layer"] = text
         if row["metric"] == "mult_adds_fvcore":
             row["value"], row["reason"] = None, text
     extra = [dict(row, metric=text, variant="") for row in rows if row["metric"] == "weights"]

@@ -20,6 +20,7 @@ from sweep.host.machine import this_machine
 from sweep.report.content.build import view
 from sweep.report.page.page import render
 from sweep.results.load import load
+from sweep.results.schema import conditions_of
 from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
@@ -123,6 +124,7 @@ ITEMS = {
     "another metric": (lambda n: reading(n, metric=OTHER), "odd read other, which is none of its"),
     "no metric": (lambda n: reading(n, metric=None), "odd read NoneType, which is none of its"),
     "half a pair": (lambda n: reading(n, note="\udc80"), "a text with perimeter that can't be"),
+    "no whole number": (lambda n: reading(n, batch=1.5), "with perimeter that is no whole number"),
     "no text": (lambda n: reading(n, variant=5), "a text with perimeter that can't be stored"),
     "a curve": (
         lambda n: CurvePoint(n.point, 1, 0.1, float("inf"), 0.5, 0.1, 1.0),
@@ -301,9 +303,9 @@ class Together(Measure):
     def __call__(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
         for network in networks:
             if network.point.resolution != 64:
-                yield Reading(OTHER, network.point, 1.0, "batch=1")
+                yield Reading(OTHER, network.point, 1.0, batch=1)
             if network.point.resolution == 32:
-                yield Reading(OTHER, network.point, None, "batch=8", reason="too large")
+                yield Reading(OTHER, network.point, None, batch=8, reason="too large")
             if network.point.resolution != 128:
                 yield Failed(network.point, "batch 8: too large")
 
@@ -318,15 +320,15 @@ def test_of_a_joint_measure_the_points_that_failed_are_tried_again_alone(tmp_pat
     rows = load(tmp_path / "r").readings
     shown = {
         side: [
-            (row["variant"], row["reason"] or row["value"])
+            (conditions_of(row)["batch"], row["reason"] or row["value"])
             for row in records(rows[rows["resolution"] == side])
         ]
         for side in (32, 64, 128)
     }
     assert shown == {
-        32: [("batch=1", 1.0), ("batch=8", "too large")],
-        64: [("", "batch 8: too large")],
-        128: [("batch=1", 1.0)],
+        32: [(1, 1.0), (8, "too large")],
+        64: [(None, "batch 8: too large")],
+        128: [(1, 1.0)],
     }
     settings = parse(text.format(measure="Together"), source="test")
     plan = make_plan(settings, Store(tmp_path / "r"), MACHINE)

@@ -31,11 +31,11 @@ def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
     networks = networks_at(32, 64)
     items = Latency(settings)(networks, lambda share, text: shares.append(share))
     readings = [item for item in items if isinstance(item, Reading)]
-    found = {(r.point.resolution, r.variant, r.metric.name): r for r in readings}
+    found = {(r.point.resolution, r.batch, r.metric.name): r for r in readings}
     assert len(found) == len(readings) == 2 * 2 * 6
     for side in (32, 64):
         for batch in (1, 2):
-            of = {name: found[side, f"batch={batch}", name] for name in METRICS}
+            of = {name: found[side, batch, name] for name in METRICS}
             latency = of["latency_s"]
             assert len(latency.samples) == 2 * 3
             assert latency.value == np.median(latency.samples)
@@ -181,7 +181,7 @@ def test_all_processes_compile_or_none_does(monkeypatch):
 def test_a_later_session_tells_how_it_drifted(monkeypatch):
     Workers(monkeypatch)  # every process is slower by the first one's time: a median of 2
     earlier = {
-        network: [Reading(LATENCY, network.point, then, "batch=1")]
+        network: [Reading(LATENCY, network.point, then, batch=1)]
         for network, then in zip(networks_at(32, 64), (1.6, 2.5), strict=True)
     }
     items = list(

@@ -263,7 +263,7 @@ def test_table_2_of_a_run_with_other_classes_is_the_papers():
 
 def test_table_2_needs_every_layer():
     results = fake_results.results()
-    there = results.readings["variant"] != "layer=pointwise_3"
+    there = results.readings["layer"] != "pointwise_3"
     lacking: pd.DataFrame = results.readings.loc[there]
     rows = paper.compare(results.points, lacking)
     shares = [row for row in rows if row.table == "2"]

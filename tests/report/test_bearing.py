@@ -23,7 +23,7 @@ KEYS = [("separable", 0.25, 128), ("separable", 0.5, 128), ("separable", 0.75, 1
 def of_shares(*shares: float):
     """A run of 0.25-128, 0.5-128 and so on that got these shares of 100 images of 20 classes."""
     more = [
-        fake_results.reading(key, metric, value, measure="accuracy", variant="dataset=mine")
+        fake_results.reading(key, metric, value, measure="accuracy", dataset="mine")
         for key, share in zip(KEYS, shares, strict=False)
         for metric, value in (("top1", share), ("test_images", 100), ("classes", 20),
                               ("trained_resolution", 18))
@@ -169,7 +169,7 @@ def test_a_look_and_images_left_out_stand_with_the_answer_and_the_findings():
     results = of_shares(0.20)
     results.settings["accuracy"]["max_steps"] = 4
     left_out = fake_results.reading(
-        KEYS[0], "left_out_images", 3, measure="accuracy", variant="dataset=mine"
+        KEYS[0], "left_out_images", 3, measure="accuracy", dataset="mine"
     )
     results = fake_results.results(points=KEYS[:1], more=[left_out])
     results.settings["accuracy"]["max_steps"] = 4

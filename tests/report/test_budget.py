@@ -279,7 +279,7 @@ def test_every_point_is_told_of(points, budget):
 def test_candidates_come_from_the_columns_of_points_parquet():
     more = [
         fake_results.reading(
-            ("separable", 1.0, 224), metric, value, measure="latency", variant="batch=8",
+            ("separable", 1.0, 224), metric, value, measure="latency", batch=8,
             samples=(value,) if metric == "latency_s" else (),
         )
         for metric, value in (("latency_s", 0.09), ("peak_memory_bytes", 99e6))

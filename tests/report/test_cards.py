@@ -105,7 +105,7 @@ def test_measured_figures_carry_intervals_and_percentiles(results):
 def test_every_batch_size_is_on_the_card():
     more = [
         fake_results.reading(
-            WIDEST, metric, value, variant="batch=8", samples=[0.03, 0.04, 0.05] * (value == 0.04)
+            WIDEST, metric, value, batch=8, samples=[0.03, 0.04, 0.05] * (value == 0.04)
         )
         for metric, value in (("latency_s", 0.04), ("compile_s", 2.0), ("peak_memory_bytes", 9e7))
     ]

@@ -36,7 +36,7 @@ def test_warnings_tell_of_images_that_were_left_out():
     keys = [("separable", 0.25, 128), ("separable", 0.25, 160)]
     more = [
         fake_results.reading(
-            key, "left_out_images", count, measure="accuracy", variant="dataset=photo-patches"
+            key, "left_out_images", count, measure="accuracy", dataset="photo-patches"
         )
         for key, count in zip(keys, (0.0, 3.0), strict=True)
     ]
@@ -51,7 +51,7 @@ def test_warnings_tell_where_a_network_trained_smaller_than_it_is_deployed():
     told = "on images of another size, trained at 18\u00a0px for 128."
     for side, tells in ((18, True), (128, False)):
         top1 = fake_results.reading(
-            key, "top1", 0.5, measure="accuracy", variant="dataset=mine",
+            key, "top1", 0.5, measure="accuracy", dataset="mine",
             note=f"trained at {side} px; 1.0 s to prepare",
         )  # fmt: skip
         shown = view(fake_results.results(points=[key], without=("top1",), more=[top1]))
@@ -78,7 +78,7 @@ def test_a_run_that_only_guesses_says_so():
 
     def shown(*right):
         more = [
-            fake_results.reading(key, metric, value, measure="accuracy", variant="dataset=mine")
+            fake_results.reading(key, metric, value, measure="accuracy", dataset="mine")
             for key, share in zip(keys, right, strict=True)
             for metric, value in (("top1", share), ("test_images", 100), ("classes", 20))
         ]

@@ -205,7 +205,7 @@ def test_readings_of_one_run_alone_are_named(before):
 def test_other_batches_and_measures_from_outside_are_compared():
     def more(latency, energy):
         return [
-            fake_results.reading(FIRST, "latency_s", latency, measure="latency", variant="batch=8",
+            fake_results.reading(FIRST, "latency_s", latency, measure="latency", batch=8,
                                  samples=[latency] * 5),
             fake_results.reading(FIRST, "energy", energy, title="Energy", unit="J"),
         ]  # fmt: skip

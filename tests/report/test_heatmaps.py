@@ -54,7 +54,7 @@ def layer_readings(kind, alpha, resolution):
                     (kind, alpha, resolution),
                     metric,
                     layer[count],
-                    variant=f"layer={name}",
+                    layer=name,
                     note=note,
                 )
             )
@@ -178,7 +178,7 @@ def test_no_map_lies_behind_where_the_formulas_are_not_known():
         ("separable", 1.0, 224),
         "layer_mult_adds",
         1,
-        variant="layer=strange",
+        layer="strange",
         note=json.dumps(note | {"size_in": 1, "size_out": 1}),
     )
     with_it = pd.concat([results.readings, pd.DataFrame([strange])])
@@ -242,7 +242,7 @@ def test_a_failed_reading_gives_its_reason():
 def test_every_batch_size_has_a_map():
     more = [
         fake_results.reading(
-            key, "latency_s", 0.02, measure="latency", variant="batch=8", samples=[0.02, 0.022]
+            key, "latency_s", 0.02, measure="latency", batch=8, samples=[0.02, 0.022]
         )
         for key in SIXTEEN[:4]
     ]

@@ -71,7 +71,7 @@ def test_a_mult_adds_price_is_latency_over_mult_adds():
 def test_a_batch_shares_its_latency_among_its_images():
     more = [
         fake_results.reading(
-            ("separable", 1.0, 224), "latency_s", 0.04, variant="batch=8", samples=[0.04] * 3
+            ("separable", 1.0, 224), "latency_s", 0.04, batch=8, samples=[0.04] * 3
         )
     ]
     scatter = drawn(fake_results.results(more=more), "latency_batch8_per_mult_add")

@@ -119,16 +119,14 @@ def test_table_1_tells_other_classes_and_missing_layers():
     assert classifier.value == "1024 × 10"
     assert "this run has 10 classes" in " ".join(classifier.notes)
     results = fake_results.results()
-    results.readings.loc[:, "variant"] = results.readings["variant"].replace(
-        "layer=depthwise_9", "layer=another"
-    )
+    results.readings.loc[:, "layer"] = results.readings["layer"].replace("depthwise_9", "another")
     five = body(results)["5 × Conv dw / s1", "3 × 3 × 512 dw"]["This run"]
     assert five.reason == "this run has no layer depthwise_9"
 
 
 def test_five_layers_of_different_shapes_are_not_summed():
     results = fake_results.results()
-    ninth = results.readings["variant"] == "layer=depthwise_9"
+    ninth = results.readings["layer"] == "depthwise_9"
     notes = results.readings.loc[ninth, "note"]
     results.readings.loc[ninth, "note"] = [
         json.dumps(json.loads(note) | {"kernel": 5}) for note in notes

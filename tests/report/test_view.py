@@ -182,13 +182,13 @@ def test_missing_readings_carry_their_reason():
 def test_an_empty_cell_has_the_reason_of_its_own_metric_and_batch():
     key = ("separable", 1.0, 224)
     reasons = {
-        ("latency_s", "batch=8"): "its timing process died",
-        ("compile_s", "batch=1"): "it came from the cache",
-        ("compile_s", "batch=8"): "nobody compiled it",
+        ("latency_s", 8): "its timing process died",
+        ("compile_s", 1): "it came from the cache",
+        ("compile_s", 8): "nobody compiled it",
     }
     more = [
-        fake_results.reading(key, metric, None, measure="latency", variant=variant, reason=reason)
-        for (metric, variant), reason in reasons.items()
+        fake_results.reading(key, metric, None, measure="latency", batch=batch, reason=reason)
+        for (metric, batch), reason in reasons.items()
     ]
     results = fake_results.results(points=[key], without=["compile_s"], more=more)
     table = view(results).points
@@ -197,13 +197,13 @@ def test_an_empty_cell_has_the_reason_of_its_own_metric_and_batch():
         for column, cell in zip(table.columns, table.rows[0], strict=True)
         if cell.reason
     }
-    died = reasons["latency_s", "batch=8"]
+    died = reasons["latency_s", 8]
     assert told == {
-        "Compile": reasons["compile_s", "batch=1"],
+        "Compile": reasons["compile_s", 1],
         "Latency, batch 8": died,
         "5th percentile, batch 8": died,
         "95th percentile, batch 8": died,
-        "Compile, batch 8": reasons["compile_s", "batch=8"],
+        "Compile, batch 8": reasons["compile_s", 8],
         "Peak memory, batch 8": "no reading in this run",
     }
 
@@ -300,7 +300,7 @@ def test_a_metric_that_is_better_when_higher_turns_the_frontier():
 def test_every_batch_size_has_a_figure_and_columns():
     more = [
         fake_results.reading(
-            key, "latency_s", 0.02, measure="latency", variant="batch=8", samples=[0.02, 0.021]
+            key, "latency_s", 0.02, measure="latency", batch=8, samples=[0.02, 0.021]
         )
         for key in fake_results.all_points()
     ]

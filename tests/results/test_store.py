@@ -55,7 +55,11 @@ def test_a_reading_survives_the_disk_whole(tmp_path_factory, value, samples, var
     folder = tmp_path_factory.mktemp("results")
     store = Store(folder)
     store.write_run(SETTINGS, MACHINE, run_of(POINT))
-    store.add("timing", [Reading(SPEED, POINT, value, variant, tuple(samples), note=note)], STAMP)
+    store.add(
+        "timing",
+        [Reading(SPEED, POINT, value, samples=tuple(samples), note=note, variant=variant)],
+        STAMP,
+    )
     row = load(folder).readings.iloc[0]
     assert (row["value"], row["samples"].tolist()) == (value, samples)
     assert (row["variant"], row["note"], row["reason"]) == (variant, note, "")

@@ -142,7 +142,7 @@ def _guessing() -> Results:
 
     keys = [key for key in fake_results.all_points() if key[0] == "separable"]
     more = [
-        fake_results.reading(key, metric, value, measure="accuracy", variant="dataset=mine")
+        fake_results.reading(key, metric, value, measure="accuracy", dataset="mine")
         for number, key in enumerate(keys)
         for metric, value in (
             ("top1", (5 + number % 4) / 100), ("test_images", 100), ("classes", 20),

@@ -15,9 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep.metrics import BUILT_IN
 from sweep.results.points import derive
 from sweep.results.store import READINGS, TRAINING, Results, Store
 from sweep.settings.config import digest_of
+from sweep.types import Better, Metric
 
 DATA = Path(__file__).parents[1] / "data"
 BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5
@@ -124,6 +126,9 @@ def reading(
     value: float | None,
     *,
     measure: str = "cost",
+    batch: int | None = None,
+    dataset: str = "",
+    layer: str = "",
     variant: str = "",
     samples: Sequence[float] = (),
     reason: str = "",
@@ -141,6 +146,16 @@ def reading(
         "title": title,
         "unit": unit,
         "better": better,
+        "form": BUILT_IN[metric].form
+        if metric in BUILT_IN
+        else Metric("", "", unit, Better.NEITHER).form,
+        "batch": batch,
+        "runtime": "xla" if batch else "",
+        "precision": "float32" if batch or dataset else "",
+        "threads": 2 if batch else None,
+        "dataset": dataset,
+        "seed": 0 if dataset else None,
+        "layer": layer,
         "variant": variant,
         "value": np.nan if value is None else float(value),
         "samples": np.asarray(samples, np.float64),
@@ -157,9 +172,8 @@ def _readings(key: Key, torch: bool, dataset: str, classes: int) -> Iterator[dic
     if key[0] != "separable":
         return
     top1 = TOP1[key[1:]] / 100
-    variant = f"dataset={dataset}"
     for metric, value in (("top1", top1), ("top5", top1**0.45), ("test_images", TEST_IMAGES)):
-        yield reading(key, metric, value, measure="accuracy", variant=variant)
+        yield reading(key, metric, value, measure="accuracy", dataset=dataset)
 
 
 def _costs(key: Key, torch: bool, classes: int) -> Iterator[dict[str, Any]]:
@@ -185,7 +199,7 @@ def _costs(key: Key, torch: bool, classes: int) -> Iterator[dict[str, Any]]:
     for name, layer in layers.items():
         note = json.dumps({field: layer[field] for field in layer if field not in ("ma", "w")})
         for metric, count in (("layer_mult_adds", "ma"), ("layer_weights", "w")):
-            yield reading(key, metric, layer[count], variant=f"layer={name}", note=note)
+            yield reading(key, metric, layer[count], layer=name, note=note)
 
 
 def _latencies(key: Key) -> Iterator[dict[str, Any]]:
@@ -201,7 +215,7 @@ def _latencies(key: Key) -> Iterator[dict[str, Any]]:
         "peak_memory_bytes": (round(40e6 + int(exact["weights"]) * 4.6), ()),
     }
     for metric, (value, raw) in values.items():
-        yield reading(key, metric, value, measure="latency", variant="batch=1", samples=raw)
+        yield reading(key, metric, value, measure="latency", batch=1, samples=raw)
 
 
 def layer_rows(

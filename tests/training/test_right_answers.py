@@ -109,7 +109,9 @@ def test_a_share_that_says_nothing_is_a_reason(score, classes, top1, top5):
         found = no_share(score, classes, guesses)
         assert bool(found) == bool(reason)
         assert reason in found
-    readings = list(score_readings(point(), score, "a set", classes, 32, "", 0))
+    readings = list(
+        score_readings(point(), score, classes, 32, "", 0, dataset="a set", precision="float32")
+    )
     assert [reading.value for reading in readings[:2]] == [
         None if top1 else score.top1 / score.images,
         None if top5 else score.top5 / score.images,

@@ -105,7 +105,7 @@ def test_a_checkpoint_is_not_evaluated_below_8_either():
 
 def sides(**readings: dict) -> Any:
     more = [
-        fake_results.reading(KEY, metric, measure="accuracy", variant="dataset=mine", **each)
+        fake_results.reading(KEY, metric, measure="accuracy", dataset="mine", **each)
         for metric, each in readings.items()
     ]
     without = ("top1", "top5", "test_images")

@@ -64,7 +64,10 @@ def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise(first):
     assert images == 72
     assert classes == 8
     assert [item.value for item in first[-6:]] == [item.value for item in second[-6:]]
-    assert {item.variant for item in second[-5:]} == {"dataset=brightness"}
+    conditions = {tuple(item.conditions.items()) for item in second[-5:]}
+    assert [{name: of for name, of in each if of not in ("", None)} for each in conditions] == [
+        {"dataset": "brightness", "precision": "float32", "seed": 0}
+    ]
     losses = [item.loss for item in first if isinstance(item, CurvePoint)]
     assert losses == [item.loss for item in second if isinstance(item, CurvePoint)]
     assert losses[-1] < losses[0]

@@ -10,7 +10,8 @@ import pandas as pd
 
 from sweep.metrics import metric_of
 from sweep.report.values.figures import Axis
-from sweep.types import Better, Form, Metric
+from sweep.results.schema import conditions_of
+from sweep.types import Better, Form, Metric, condition_words
 
 # Metrics that a figure or table of this package shows already. Any other, of a measure from
 # outside, gets a figure of its own.
@@ -113,7 +114,7 @@ def _from_outside(points: pd.DataFrame, readings: pd.DataFrame) -> list[Cost]:
     others = {
         row["metric"]: row
         for row in unknown.to_dict(orient="records")
-        if not row["variant"] and row["better"] != Better.NEITHER
+        if not condition_words(conditions_of(row)) and row["better"] != Better.NEITHER
     }
     return [
         Cost(

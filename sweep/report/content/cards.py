@@ -32,7 +32,8 @@ from sweep.report.values.intervals import overlap
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, plain, share, shown
 from sweep.report.values.view import Card, Quoted, Trained
-from sweep.types import listed
+from sweep.results.schema import conditions_of
+from sweep.types import condition_words, listed
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -52,7 +53,7 @@ COUNTS = (
     ("weight_bytes", "Weight bytes", Form.BYTES),
     ("peak_activation_bytes", "Peak activation bytes", Form.BYTES),
 )
-ByVariant = dict[tuple[str, str], dict[str, Any]]  # (metric, variant) -> reading
+ByBatch = dict[tuple[str, int | None], dict[str, Any]]  # (metric, batch) -> reading
 
 
 def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Card, ...]:
@@ -122,10 +123,13 @@ class _Quotes:
         self._rows = rows
         self._published = [each for each in figures.sources(rows) if each.name != MEASURED]
         of_networks = ~results.readings["metric"].isin(("layer_mult_adds", "layer_weights"))
-        self._readings: dict[Place, ByVariant] = {}
+        self._readings: dict[Place, ByBatch] = {}
+        self._from_outside: dict[Place, list[Row]] = {}
         for row in results.readings.loc[of_networks].to_dict(orient="records"):
             of_point = self._readings.setdefault(place(row), {})
-            of_point[row["metric"], row["variant"]] = row
+            of_point[row["metric"], conditions_of(row)["batch"]] = row
+            if row["metric"] not in KNOWN:
+                self._from_outside.setdefault(place(row), []).append(row)
 
     def __call__(self, row: Row) -> Iterator[Quoted]:
         """The readings of one measure may share a note: it stands with the first."""
@@ -142,19 +146,15 @@ class _Quotes:
             yield self._quoted(row, read, (column,), self._title(column, title), form)
         for batch, stem in self._batches.items():
             yield from self._latencies(row, read, batch, stem)
-        for (metric, variant), reading in read.items():
-            if metric not in KNOWN:
-                yield _from_outside(reading, variant)
+        yield from map(_from_outside, self._from_outside.get(place(row), []))
 
-    def _accuracies(self, row: Row, read: ByVariant) -> Iterator[Quoted]:
-        of_top1 = [variant for metric, variant in read if metric == "top1"]
-        dataset = next(iter(of_top1), "")  # by its own name, whatever the page calls it
+    def _accuracies(self, row: Row, read: ByBatch) -> Iterator[Quoted]:
         for metric, title in (
             ("top1", accuracy_title(self._rows, self._titles, of=[row])),
             ("top5", self._title("top5", "Top-5 accuracy")),
         ):
             columns = (metric, f"{metric}_low", f"{metric}_high")
-            yield self._quoted(row, read, columns, title, Form.SHARE, variant=dataset)
+            yield self._quoted(row, read, columns, title, Form.SHARE)
         for metric, title in (
             ("test_images", "Test images"),
             ("left_out_images", "Images left out"),
@@ -167,8 +167,8 @@ class _Quotes:
             cell = Value(None, reason=UNPUBLISHED) if value is None else Value(value)
             yield Quoted(source.title, cell, Form.SHARE)
 
-    def _latencies(self, row: Row, read: ByVariant, batch: int, stem: str) -> Iterator[Quoted]:
-        variant, end = f"batch={batch}", f", batch {batch}"
+    def _latencies(self, row: Row, read: ByBatch, batch: int, stem: str) -> Iterator[Quoted]:
+        end = f", batch {batch}"
         compile_s, peak = (stem.replace("latency", each) for each in ("compile", "peak_memory"))
         latency = f"{self._title('latency_s', 'Latency')}{end}"
         compiling = f"{self._title('compile_s', 'Compile time')}{end}"
@@ -181,8 +181,8 @@ class _Quotes:
             ((f"{compile_s}_s",), compiling, Form.SECONDS, "compile_s"),
             ((f"{peak}_bytes",), memory, Form.BYTES, "peak_memory_bytes"),
         ):
-            yield self._quoted(row, read, columns, title, form, metric, variant)
-        reference = read.get(("reference_s", variant))
+            yield self._quoted(row, read, columns, title, form, metric, batch)
+        reference = read.get(("reference_s", batch))
         if reference is not None:
             yield Quoted(f"{reference['title']}{end}", _cell(reference), Form.SECONDS)
 
@@ -192,29 +192,29 @@ class _Quotes:
     def _quoted(
         self,
         row: Row,
-        read: ByVariant,
+        read: ByBatch,
         columns: tuple[str, ...],
         title: str,
         form: Form,
         metric: str = "",
-        variant: str = "",
+        batch: int | None = None,
     ) -> Quoted:
         """A column's value with its reading's note; `metric` is that of the reading, where it is
         not called as the column.
         """
-        cell = self._reasons.cell(row, columns, metric, variant)
-        reading = read.get((metric or columns[0], variant))
+        cell = self._reasons.cell(row, columns, metric, batch)
+        reading = read.get((metric or columns[0], batch))
         if cell.value is not None and reading is not None:
             cell = replace(cell, notes=_notes(reading))
         return Quoted(title, cell, form)
 
 
-def _from_outside(reading: dict[str, Any], variant: str) -> Quoted:
+def _from_outside(reading: dict[str, Any]) -> Quoted:
     """A metric of a measure that this package doesn't know. Units that are not written with every
     value stand in the title.
     """
     form = metric_of(reading).form
-    inside = [variant] if variant else []
+    inside = [words] if (words := condition_words(conditions_of(reading))) else []
     if form is Form.NUMBER:
         inside.append(reading["unit"])
     title = f"{reading['title']} ({', '.join(inside)})" if inside else reading["title"]

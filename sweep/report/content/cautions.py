@@ -12,6 +12,7 @@ from sweep.report.content import bearing
 from sweep.report.content.axes import number
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.findings import PROXY, at_chance
+from sweep.report.content.point_rows import set_apart
 from sweep.report.values.units import percent
 from sweep.settings.config import GridSettings, SettingsError, validated
 from sweep.settings.grid import measures_of
@@ -131,8 +132,8 @@ def _missing(readings: pd.DataFrame) -> list[str]:
         if len(names) > FEW:
             where = f"all {total} points" if len(names) == total else f"{len(names)} points"
         metrics = dict.fromkeys(
-            f"{row['title']} ({row['variant']})" if row["variant"] else str(row["title"])
-            for row in rows
+            f"{row['title']} ({words})" if words else str(row["title"])
+            for row, words in zip(rows, map(set_apart, rows), strict=True)
         )
         what = listed(list(metrics), longest=FEW)
         verb = "is" if len(metrics) == 1 else "are"

@@ -52,7 +52,7 @@ def cost_map(readings: pd.DataFrame, among: Container[Place]) -> CostMap | None:
     or where one of them is of a type whose formula the paper doesn't give.
     """
     # A measure that failed stores its metrics without a layer.
-    with_layers = readings.loc[(readings["metric"] == LAYER) & (readings["variant"] != "")]
+    with_layers = readings.loc[(readings["metric"] == LAYER) & (readings["layer"] != "")]
     points = with_layers.drop_duplicates(POINT)[POINT].itertuples(index=False, name=None)
     stored = [point for point in points if point in among]
     if not stored:

@@ -15,7 +15,8 @@ from sweep.metrics import metric_of
 from sweep.report.content.axes import KNOWN, batches, number
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import Form
-from sweep.types import Better, Point, listed
+from sweep.results.schema import conditions_of
+from sweep.types import Better, Point, condition_words, listed
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -190,7 +191,8 @@ def _from_outside(before: Results, after: Results) -> Iterator[Quantity]:
     found: dict[str, Quantity] = {}
     for results in (before, after):
         for row in results.readings.to_dict(orient="records"):
-            if row["metric"] in KNOWN or row["variant"] or row["better"] == Better.NEITHER:
+            of_one = bool(condition_words(conditions_of(row)))
+            if row["metric"] in KNOWN or of_one or row["better"] == Better.NEITHER:
                 continue
             found[row["metric"]] = Quantity(
                 row["metric"], row["title"], metric_of(row).form, bool(row["machine_id"])

@@ -35,7 +35,7 @@ Cells = tuple[tuple[Value, ...], ...]
 @dataclass(frozen=True)
 class _Quantity:
     """What a map shows. columns: the value's, and those of its interval where it has one; `metric`
-    and `variant` are its readings'.
+    and `batch` are its readings'.
     """
 
     name: str
@@ -43,7 +43,7 @@ class _Quantity:
     form: Form
     columns: tuple[str, ...]
     metric: str
-    variant: str = ""
+    batch: int | None = None
 
 
 def heat_maps(results: Results) -> tuple[HeatMap, ...]:
@@ -77,7 +77,7 @@ class _Grid:
         row = self.at.get((alpha, resolution))
         if row is None:
             return Value(None, reason=NOT_IN_RUN)
-        return self._reasons.cell(row, quantity.columns, quantity.metric, quantity.variant)
+        return self._reasons.cell(row, quantity.columns, quantity.metric, quantity.batch)
 
 
 def _quantities(results: Results, rows: list[Row]) -> list[_Quantity]:
@@ -93,7 +93,7 @@ def _quantities(results: Results, rows: list[Row]) -> list[_Quantity]:
                 Form.SECONDS,
                 (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s"),
                 "latency_s",
-                f"batch={batch}",
+                batch,
             )
             for batch, stem in batches(results.points).items()
         ),

@@ -12,6 +12,8 @@ from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
 from sweep.report.content.figures import sizes
 from sweep.report.values.tables import Value
+from sweep.results.schema import conditions_of
+from sweep.types import condition_words
 
 NOT_READ = "no reading in this run"
 Row = dict[str, Any]
@@ -52,31 +54,37 @@ def accuracy_title(
     return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
 
 
+def set_apart(row: Row) -> str:
+    """What tells a reading from others of its metric within a run, in words: "batch 8"."""
+    conditions = conditions_of(row)
+    return condition_words({name: conditions[name] for name in ("batch", "layer", "variant")})
+
+
 class Reasons:
     """Why readings have no value. readings: long, as stored."""
 
     def __init__(self, readings: pd.DataFrame) -> None:
-        self._of: dict[tuple[Place, str], dict[str, str]] = {}
+        self._of: dict[tuple[Place, str], dict[int | None, str]] = {}
         for row in readings.loc[readings["value"].isna()].to_dict(orient="records"):
             reasons = self._of.setdefault((place(row), row["metric"]), {})
-            reasons[row["variant"]] = row["reason"]
+            reasons[conditions_of(row)["batch"]] = row["reason"]
 
-    def why(self, row: Row, metric: str, variant: str = "") -> str:
-        """The reason of this variant, else of the whole measure (a failure is stored so), else of
-        any variant where none is asked for; NOT_READ where nothing was stored.
+    def why(self, row: Row, metric: str, batch: int | None = None) -> str:
+        """The reason at this batch size, else of the whole measure (a failure is stored so), else
+        at any where none is asked for; NOT_READ where nothing was stored.
         """
         reasons = self._of.get((place(row), metric), {})
-        others = () if variant else reasons.values()
-        return reasons.get(variant) or reasons.get("") or next(iter(others), NOT_READ)
+        others = () if batch else reasons.values()
+        return reasons.get(batch) or reasons.get(None) or next(iter(others), NOT_READ)
 
     def cell(
-        self, row: Row, columns: tuple[str, ...], metric: str = "", variant: str = ""
+        self, row: Row, columns: tuple[str, ...], metric: str = "", batch: int | None = None
     ) -> Value:
         """The number in the first column, with its interval where two more are named, or the
         reason for none. metric: what its readings are called, where not as the column.
         """
         value, *interval = (number(row.get(column)) for column in columns)
         if value is None:
-            return Value(None, reason=self.why(row, metric or columns[0], variant))
+            return Value(None, reason=self.why(row, metric or columns[0], batch))
         low, high = interval or (None, None)
         return Value(value, low, high)

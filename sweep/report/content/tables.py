@@ -23,14 +23,14 @@ FRONTS = {"on_front_mult_adds": "M", "on_front_params": "P", "on_front_latency":
 @dataclass(frozen=True)
 class _Of:
     """A column of numbers. columns: of points.parquet, the interval's after the value's; metric and
-    variant: of the readings behind it, where they are not called as the column.
+    batch: of the readings behind it, where they are not called as the column.
     """
 
     title: str
     form: Form
     columns: tuple[str, ...]
     metric: str = ""
-    variant: str = ""
+    batch: int | None = None
 
 
 BEFORE_LATENCY = (
@@ -77,7 +77,7 @@ def points(results: Results) -> Table:
         rows=tuple(
             (
                 Value(label(row)),
-                *(reasons.cell(row, each.columns, each.metric, each.variant) for each in columns),
+                *(reasons.cell(row, each.columns, each.metric, each.batch) for each in columns),
                 _fronts(row),
             )
             for row in _rows(results.points)
@@ -106,12 +106,11 @@ def _shortened(points: pd.DataFrame) -> str:
 def _latency_columns(points: pd.DataFrame) -> list[_Of]:
     columns: list[_Of] = []
     for batch, stem in batches(points).items():
-        variant = f"batch={batch}"
         memory, compiling = (stem.replace("latency", each) for each in ("peak_memory", "compile"))
         of = "" if stem == "latency" else f", batch {batch}"
         interval = (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")
         columns += [
-            _Of(f"{title}{of}", form, names, metric, variant)
+            _Of(f"{title}{of}", form, names, metric, batch)
             for title, form, names, metric in (
                 ("Latency", Form.SECONDS, interval, "latency_s"),
                 ("5th percentile", Form.SECONDS, (f"{stem}_p5_s",), "latency_s"),
