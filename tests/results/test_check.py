@@ -17,6 +17,7 @@ from sweep.results.check import State, check
 from sweep.results.journal import scan
 from sweep.results.load import load
 from sweep.results.repair import repair
+from sweep.results.schema import READINGS
 from sweep.results.store import Store
 from sweep.types import ResultsError
 from tests.fuzz.results import write_sound
@@ -55,7 +56,7 @@ def sweep(capsys, *arguments):
 
 def middle(path: Path, group: int) -> int:
     """Where the values of a row group lie."""
-    column = pq.ParquetFile(path).metadata.row_group(group).column(11)
+    column = pq.ParquetFile(path).metadata.row_group(group).column(READINGS.names.index("value"))
     assert column.path_in_schema == "value"
     return column.data_page_offset + column.total_compressed_size // 2
 
