@@ -129,7 +129,7 @@ class MobileNetV1(nnx.Module):
         Same logits as this network in evaluation, up to rounding. Raises ValueError where it is
         folded already.
         """
-        deployed = MobileNetV1(
+        deployed = type(self)(
             self.alpha,
             self.resolution,
             self.num_classes,

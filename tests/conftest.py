@@ -21,7 +21,7 @@ from hypothesis import settings
 
 from mnv1_flax import MobileNetV1
 from mnv1_flax.normalisation import BatchNormReLU6
-from tests.support.commands import Command
+from tests.support.commands import QUICK, Command, sweep
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
 # a channels-last network is written.
@@ -82,6 +82,17 @@ def command(
     """command("show", folder, inside=where) -> (exit status, standard output, standard error)."""
     with Command(capsys, monkeypatch) as call:
         yield call
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a process has run QUICK, for who only looks at what came of it."""
+    folder = tmp_path_factory.mktemp("quick")
+    (folder / "sweep.toml").write_text(QUICK)
+    done = sweep("run", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "report: results/quick/report.html" in done.stdout
+    return folder
 
 
 @pytest.fixture

@@ -3,26 +3,27 @@
 import re
 import shlex
 import shutil
+from typing import Any
 
 import pytest
 
-from tests.support.commands import QUICK, ROOT, python
+from tests.support.commands import QUICK, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", README, flags=re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A checkout as its user has it, with a small experiment and the committed reference run."""
-    folder = tmp_path_factory.mktemp("readme")
-    (folder / "sweep.toml").write_text(QUICK.replace('"quick"', '"default"'))
-    shutil.copytree(ROOT / "results" / "reference", folder / "results" / "reference")
-    return folder
+@pytest.fixture
+def folder(tmp_path, quick_run):
+    """A checkout as its user has it after a small experiment, with the committed reference run."""
+    (tmp_path / "sweep.toml").write_text(QUICK.replace('"quick"', '"default"'))
+    shutil.copytree(quick_run / "results" / "quick", tmp_path / "results" / "default")
+    shutil.copytree(ROOT / "results" / "reference", tmp_path / "results" / "reference")
+    return tmp_path
 
 
-def test_every_command_works_in_the_order_of_the_page(folder):
-    assert {shlex.split(command)[2] for command in COMMANDS} == {
+def test_every_command_works_in_the_order_of_the_page(folder, command):
+    assert {shlex.split(line)[2] for line in COMMANDS} == {
         "run",
         "report",
         "show",
@@ -31,16 +32,18 @@ def test_every_command_works_in_the_order_of_the_page(folder):
         "compare",
         "layers",
     }
-    for command in COMMANDS:
-        done = python(shlex.split(command), folder)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        assert done.stdout
+    for line in COMMANDS:
+        status, out, error = command(*shlex.split(line)[2:], inside=folder)
+        assert status == 0, f"{line}: {error}"
+        assert out
 
 
-def test_the_network_alone_gives_what_the_page_says(folder):
+def test_the_network_alone_gives_what_the_page_says():
     (snippet,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    done = python(["-c", snippet + "\nprint(logits.shape, logits.dtype)"], folder)
-    assert done.stdout == "(1, 1000) float32\n", done.stderr
+    names: dict[str, Any] = {}
+    exec(snippet, names)  # noqa: S102 - the page's own
+    assert names["logits"].shape == (1, 1000)
+    assert names["logits"].dtype == "float32"
 
 
 def test_every_file_that_the_page_links_to_is_there():

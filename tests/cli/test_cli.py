@@ -1,4 +1,4 @@
-"""The command line as a person meets it: in a process of its own, from a folder of their own."""
+"""The command line as a person meets it, from a folder of their own."""
 
 import json
 import re
@@ -6,28 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.commands import QUICK, ROOT, environment, sweep
+from tests.support.commands import QUICK, SHORT, environment, sweep
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A folder in which a two-point sweep has been run."""
-    folder = tmp_path_factory.mktemp("sweep")
-    (folder / "sweep.toml").write_text(QUICK)
-    done = sweep("run", folder=folder)
-    assert done.returncode == 0, done.stderr
-    assert "report: results/quick/report.html" in done.stdout
-    return folder
-
-
-def test_a_run_leaves_what_it_promises(finished):
-    left = {path.name for path in (finished / "results" / "quick").iterdir()}
+def test_a_run_leaves_what_it_promises(quick_run):
+    left = {path.name for path in (quick_run / "results" / "quick").iterdir()}
     assert left == {
         "settings.toml",
         "machine.json",
@@ -40,8 +28,8 @@ def test_a_run_leaves_what_it_promises(finished):
     }
 
 
-def test_points_are_whole_and_in_si_units(finished):
-    points = pd.read_parquet(finished / "results" / "quick" / "points.parquet")
+def test_points_are_whole_and_in_si_units(quick_run):
+    points = pd.read_parquet(quick_run / "results" / "quick" / "points.parquet")
     assert points["resolution"].tolist() == [64, 32]
     assert points["rho"].tolist() == [1.0, 0.5]
     # Hand arithmetic: every map of 0.25-64 is half of 0.25-128's, whose convolutions cost
@@ -66,19 +54,19 @@ def test_points_are_whole_and_in_si_units(finished):
     assert np.all(points["paper_top1"].isna())
 
 
-def test_running_again_does_nothing_and_a_dry_run_says_so(finished):
-    before = (finished / "results" / "quick" / "readings.parquet").read_bytes()
-    again = sweep("run", folder=finished)
-    assert again.returncode == 0
-    assert not re.search(r"^stored ", again.stdout, flags=re.MULTILINE)
-    assert (finished / "results" / "quick" / "readings.parquet").read_bytes() == before
-    dry = sweep("run", "--dry-run", "--name", "other", folder=finished)
-    assert re.search(r"accuracy .* 2 ", dry.stdout)
-    assert not (finished / "results" / "other").exists()
+def test_running_again_does_nothing_and_a_dry_run_says_so(quick_run, command):
+    before = (quick_run / "results" / "quick" / "readings.parquet").read_bytes()
+    status, out, _ = command("run", inside=quick_run)
+    assert status == 0
+    assert not re.search(r"^stored ", out, flags=re.MULTILINE)
+    assert (quick_run / "results" / "quick" / "readings.parquet").read_bytes() == before
+    _, out, _ = command("run", "--dry-run", "--name", "other", inside=quick_run)
+    assert re.search(r"accuracy .* 2 ", out)
+    assert not (quick_run / "results" / "other").exists()
 
 
-def test_a_report_is_drawn_from_parquet_without_jax(finished):
-    page = finished / "results" / "quick" / "report.html"
+def test_a_report_is_drawn_from_parquet_without_jax(quick_run):
+    page = quick_run / "results" / "quick" / "report.html"
     page.unlink()
     check = (
         "import sys; from sweep.cli.main import main\n"
@@ -87,31 +75,28 @@ def test_a_report_is_drawn_from_parquet_without_jax(finished):
         "assert not {'jax', 'torch', 'flax'} & set(sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", check], cwd=finished, env=environment(), check=False
+        [sys.executable, "-c", check], cwd=quick_run, env=environment(), check=False
     )
     assert done.returncode == 0
     assert page.stat().st_size < 6e6
 
 
-def test_compare_prints_the_tables_and_finds_the_costs_within_tolerance(finished):
-    done = sweep("compare", "results/quick", folder=finished)
-    assert done.returncode == 0, done.stderr
-    assert "Table 4" in done.stdout
-    as_json = json.loads(sweep("compare", "results/quick", "--json", folder=finished).stdout)
-    assert as_json
+def test_compare_prints_the_tables_and_finds_the_costs_within_tolerance(quick_run, command):
+    status, out, error = command("compare", "results/quick", inside=quick_run)
+    assert status == 0, error
+    assert "Table 4" in out
+    assert json.loads(command("compare", "results/quick", "--json", inside=quick_run)[1])
 
 
-def test_layers_show_the_papers_tables_1_and_2():
-    done = sweep("layers", "--alpha", "1.0", "--resolution", "224", "--json", folder=ROOT)
-    shown = json.loads(done.stdout)
+def test_layers_show_the_papers_tables_1_and_2(command):
+    shown = json.loads(command("layers", "--alpha", "1.0", "--resolution", "224", "--json")[1])
     assert sum(row["mult_adds"] for row in shown["layers"]) == 568_740_352
     shares = {row["type"]: round(100 * row["mult_adds_share"], 2) for row in shown["types"]}
     assert shares["Conv 1x1"] == 94.86
     assert shares["Conv DW 3x3"] == 3.06
     # The paper prints 1.19: two digits swapped.
     assert shares["Conv 3x3"] == 1.91
-    table = sweep("layers", folder=ROOT).stdout
-    assert "94.86" in table
+    assert "94.86" in command("layers")[1]
 
 
 @pytest.mark.parametrize(
@@ -129,20 +114,26 @@ def test_layers_show_the_papers_tables_1_and_2():
         (["layers", "--resolution", "big"], "Invalid value for '--resolution'"),
     ],
 )
-def test_a_wrong_input_is_one_message_and_status_2(tmp_path, arguments, message):
+def test_a_wrong_input_is_one_message_and_status_2(tmp_path, command, arguments, message):
     (tmp_path / "sweep.toml").write_text(QUICK)
     (tmp_path / "bad.toml").write_text("[grid]\nalpha = [9.0]\n")
     (tmp_path / "part.toml").write_text('measures = ["speed"]\n')
     (tmp_path / "kind.toml").write_text('[grid]\nkind = ["deep"]\n')
-    done = sweep(*arguments, folder=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    status, _, error = command(*arguments, inside=tmp_path)
+    assert status == 2
+    assert message in error
+    assert "Traceback" not in error
     assert not (tmp_path / "results").exists()
 
 
-def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
-    (tmp_path / "sweep.toml").write_text(QUICK.replace("epochs = 1", "epochs = 400"))
+def test_a_process_ends_with_the_commands_status_and_words(tmp_path):
+    done = sweep("compare", "nowhere", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("nowhere: not a results folder")
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path, command):
+    (tmp_path / "sweep.toml").write_text(SHORT.replace("epochs = 1", "epochs = 4000"))
     # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
     listening = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -171,7 +162,7 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path):
     points = pd.read_parquet(tmp_path / "results" / "quick" / "points.parquet")
     assert np.all(points["latency_s"].notna())
     assert np.all(points["top1"].isna())
-    (tmp_path / "sweep.toml").write_text(QUICK)
-    again = sweep("run", "--dry-run", folder=tmp_path)
-    assert re.search(r"latency .* 0 ", again.stdout)
-    assert re.search(r"accuracy .* 2 ", again.stdout)
+    (tmp_path / "sweep.toml").write_text(SHORT)
+    _, out, _ = command("run", "--dry-run", inside=tmp_path)
+    assert re.search(r"latency .* 0 ", out)
+    assert re.search(r"accuracy .* 2 ", out)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sweep.settings.config import AccuracySettings, parse
-from tests.support.commands import ROOT, python
+from tests.support.commands import ROOT
 from tests.support.image_files import write_folder
 from tests.support.networks import keras_mobilenet, keras_save
 
@@ -38,17 +38,17 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_command_works(folder):
+def test_every_command_works(folder, command):
     assert [shlex.split(each)[2] for each in COMMANDS] == ["evaluate", "data", "run", "run"]
-    for command in COMMANDS:
-        arguments = shlex.split(command)
-        if arguments[2] == "data":
+    for line in COMMANDS:
+        arguments = shlex.split(line)[2:]
+        if arguments[0] == "data":
             arguments.append("--help")  # tests fetch nothing; see test_data_command
         if "configs/cifar10.toml" in arguments:
             continue  # needs the images that the command before it fetches
-        done = python(arguments, folder)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        assert done.stdout
+        status, out, error = command(*arguments, inside=folder)
+        assert status == 0, f"{line}: {error}"
+        assert out
 
 
 def test_the_settings_on_the_page_exist():

@@ -26,7 +26,7 @@ from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, LatencySettings, SettingsError, parse
 from sweep.types import Better, Metric, Progress, Reading
-from tests.support.commands import QUICK, sweep
+from tests.support.commands import QUICK, flat
 from tests.support.runs import MACHINE, Watcher
 from tests.support.toys import CALLS, Perimeter, point
 
@@ -213,12 +213,12 @@ def test_of_points_that_share_a_process_as_many_are_measured_as_fit_together(tmp
     assert CALLS == ["0.5-64"]
 
 
-def test_a_dry_run_says_what_would_not_be_begun(tmp_path):
+def test_a_dry_run_says_what_would_not_be_begun(tmp_path, command):
     big = QUICK.replace('"cost", "latency", "accuracy"', '"accuracy"')
     (tmp_path / "sweep.toml").write_text("max_memory_share = 0.01\n" + big)
-    done = sweep("run", "--dry-run", folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    told = " ".join(done.stdout.split())
+    status, out, error = command("run", "--dry-run", inside=tmp_path)
+    assert status == 0, error
+    told = flat(out)
     assert "accuracy: 0.25-64 and 0.25-32: not begun: it would take about 1.0 GB of memory" in told
     assert "max_memory_share allows" in told
     assert not (tmp_path / "results").exists()

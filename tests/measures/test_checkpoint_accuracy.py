@@ -1,9 +1,6 @@
 """Accuracies of trained checkpoints: the measure, and the `evaluate` command."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +10,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from sweep.cli.main import main
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import accuracy
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.settings.config import AccuracySettings
+from tests.support.commands import ROOT, flat, sweep
 from tests.support.image_files import write_folder
 from tests.support.networks import keras_logits, keras_mobilenet, keras_save
 from tests.support.toys import point
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
 CLASSES = ("ash", "birch", "cedar", "dogwood", "elm", "fir", "ginkgo")
 SIDE = 64
@@ -58,21 +54,25 @@ def zoo(tmp_path_factory) -> Path:
     return folder
 
 
-def right_by_keras(garden: Path, offset: int) -> tuple[int, int]:
-    """(right first, right within five) over all images, by Keras's logits and NumPy alone.
-
-    offset: of the class "ash" among the network's nine outputs.
+@pytest.fixture(scope="module")
+def right(garden) -> tuple[int, int]:
+    """(right first, right within five) over all images, by Keras's logits and NumPy alone, where
+    the class "ash" is the second of the network's nine outputs.
     """
-    pixels, labels = [], []
-    for label, name in enumerate(CLASSES):
-        for file in sorted((garden / "val" / name).iterdir()):
-            image = Image.open(file).crop(CROP).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-            pixels.append(np.asarray(image, np.float32) / 127.5 - 1)
-            labels.append(label + offset)
-    logits = keras_logits(keras_mobilenet(0.25, SIDE, classes=9), np.stack(pixels))
+    logits = keras_logits(keras_mobilenet(0.25, SIDE, classes=9), pixels_of(garden, SIDE))
     best = np.argsort(-logits, axis=1)
-    truth: npt.NDArray[np.int64] = np.array(labels)[:, None]
+    truth: npt.NDArray[np.int64] = np.repeat(np.arange(7), 3)[:, None] + 1
     return int((best[:, :1] == truth).sum()), int((best[:, :5] == truth).sum())
+
+
+def pixels_of(garden: Path, side: int) -> npt.NDArray[np.float32]:
+    """All images, three of each class, as a network of that side sees them."""
+    files = [file for name in CLASSES for file in sorted((garden / "val" / name).iterdir())]
+    images = [
+        Image.open(file).crop(CROP).resize((side, side), Image.Resampling.BILINEAR)
+        for file in files
+    ]
+    return np.stack([np.asarray(image, np.float32) / 127.5 - 1 for image in images])
 
 
 def settings(garden: Path, zoo: Path, **changes) -> AccuracySettings:
@@ -94,10 +94,10 @@ def heard(share: float, text: str) -> None:
     assert text
 
 
-def test_the_readings_are_those_of_keras_and_numpy(garden, zoo):
+def test_the_readings_are_those_of_keras_and_numpy(garden, zoo, right):
     readings: list[Any] = list(accuracy(settings(garden, zoo))([network()], heard))
     values = {reading.metric.name: reading.value for reading in readings}
-    top1, top5 = right_by_keras(garden, offset=1)
+    top1, top5 = right
     assert values == {
         "top1": pytest.approx(top1 / 21),
         "top5": pytest.approx(top5 / 21),
@@ -150,47 +150,35 @@ def test_the_recipe_and_the_place_of_things_are_no_part_of_an_evaluation(garden,
 # On the command line
 
 
-def sweep(*arguments: str | Path, folder: Path = ROOT, **variables: str):
-    return subprocess.run(
-        [sys.executable, "-m", "sweep", *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | variables,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("inside", ["", "val"])
-def test_evaluate_prints_one_json_object(garden, zoo, inside):
-    done = sweep(
+def test_evaluate_prints_one_json_object(garden, zoo, right, inside, command):
+    status, out, error = command(
         "evaluate", "--checkpoint", zoo / f"mobilenet_0.25_{SIDE}.keras", "--data", garden / inside,
         "--classes", garden / "trees.tsv", "--json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    top1, top5 = right_by_keras(garden, offset=1)
+    assert status == 0, error
+    found = json.loads(out)
+    top1, top5 = right
     assert (found["n"], found["alpha"], found["resolution"]) == (21, 0.25, SIDE)
     assert found["top1"] == pytest.approx(top1 / 21)
     assert found["top5"] == pytest.approx(top5 / 21)
     assert found["top1_low"] <= found["top1"] <= found["top1_high"]
-    assert done.stderr == ""
+    assert error == ""
 
 
 def test_one_output_more_than_classes_is_a_background_where_that_is_asked_for(
-    garden, zoo, tmp_path
+    garden, zoo, right, tmp_path, command
 ):
     listed = tmp_path / "trees.txt"
     listed.write_text("\n".join([*CLASSES, "hazel"]) + "\n")
-    done = sweep(
+    status, out, error = command(
         "evaluate", "--checkpoint", zoo / f"mobilenet_0.25_{SIDE}.keras", "--data", garden,
         "--classes", listed, "--background", "--json",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert status == 0, error
     # "ash" is output 1 again. Without the first output some images rise to a better rank.
-    top1, top5 = right_by_keras(garden, offset=1)
-    found = json.loads(done.stdout)
+    top1, top5 = right
+    found = json.loads(out)
     assert found["top1"] * 21 >= top1 - 1e-6
     assert top5 <= round(found["top5"] * 21) < 21
 
@@ -214,19 +202,18 @@ def test_one_output_more_than_classes_is_a_background_where_that_is_asked_for(
         (["--data", "{garden}"], "--checkpoint"),
     ],
 )  # fmt: skip
-def test_wrong_inputs_are_one_message_and_status_2(garden, zoo, arguments, message, capsys):
+def test_wrong_inputs_are_one_message_and_status_2(garden, zoo, arguments, message, command):
     names = {
         "garden": garden,
         "zoo": zoo / f"mobilenet_0.25_{SIDE}.keras",
         "trees": garden / "trees.tsv",
     }
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", *(each.format(**names) for each in arguments)])
-    assert ended.value.code == 2
-    assert message in " ".join(capsys.readouterr().err.split())
+    status, _, error = command("evaluate", *(each.format(**names) for each in arguments))
+    assert status == 2
+    assert message in flat(error)
 
 
-def test_a_bad_image_stops_it_by_name_or_is_left_out_and_counted(garden, zoo, tmp_path):
+def test_a_bad_image_stops_it_by_name_or_is_left_out_and_counted(garden, zoo, tmp_path, command):
     folder = tmp_path / "garden"
     write_folder(folder, {f"{name}/good.png": np.full((9, 9, 3), 7, np.uint8) for name in CLASSES})
     (folder / "elm" / "broken.jpg").write_text("no image")
@@ -234,13 +221,13 @@ def test_a_bad_image_stops_it_by_name_or_is_left_out_and_counted(garden, zoo, tm
         "evaluate", "--checkpoint", zoo / f"mobilenet_0.25_{SIDE}.keras", "--data", folder,
         "--classes", garden / "trees.tsv", "--json",
     ]  # fmt: skip
-    stopped = sweep(*call)
-    assert stopped.returncode == 2
-    assert f"{folder / 'elm' / 'broken.jpg'}: not a JPEG, PNG, WebP" in stopped.stderr
-    went_on = sweep(*call, "--skip-bad-images")
-    assert went_on.returncode == 0
-    assert f"left out: {folder / 'elm' / 'broken.jpg'}: not a JPEG" in went_on.stderr
-    found = json.loads(went_on.stdout)
+    status, _, error = command(*call)
+    assert status == 2
+    assert f"{folder / 'elm' / 'broken.jpg'}: not a JPEG, PNG, WebP" in error
+    status, out, error = command(*call, "--skip-bad-images")
+    assert status == 0
+    assert f"left out: {folder / 'elm' / 'broken.jpg'}: not a JPEG" in error
+    found = json.loads(out)
     assert (found["n"], found["left_out"]) == (7, 1)
 
 
@@ -262,28 +249,30 @@ path = "{garden}"
 """
 
 
-def test_a_run_fills_what_there_are_files_for_and_takes_up_the_others_later(garden, zoo, tmp_path):
+def test_a_run_fills_what_there_are_files_for_and_takes_up_the_others_later(
+    garden, zoo, right, tmp_path, command
+):
     source = 'source = "checkpoints"\ncheckpoints = "mobilenet_{alpha}_{resolution}.keras"'
     text = experiment(garden, source, f"[{SIDE}, 32]") + f'classes = "{garden / "trees.tsv"}"\n'
     (tmp_path / "sweep.toml").write_text(text)
     keras_file = zoo / f"mobilenet_0.25_{SIDE}.keras"
     (tmp_path / keras_file.name).write_bytes(keras_file.read_bytes())
 
-    first = sweep("run", folder=tmp_path)
-    assert first.returncode == 1
-    assert "mobilenet_0.25_32.keras: there is no such checkpoint" in first.stderr
+    status, _, error = command("run", inside=tmp_path)
+    assert status == 1
+    assert "mobilenet_0.25_32.keras: there is no such checkpoint" in error
     points = pd.read_parquet(tmp_path / "results" / "zoo" / "points.parquet")
     by_side = points.set_index("resolution")
-    top1, _ = right_by_keras(garden, offset=1)
+    top1, _ = right
     assert by_side.loc[SIDE, "top1"] == pytest.approx(top1 / 21)
     assert by_side["top1"].isna().tolist() == [False, True]
 
     # The same weights serve at any resolution.
     (tmp_path / "mobilenet_0.25_32.keras").write_bytes(keras_file.read_bytes())
-    second = sweep("run", folder=tmp_path)
-    assert second.returncode == 0, second.stderr
-    assert "stored accuracy 0.25-32" in second.stdout
-    assert f"accuracy 0.25-{SIDE}" not in second.stdout
+    status, out, error = command("run", inside=tmp_path)
+    assert status == 0, error
+    assert "stored accuracy 0.25-32" in out
+    assert f"accuracy 0.25-{SIDE}" not in out
     points = pd.read_parquet(tmp_path / "results" / "zoo" / "points.parquet")
     assert points["top1"].isna().tolist() == [False, False]
 
@@ -302,14 +291,7 @@ def test_keras_is_left_to_find_its_own_checkpoints(garden, tmp_path):
     assert "Keras has no MobileNet checkpoint at 0.25-96" in done.stderr
     points = pd.read_parquet(tmp_path / "results" / "zoo" / "points.parquet")
     found = points.set_index("resolution").loc[128]
-    pixels = [
-        np.asarray(
-            Image.open(file).crop(CROP).resize((128, 128), Image.Resampling.BILINEAR), np.float32
-        )
-        for name in CLASSES
-        for file in sorted((garden / "val" / name).iterdir())
-    ]
-    logits = keras_logits(keras_mobilenet(0.25, 128), np.stack(pixels) / 127.5 - 1)
+    logits = keras_logits(keras_mobilenet(0.25, 128), pixels_of(garden, 128))
     truth = np.repeat(np.arange(7), 3)
     own = logits[np.arange(21), truth]
     rank = (logits > own[:, None]).sum(axis=1)
@@ -322,14 +304,14 @@ def test_keras_is_left_to_find_its_own_checkpoints(garden, tmp_path):
 
 
 @pytest.mark.shared
-def test_the_official_quantised_checkpoint_on_500_images():
+def test_the_official_quantised_checkpoint_on_500_images(command):
     """By the TFLite interpreter top-1 is 0.660 and top-5 0.856."""
     sample = SHARED / "data" / "imagenet-sample"
-    done = sweep(
+    _, out, _ = command(
         "evaluate", "--checkpoint", SHARED / "weights" / "mobilenet_v1_0.5_160_quant.tflite",
         "--data", sample, "--classes", sample / "synsets.tsv", "--json",
     )  # fmt: skip
-    found = json.loads(done.stdout)
+    found = json.loads(out)
     assert found["n"] == 500
     assert abs(found["top1"] - 0.660) <= 0.015
     assert abs(found["top5"] - 0.856) <= 0.015

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from sweep.contracts import Failed, Network
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.host.compile_cache import KEEP_EVERYTHING
 from sweep.measures import latency_session, latency_worker
 from sweep.measures.latency import LATENCY, Latency, LatencyError
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.types import Reading
+from tests.support.short import Short
 from tests.support.toys import point, quiet
 
 METRICS = ("latency_s", "latency_process", "latency_calls", "reference_s", "compile_s")
@@ -22,7 +22,7 @@ QUICK = {"rounds": 3, "min_sample_s": 1e-3, "warmup_s": 0.05}
 
 
 def networks_at(*sides: int) -> list[Network]:
-    return [Network(point(0.25, side), MobileNetV1Family(), num_classes=10) for side in sides]
+    return [Network(point(0.25, side), Short(), num_classes=10) for side in sides]
 
 
 def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
@@ -71,7 +71,7 @@ def test_a_cache_of_programs_changes_nothing(monkeypatch, tmp_path):
 def test_a_worker_that_fails_is_quoted():
     settings = LatencySettings(threads=4096, processes=1, **QUICK)
     with pytest.raises(LatencyError, match=r"latency\.threads = 4096: this machine has"):
-        list(Latency(settings)([Network(point(), MobileNetV1Family())], quiet))
+        list(Latency(settings)([Network(point(), Short())], quiet))
 
 
 def test_more_cores_than_there_are_are_refused_before_anything_is_timed():

@@ -25,7 +25,7 @@ from tests.support.networks import (
     random_images,
 )
 
-PAIRS = [(1.0, 224), (0.25, 128), (0.75, 160), (0.5, 96)]
+PAIRS = [(1.0, 64), (0.25, 128), (0.75, 32), (0.5, 96)]
 
 
 def write_all(network: keras.Model, folder: Path, resolution: int) -> list[Path]:
