@@ -37,8 +37,9 @@ browser: setup
 	|| $(BIN)/python -m playwright install chromium || true
 	@$(FIND_BROWSER)
 
+# Two processes, since one keeps half of two cores busy; see tests/README.md.
 test: lint browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 --durations-min=5
 
 # Packages with known holes; exits 2 where that can't be told, as offline.
 audit: setup
