@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from sweep.loading.images import decode, size_of
+
 ORIENTATION = 0x0112
 
 
@@ -81,6 +83,14 @@ def write_folder(root: Path, images: Mapping[str, npt.NDArray[np.uint8] | bytes]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image if isinstance(image, bytes) else encoded(image))
     return root
+
+
+def agreed(data: bytes) -> npt.NDArray[np.uint8]:
+    """The decoded pixels, after a look at what the header says of their size."""
+    pixels = decode(data, "x")
+    assert pixels.dtype == np.uint8
+    assert size_of(data, "x") == pixels.shape[:2]
+    return pixels
 
 
 class InMemory:
