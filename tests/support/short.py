@@ -42,7 +42,7 @@ class Short(MobileNetV1Family):
     """The family of such networks."""
 
     name = "short"
-    kinds = (Kind.SEPARABLE.value,)
+    kinds: tuple[str, ...] = (Kind.SEPARABLE.value,)
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer[int], ...]:
         return cut(super().layers(point, num_classes=num_classes))
