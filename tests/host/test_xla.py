@@ -179,7 +179,7 @@ def first(count: int) -> Images:
 
 
 @pytest.mark.parametrize(
-    ("count", "network"), zip(BATCHES, (NETWORK, WHOLE), strict=True), ids=["short", "whole"]
+    ("count", "network"), [(128, NETWORK), (129, WHOLE)], ids=["short", "whole"]
 )
 def test_a_training_step_is_right_on_either_side_of_a_tile(count, network, monkeypatch):
     settings = ONE_BATCH.model_copy(update={"train_images": count, "batch_size": count})

@@ -7,14 +7,14 @@ import signal
 from typing import Any
 
 from sweep.contracts import Failed, Network
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.latency import Latency
 from sweep.settings.config import LatencySettings
 from sweep.types import Reading
+from tests.support.short import Short
 from tests.support.toys import point, quiet
 
 
-class Fragile(MobileNetV1Family):
+class Fragile(Short):
     """Can't be built at 40 px, dies at 48 px."""
 
     def build(self, point: Any, **arguments: Any) -> Any:

@@ -6,11 +6,8 @@ whole one say.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from flax import nnx
 
@@ -55,14 +52,3 @@ class Short(MobileNetV1Family):
             point.alpha, resolution, num_classes, point.kind, dropout_rate=dropout_rate,
             bn_momentum=bn_momentum, lowering=lowering, dtype=dtype, rngs=nnx.Rngs(seed),
         )  # fmt: skip
-
-
-class Fragile(Short):
-    """Can't be built at 40 px, dies at 48 px."""
-
-    def build(self, point: Point, **arguments: Any) -> MobileNetV1:
-        if point.resolution == 40:
-            raise RuntimeError("no such network")
-        if point.resolution == 48:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().build(point, **arguments)

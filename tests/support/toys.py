@@ -24,16 +24,6 @@ def point(alpha: float = 0.25, resolution: int = 128, kind: str = "separable") -
     return Point("mobilenet_v1", kind, alpha, resolution / 224, resolution)
 
 
-class Unbuilt:
-    """A family whose networks are only named: a process that is sent one needs no JAX."""
-
-    name = "mobilenet_v1"
-
-
-# For measures that look at the point alone.
-UNBUILT: Any = Unbuilt()
-
-
 class Brightness(Dataset):
     """Eight classes of 24-pixel images told apart by where they are bright: learnt in seconds."""
 
