@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.report.content.budget import FORMS, Picked, accuracy
+from sweep.metrics import TOP1
+from sweep.report.content.bearing import ACCURACY
+from sweep.report.content.budget import Picked, accuracy
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.layers import in_closed_form, of_type, types_of
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate, View
+from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
 
 if TYPE_CHECKING:
@@ -47,41 +51,60 @@ def points(results: Results, view: View) -> dict[str, Any]:
     }
 
 
-def picked(picked: Picked, called: str, cautions: Sequence[str]) -> dict[str, Any]:
+def picked(
+    picked: Picked, called: str, cautions: Sequence[str], costs: Sequence[Quantity]
+) -> dict[str, Any]:
     """The answer to a budget. `fits` best first; best, runner_up, highest (where none is better
     than chance) and closest null where there is none; excess = value / limit - 1. called: as
-    `budget_words.sentences` wants it; cautions: what bears on the answer.
+    `budget_words.sentences` wants it; cautions: what bears on the answer; costs: what
+    a budget can limit.
     """
     return {
         "accuracy": picked.source,
         "batch": picked.budget.batch,
-        "limits": dict(picked.budget.limits),
+        "limits": {each.of.metric.name: each.value for each in picked.budget.limits},
         "ranked": picked.ranked,
         "fits": [each.label for each in picked.fitting],
-        "best": _candidate(picked.best, picked),
-        "runner_up": _candidate(picked.runner_up, picked),
-        "highest": _candidate(picked.highest, picked),
+        "best": _candidate(picked.best, picked, costs),
+        "runner_up": _candidate(picked.runner_up, picked, costs),
+        "highest": _candidate(picked.highest, picked, costs),
         "at_chance": [each.label for each in picked.at_chance],
         "near_ties": [each.label for each in picked.near_ties],
-        "closest": _candidate(picked.closest, picked),
-        "over": picked.over,
-        "lacking": picked.lacking,
+        "closest": _candidate(picked.closest, picked, costs),
+        "over": [
+            {
+                "name": each.limit.of.metric.name,
+                "value": each.value,
+                "limit": each.limit.value,
+                "excess": each.excess,
+            }
+            for each in picked.over
+        ],
+        "lacking": [
+            {
+                "label": each.label,
+                "names": [of.metric.name for of in each.unread] or [ACCURACY],
+            }
+            for each in picked.lacking
+        ],
         "sentences": sentences(picked, called),
         "cautions": cautions,
     }
 
 
-def _candidate(candidate: Candidate | None, picked: Picked) -> dict[str, Any] | None:
+def _candidate(
+    candidate: Candidate | None, picked: Picked, costs: Sequence[Quantity]
+) -> dict[str, Any] | None:
     if candidate is None:
         return None
-    top1 = accuracy(candidate, picked.source)
+    top1, read = accuracy(candidate, picked.source), dict(candidate.costs)
     return {
         "label": candidate.label,
-        "top1": top1 and top1.value,
-        "top1_low": top1 and top1.low,
-        "top1_high": top1 and top1.high,
+        TOP1.name: top1 and top1.value,
+        end_of(TOP1.name, "low"): top1 and top1.low,
+        end_of(TOP1.name, "high"): top1 and top1.high,
         "sizes": candidate.sizes if picked.source == MEASURED else "",
-        **{name: picked.budget.read(candidate, name) for name in FORMS},
+        **{of.metric.name: read.get(of.name) for of in costs},
     }
 
 

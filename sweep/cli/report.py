@@ -5,7 +5,6 @@ None imports JAX or PyTorch. All texts from data are made printable before a ter
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +12,9 @@ import typer
 from rich.text import Text
 
 from sweep.cli.console import out, write_json
-from sweep.settings import quantities
 from sweep.settings.config import SettingsError
 
 if TYPE_CHECKING:
-    from sweep.report.content.budget import Budget
     from sweep.results.store import Results
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
@@ -94,7 +91,19 @@ def pick(
     max_memory: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Peak memory, such as 20MB or 20MiB.")
     ] = None,
-    batch: Annotated[int, typer.Option(help="Batch size that latency and peak memory are of.")] = 1,
+    maximum: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--max",
+            metavar="METRIC=VALUE",
+            help="Any metric that is better lower, also of a measure of yours: energy_j=5mJ, "
+            "weight_bytes=4MB. May be given several times.",
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Batch size that readings are of; by default the first that was timed."),
+    ] = None,
     accuracy: Annotated[
         str,
         typer.Option(
@@ -109,6 +118,8 @@ def pick(
     fits is better than chance.
     """
     from sweep.cli import json_answers
+    from sweep.cli.budget import offered, stated
+    from sweep.report.content.axes import quantities
     from sweep.report.content.bearing import bearing
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
@@ -116,16 +127,24 @@ def pick(
     from sweep.report.terminal import answers
     from sweep.report.values.printable import printable, visible
 
-    budget = _budget(max_latency, max_params, max_mult_adds, max_memory, batch)
+    named = {
+        "--max-latency": max_latency,
+        "--max-params": max_params,
+        "--max-mult-adds": max_mult_adds,
+        "--max-memory": max_memory,
+    }
     results = _results(folder)
-    _check_batch(results, budget)
+    costs = offered(quantities(results.points, results.readings), batch)
+    budget = stated(named, maximum or [], costs)
     called = _called(accuracy, results)
-    picked = pick_from(candidates(results.points, batch=batch), budget, accuracy)
+    picked = pick_from(candidates(results.points, costs), budget, accuracy)
     cautions = bearing(all_cautions(results), picked)
     if as_json:
-        write_json(json_answers.picked(picked, called, cautions))
+        write_json(json_answers.picked(picked, called, cautions, costs))
     else:
-        out.print(answers.picked(printable(picked), visible(called), [*map(visible, cautions)]))
+        told = printable(tuple(each for each in costs if each.is_axis))
+        said = [*map(visible, cautions)]
+        out.print(answers.picked(printable(picked), visible(called), said, told))
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 
@@ -149,46 +168,18 @@ def diff(
         out.print(answers.difference(printable(differing)))
 
 
-def _budget(
-    latency: str | None, params: str | None, mult_adds: str | None, memory: str | None, batch: int
-) -> Budget:
-    """Raises SettingsError naming the option whose text is wrong."""
-    from sweep.report.content.budget import Budget
-
-    def limit(option: str, text: str | None, parse: Callable[[str], float]) -> float | None:
-        try:
-            return None if text is None else parse(text)
-        except ValueError as error:
-            raise SettingsError(f'{option} = "{text}": {error}') from None
-
-    return Budget(
-        latency_s=limit("--max-latency", latency, quantities.seconds),
-        params=limit("--max-params", params, quantities.count),
-        mult_adds=limit("--max-mult-adds", mult_adds, quantities.count),
-        peak_memory_bytes=limit("--max-memory", memory, quantities.size),
-        batch=batch,
-    )
-
-
-def _check_batch(results: Results, budget: Budget) -> None:
-    """Raises SettingsError for a batch size that this run did not time while it did others."""
-    from sweep.report.content.axes import batches
-    from sweep.types import listed
-
-    timed = batches(results.points) if len(results.points) else {1: ""}
-    if budget.batch not in timed:
-        sizes = listed([str(size) for size in timed])
-        raise SettingsError(f"--batch = {budget.batch}: this run timed batch {sizes}")
-
-
 def _called(source: str, results: Results) -> str:
     """The accuracies inside a sentence. Raises SettingsError for a source that there isn't."""
-    from sweep.report.content.candidates import CALLED, MEASURED
+    from sweep.metrics import TOP1
+    from sweep.report.content.candidates import CALLED
+    from sweep.report.content.figures import MEASURED
 
     if source not in CALLED:
         raise SettingsError(f'--accuracy = "{source}": must be one of {", ".join(CALLED)}')
     points = results.points
-    datasets = dict.fromkeys(points.loc[points["top1"].notna(), "dataset"]) if len(points) else {}
+    datasets = (
+        dict.fromkeys(points.loc[points[TOP1.name].notna(), "dataset"]) if len(points) else {}
+    )
     of = f" on {', '.join(map(str, datasets))}" if source == MEASURED and datasets else ""
     return f"accuracy {CALLED[source]}{of}"
 

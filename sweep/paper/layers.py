@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-METRICS = ("layer_mult_adds", "layer_weights")
+from sweep.metrics import PER_LAYER
+
+METRICS = tuple(each.name for each in PER_LAYER)
 # The types that the paper's Table 2 names.
 DEPTHWISE, POOL, FULLY_CONNECTED = "Conv DW 3x3", "Avg Pool", "Fully Connected"
 CONVOLUTIONS = ("Conv 3x3", "Conv 1x1")

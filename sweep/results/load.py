@@ -25,7 +25,7 @@ from sweep.results.parquet import (
     identities,
     parsed,
 )
-from sweep.results.sessions import withheld
+from sweep.results.sessions import Bridged, bridges, withheld
 from sweep.results.snapshot import (
     MACHINE,
     READINGS_FILE,
@@ -57,6 +57,7 @@ class Results:
     damages: sentences about what could not be read, and is left out.
     earlier: (a point's key, a measure) that has readings under other settings or on other machines
     alone; those are kept in the table, and are not among `readings`.
+    bridges: how latencies of other sessions than the main one stand to it.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class Results:
     points: pd.DataFrame
     damages: tuple[str, ...] = ()
     earlier: frozenset[tuple[str, str]] = frozenset()
+    bridges: tuple[Bridged, ...] = ()
 
 
 def load(path: Path) -> Results:
@@ -102,16 +104,18 @@ def _load(path: Path) -> Results:
     base = run.get("base_resolution")
     sound, sentences = left_out(path / READINGS_FILE, _with_rho(readings.to_pandas(), base))
     curves = _with_rho(training.to_pandas(), base)
+    between = bridges(sound)
     return Results(
         path=path,
         settings=_settings(found, run, damages),
         machine=_machine(found, run, damages),
         run=run,
-        readings=withheld(sound),
+        readings=withheld(sound, between),
         training=curves.loc[sound_curves(curves)].reset_index(drop=True),
         points=_points(path, damages),
         damages=(*damages, *sentences),
         earlier=earlier,
+        bridges=between,
     )
 
 

@@ -78,6 +78,11 @@ def end_of(column: str, end: str) -> str:
     return _infixed(column, end)
 
 
+def front_of(name: str) -> str:
+    """Where it stands whether a point is on the frontier over a cost: "on_front_latency"."""
+    return f"on_front_{name}"
+
+
 def _infixed(name: str, part: str) -> str:
     stem, _, unit = name.rpartition("_")
     return f"{stem}_{part}_{unit}" if stem and unit in ("s", "bytes") else f"{name}_{part}"

@@ -46,14 +46,19 @@ class Bridged:
         return self.drift is not None and abs(log(self.drift)) <= self.allowed
 
     @property
+    def change(self) -> str:
+        """What the drift is, in words: "10.0% longer in it"."""
+        drift = self.drift or 1.0
+        return f"{abs(drift - 1):.1%} {'longer' if drift > 1 else 'less'} in it"
+
+    @property
     def reason(self) -> str:
         """Why not."""
         if self.drift is None:
             why = "no network was timed in both"
         else:
             why = (
-                f"networks that were timed in both take {abs(self.drift - 1):.1%} "
-                f"{'longer' if self.drift > 1 else 'less'} in it, and latencies are known to "
+                f"networks that were timed in both take {self.change}, and latencies are known to "
                 f"within {self.allowed:.1%}"
             )
         return (
@@ -88,9 +93,11 @@ def _alike(readings: pd.DataFrame) -> dict[tuple[Any, ...], pd.DataFrame]:
     }
 
 
-def withheld(readings: pd.DataFrame) -> pd.DataFrame:
-    """The readings, with a reason in place of each latency that can't be compared with the rest."""
-    for bridge in bridges(readings):
+def withheld(readings: pd.DataFrame, between: tuple[Bridged, ...]) -> pd.DataFrame:
+    """The readings, with a reason in place of each latency that can't be compared with the rest.
+    between: their `bridges`.
+    """
+    for bridge in between:
         if not bridge.comparable:
             readings = readings.copy()
             rows = list(bridge.rows)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from sweep.report.content.bearing import bearing, cautions, is_proxy_recipe, not_told_apart
-from sweep.report.content.budget import Budget, pick
+from sweep.report.content.axes import quantities
+from sweep.report.content.bearing import bearing, cautions, is_proxy_recipe
+from sweep.report.content.budget import Budget, Limit, pick
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.build import view
 from sweep.report.content.candidates import candidates
+from sweep.report.content.certainty import not_told_apart
 from sweep.results.store import load
 from sweep.settings import config
 from tests.support import fake_results
@@ -33,8 +35,11 @@ def of_shares(*shares: float):
     )
 
 
-def answer(results, latency_s: float | None = None):
-    return pick(candidates(results.points), Budget(latency_s=latency_s), "measured")
+def answer(results, latency_s: float | None = None, source: str = "measured"):
+    known = quantities(results.points, results.readings)
+    costs = {each.name: each for each in known if each.is_cost}
+    limits = () if latency_s is None else (Limit(costs["latency"], latency_s),)
+    return pick(candidates(results.points, costs.values()), Budget(limits), source)
 
 
 def text(picked) -> str:
@@ -81,7 +86,7 @@ def test_of_those_above_chance_the_first_is_best_and_the_others_are_named():
     assert "no other point fits and is better than chance" in said
     assert "no better than guessing one of 20 classes (5 %): 0.25-128 and 0.75-128." in said
     # Published accuracies are of no data set of this run.
-    assert pick(candidates(of_shares(0.07).points), Budget(), "tfslim").best is not None
+    assert answer(of_shares(0.07), source="tfslim").best is not None
 
 
 def test_a_run_at_chance_says_so_first_and_places_nothing_on_a_frontier():
@@ -161,7 +166,7 @@ def test_only_what_bears_on_an_answer_stands_with_it():
     sampled = [each for each in said if "process to process" in each]
     assert sampled
     assert set(sampled) <= set(view(results).warnings)
-    published = pick(candidates(results.points), Budget(), "tfslim")
+    published = answer(results, source="tfslim")
     assert bearing(cautions(results), published) == ()
 
 

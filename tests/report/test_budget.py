@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.report.content.budget import Budget, Lacking, Over, pick
+from sweep import metrics
+from sweep.report.content.axes import quantities
+from sweep.report.content.budget import Budget, Lacking, Limit, Over, pick
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.candidates import candidates
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.results.points import derive
 from tests.support import fake_results
@@ -19,15 +22,51 @@ from tests.support import fake_results
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 
-def candidate(label, top1, *, interval=None, mult_adds=100e6, params=1e6, latency=None, **fields):
+LATENCY = Quantity(metrics.LATENCY, "latency_s", 1)
+AT_8 = Quantity(metrics.LATENCY, "latency_batch8_s", 8)
+MEMORY = Quantity(metrics.PEAK_MEMORY, "peak_memory_bytes", 1)
+PARAMS = Quantity(metrics.PARAMS, "params")
+MULT_ADDS = Quantity(metrics.MULT_ADDS, "mult_adds")
+FOUR_COSTS = (LATENCY, PARAMS, MULT_ADDS, MEMORY)
+
+
+def budget(*values, **limits):
+    """Of FOUR_COSTS in their order, or by the names of their metrics; None is no limit."""
+    by_name = dict(zip((each.metric.name for each in FOUR_COSTS), values, strict=False)) | limits
+    return Budget(
+        tuple(
+            Limit(of, limit)
+            for of in FOUR_COSTS
+            if (limit := by_name.get(of.metric.name)) is not None
+        )
+    )
+
+
+def candidate(
+    label,
+    top1,
+    *,
+    interval=None,
+    mult_adds: float | None = 100e6,
+    params=1e6,
+    latency=None,
+    **fields,
+):
+    costs = (latency, params, mult_adds, fields.get("memory"))
     return Candidate(
         label=label,
         accuracies=() if top1 is None else (("measured", Estimate(top1, *(interval or ()))),),
-        mult_adds=mult_adds,
-        params=params,
-        latencies=() if latency is None else ((1, latency),),
-        peak_memory_bytes=fields.get("memory"),
+        costs=tuple(
+            (of.name, value)
+            for of, value in zip(FOUR_COSTS, costs, strict=True)
+            if value is not None
+        ),
     )
+
+
+def candidates_of(results):
+    known = quantities(results.points, results.readings)
+    return candidates(results.points, [each for each in known if each.is_cost])
 
 
 WIDE = candidate("wide", 0.70, interval=(0.68, 0.72), mult_adds=600e6, params=4e6, latency=0.010)
@@ -50,7 +89,7 @@ def text(picked, called="accuracy measured by this run"):
 
 
 def test_without_limits_the_most_accurate_is_best():
-    picked = pick(FOUR, Budget(), "measured")
+    picked = pick(FOUR, budget(), "measured")
     assert labels(picked.fitting) == ["wide", "middle", "narrow", "tiny"]
     assert (picked.best, picked.runner_up) == (WIDE, MIDDLE)
     # 0.68-0.72 and 0.63-0.67 don't overlap.
@@ -58,14 +97,14 @@ def test_without_limits_the_most_accurate_is_best():
 
 
 def test_a_limit_is_the_largest_value_that_fits():
-    assert pick(FOUR, Budget(latency_s=0.005), "measured").best == MIDDLE
-    assert pick(FOUR, Budget(latency_s=0.004999), "measured").best == NARROW
-    assert pick(FOUR, Budget(latency_s=0.02, params=1e6), "measured").best == NARROW
-    assert pick(FOUR, Budget(mult_adds=20e6), "measured").runner_up is None
+    assert pick(FOUR, budget(latency_s=0.005), "measured").best == MIDDLE
+    assert pick(FOUR, budget(latency_s=0.004999), "measured").best == NARROW
+    assert pick(FOUR, budget(latency_s=0.02, params=1e6), "measured").best == NARROW
+    assert pick(FOUR, budget(mult_adds=20e6), "measured").runner_up is None
 
 
 def test_overlapping_intervals_are_near_a_tie():
-    picked = pick(FOUR, Budget(params=2e6), "measured")
+    picked = pick(FOUR, budget(params=2e6), "measured")
     assert picked.best == MIDDLE
     # middle 0.63-0.67, narrow 0.62-0.66 overlap; tiny's 0.38-0.42 is far off.
     assert labels(picked.near_ties) == ["narrow"]
@@ -74,17 +113,17 @@ def test_overlapping_intervals_are_near_a_tie():
 
 def test_intervals_that_touch_overlap():
     touching = candidate("touching", 0.66, interval=(0.64, 0.68))
-    assert labels(pick((WIDE, touching), Budget(), "measured").near_ties) == ["touching"]
+    assert labels(pick((WIDE, touching), budget(), "measured").near_ties) == ["touching"]
 
 
 def test_of_equal_accuracies_fewer_mult_adds_then_the_name():
     same = [
         candidate("b", 0.5, mult_adds=2e6),
-        dataclasses.replace(candidate("uncounted", 0.5), mult_adds=None),
+        candidate("uncounted", 0.5, mult_adds=None),
         candidate("a", 0.5, mult_adds=2e6),
         candidate("z", 0.5, mult_adds=1e6),
     ]
-    picked = pick(same, Budget(), "measured")
+    picked = pick(same, budget(), "measured")
     assert labels(picked.fitting) == ["z", "a", "b", "uncounted"]
     # Without intervals only equal values are near a tie.
     assert labels(picked.near_ties) == ["a", "b", "uncounted"]
@@ -92,7 +131,7 @@ def test_of_equal_accuracies_fewer_mult_adds_then_the_name():
 
 
 def test_without_intervals_nearness_cannot_be_told():
-    picked = pick((candidate("a", 0.51), candidate("b", 0.5)), Budget(), "measured")
+    picked = pick((candidate("a", 0.51), candidate("b", 0.5)), budget(), "measured")
     assert picked.near_ties == ()
     assert "how near the runner-up is can't be told" in text(picked)
 
@@ -101,11 +140,11 @@ def test_when_nothing_fits_the_smallest_of_the_largest_excesses_is_closest():
     # At most 0.8 ms and 0.4 M parameters:
     # tiny is 0.001 / 0.0008 = 1.25 times and 0.5 / 0.4 = 1.25 times, over by a quarter at most;
     # narrow 5 and 2.5 times, middle 6.25 and 5, wide 12.5 and 10 times.
-    picked = pick(FOUR, Budget(latency_s=0.0008, params=0.4e6), "measured")
+    picked = pick(FOUR, budget(latency_s=0.0008, params=0.4e6), "measured")
     assert picked.fitting == ()
     assert picked.best is picked.runner_up is None
     assert picked.closest == TINY
-    assert [each.name for each in picked.over] == ["latency_s", "params"]
+    assert [each.limit.of for each in picked.over] == [LATENCY, PARAMS]
     assert [each.excess for each in picked.over] == pytest.approx([0.25, 0.25])
     assert text(picked).splitlines() == [
         "Of 4 points with an accuracy measured by this run, none fits a budget of 800 µs latency "
@@ -119,7 +158,7 @@ def test_closest_is_by_the_largest_excess_not_by_their_sum():
     # Limits 10 and 10: "even" is over by 0.3 and 0.3, "odd" by 0.4 alone.
     even = candidate("even", 0.5, params=13, mult_adds=13)
     odd = candidate("odd", 0.6, params=14, mult_adds=10)
-    picked = pick((even, odd), Budget(params=10, mult_adds=10), "measured")
+    picked = pick((even, odd), budget(params=10, mult_adds=10), "measured")
     assert picked.closest == even
 
 
@@ -127,47 +166,48 @@ def test_of_equally_close_points_the_more_accurate():
     # Both twice the limit: 20 of 10.
     less = candidate("less", 0.5, params=20)
     more = candidate("more", 0.6, params=20)
-    picked = pick((less, more), Budget(params=10), "measured")
+    picked = pick((less, more), budget(params=10), "measured")
     assert picked.closest == more
-    assert picked.over == (Over("params", 20, 10, 1.0),)
+    assert picked.over == (Over(Limit(PARAMS, 10), 20),)
+    assert picked.over[0].excess == 1.0
 
 
 def test_what_was_not_read_does_not_fit_and_is_named():
     untimed = candidate("untimed", 0.9)
     unranked = candidate("unranked", None, latency=0.001)
-    picked = pick((*FOUR, untimed, unranked), Budget(latency_s=0.005), "measured")
+    picked = pick((*FOUR, untimed, unranked), budget(latency_s=0.005), "measured")
     assert picked.best == MIDDLE
     assert picked.ranked == 5
     assert picked.lacking == (
-        Lacking("untimed", ("latency_s",)),
-        Lacking("unranked", ("accuracy",)),
+        Lacking("untimed", (LATENCY,)),
+        Lacking("unranked", ()),
     )
     assert "Left out, without a reading of latency at batch 1: untimed." in text(picked)
     assert "Left out, without an accuracy measured by this run: unranked." in text(picked)
     # What is not limited need not be read.
-    assert pick((*FOUR, untimed), Budget(), "measured").best == untimed
+    assert pick((*FOUR, untimed), budget(), "measured").best == untimed
 
 
 def test_a_point_that_was_not_read_is_never_closest():
     untimed = candidate("untimed", 0.9)
-    picked = pick((TINY, untimed), Budget(latency_s=0.0001), "measured")
+    picked = pick((TINY, untimed), budget(latency_s=0.0001), "measured")
     assert picked.closest == TINY
-    nothing = pick((untimed,), Budget(latency_s=0.0001), "measured")
+    nothing = pick((untimed,), budget(latency_s=0.0001), "measured")
     assert (nothing.closest, nothing.over) == (None, ())
     assert "No point has a reading of all that is limited, so none comes closest." in text(nothing)
 
 
 def test_latencies_are_of_the_batch_asked_for():
-    timed = dataclasses.replace(TINY, latencies=((1, 0.001), (8, 0.006)))
-    assert pick((timed,), Budget(latency_s=0.005, batch=1), "measured").best == timed
-    picked = pick((timed,), Budget(latency_s=0.005, batch=8), "measured")
+    timed = dataclasses.replace(TINY, costs=(("latency", 0.001), ("latency_batch8", 0.006)))
+    assert pick((timed,), budget(latency_s=0.005), "measured").best == timed
+    picked = pick((timed,), Budget((Limit(AT_8, 0.005),), batch=8), "measured")
     # 6 ms against 5 ms.
     assert [each.excess for each in picked.over] == pytest.approx([0.2])
     assert "latency at batch 8" in text(picked)
 
 
 def test_no_accuracy_of_the_source_is_said():
-    picked = pick(FOUR, Budget(), "paper")
+    picked = pick(FOUR, budget(), "paper")
     assert (picked.ranked, picked.best, picked.closest) == (0, None, None)
     assert text(picked, "accuracy printed in the paper") == (
         "No point has an accuracy printed in the paper, so none can be ranked."
@@ -177,17 +217,17 @@ def test_no_accuracy_of_the_source_is_said():
 def test_how_far_over_is_written_so_that_it_says_something():
     # 600 M against 1 M is 600 times, and 600 M against 599.9 M less than 0.1 %.
     assert "mult-adds 600.0 M, 600 times 1.000 M" in text(
-        pick((WIDE,), Budget(mult_adds=1e6), "measured")
+        pick((WIDE,), budget(mult_adds=1e6), "measured")
     )
     assert "mult-adds 600.0 M, less than 0.1 % over 599.9 M" in text(
-        pick((WIDE,), Budget(mult_adds=599.9e6), "measured")
+        pick((WIDE,), budget(mult_adds=599.9e6), "measured")
     )
 
 
 @pytest.mark.parametrize("limit", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_limit_is_a_number_above_0(limit):
     with pytest.raises(ValueError, match=r"params = .*: must be finite and above 0"):
-        Budget(params=limit)
+        budget(params=limit)
 
 
 NUMBERS = st.none() | st.sampled_from([1.0, 2.0, 3.0, 5.0, 8.0])
@@ -206,7 +246,7 @@ CANDIDATES = st.lists(
     ),
     max_size=8,
 )  # fmt: skip
-BUDGETS = st.builds(Budget, *[st.none() | st.sampled_from([0.5, 1.0, 2.0, 4.0, 8.0])] * 4)
+BUDGETS = st.builds(budget, *[st.none() | st.sampled_from([0.5, 1.0, 2.0, 4.0, 8.0])] * 4)
 
 
 def top1(each):
@@ -215,13 +255,9 @@ def top1(each):
 
 def within(each, budget):
     """Written out anew: every limited quantity was read and is at most its limit."""
-    pairs = [
-        (budget.latency_s, dict(each.latencies).get(1)),
-        (budget.params, each.params),
-        (budget.mult_adds, each.mult_adds),
-        (budget.peak_memory_bytes, each.peak_memory_bytes),
-    ]
-    return all(limit is None or (value is not None and value <= limit) for limit, value in pairs)
+    read = dict(each.costs)
+    pairs = [(limit.value, read.get(limit.of.name)) for limit in budget.limits]
+    return all(value is not None and value <= limit for limit, value in pairs)
 
 
 @given(CANDIDATES, BUDGETS)
@@ -239,12 +275,13 @@ def test_the_best_fits_and_nothing_that_fits_is_more_accurate(points, budget):
     assert (picked.closest is None) or not fitting
 
 
-@given(CANDIDATES, BUDGETS, st.sampled_from(["latency_s", "params", "mult_adds"]))
-def test_loosening_a_limit_never_lowers_the_best_accuracy(points, budget, name):
+@given(CANDIDATES, BUDGETS, st.sampled_from([LATENCY, PARAMS, MULT_ADDS]))
+def test_loosening_a_limit_never_lowers_the_best_accuracy(points, budget, of):
     before = pick(points, budget, "measured").best
-    limit = getattr(budget, name)
-    for looser in (None, limit and 2 * limit):
-        after = pick(points, dataclasses.replace(budget, **{name: looser}), "measured").best
+    others = tuple(each for each in budget.limits if each.of != of)
+    own = tuple(Limit(of, 2 * each.value) for each in budget.limits if each.of == of)
+    for looser in (others, others + own):
+        after = pick(points, Budget(looser), "measured").best
         if before is not None:
             assert after is not None
             assert top1(after) >= top1(before)
@@ -263,17 +300,16 @@ def test_the_order_of_the_points_does_not_matter(points, budget, random):
 def test_raising_the_limits_to_the_closest_point_makes_it_fit(points, budget):
     picked = pick(points, budget, "measured")
     if picked.closest is not None:
-        raised = {each.name: each.value for each in picked.over}
-        assert (
-            picked.closest
-            in pick(points, dataclasses.replace(budget, **raised), "measured").fitting
-        )
+        values = {each.of: each.value for each in budget.limits}
+        values |= {each.limit.of: each.value for each in picked.over}
+        limits = tuple(Limit(of, value) for of, value in values.items())
+        assert picked.closest in pick(points, Budget(limits), "measured").fitting
 
 
 @given(CANDIDATES, BUDGETS)
 def test_every_point_is_told_of(points, budget):
     picked = pick(points, budget, "measured")
-    assert picked.ranked + sum("accuracy" in each.names for each in picked.lacking) == len(points)
+    assert picked.ranked + sum(not each.unread for each in picked.lacking) == len(points)
 
 
 def test_candidates_come_from_the_columns_of_points_parquet():
@@ -284,35 +320,37 @@ def test_candidates_come_from_the_columns_of_points_parquet():
         )
         for metric, value in (("latency_s", 0.09), ("peak_memory_bytes", 99e6))
     ]  # fmt: skip
-    points = fake_results.results(more=more).points
-    by_label = {each.label: each for each in candidates(points)}
+    results = fake_results.results(more=more)
+    by_label = {each.label: each for each in candidates_of(results)}
     first = by_label["1.0-224"]
-    assert (first.mult_adds, first.params) == (568_740_352, 4_231_976)
+    read = dict(first.costs)
+    assert (read["mult_adds"], read["params"]) == (568_740_352, 4_231_976)
     sources = {name: estimate.value for name, estimate in first.accuracies}
     # 61.4 % is the made-up run's; TF-slim's is 70.7 %, the paper's Table 6 has 70.6 %.
     assert sources == {"measured": 0.614, "tfslim": 0.707, "paper": 0.706}
     assert dict(first.accuracies)["measured"].low is not None
     assert dict(first.accuracies)["paper"].low is None
-    assert dict(first.latencies)[8] == 0.09
-    assert candidates(points, batch=8)[0].peak_memory_bytes == 99e6
+    assert (read["latency_batch8"], read["peak_memory_batch8"]) == (0.09, 99e6)
+    # What restates or checks a cost can be limited, too.
+    assert {"weight", "mult_adds_fvcore"} <= set(read)
     # The paper draws 0.75-192 and doesn't print it; standard has no measured accuracy.
     assert [name for name, _ in by_label["0.75-192"].accuracies] == ["measured", "tfslim"]
     assert [name for name, _ in by_label["standard 1.0-224"].accuracies] == ["paper"]
-    assert dict(by_label["0.75-192"].latencies).keys() == {1}
-    assert candidates(pd.DataFrame()) == ()
-    assert candidates(derive(fake_results.results().readings.iloc[:0])) == ()
+    assert "latency_batch8" not in dict(by_label["0.75-192"].costs)
+    assert candidates(pd.DataFrame(), FOUR_COSTS) == ()
+    assert candidates(derive(results.readings.iloc[:0]), FOUR_COSTS) == ()
 
 
 def test_the_reference_run_answers_as_its_table_reads():
     # results/reference/points.parquet, read by eye. At most 2 M parameters: alpha 0.5 and 0.25
     # alone (1.33 M, 0.47 M); 150 M mult-adds lets 0.5-224 with its 149.5 M in; 5 ms lets all in.
     points = pd.read_parquet(REFERENCE / "points.parquet")
-    budget = Budget(latency_s=0.005, params=2e6, mult_adds=150e6)
-    measured = pick(candidates(points), budget, "measured")
+    asked = budget(latency_s=0.005, params=2e6, mult_adds=150e6)
+    measured = pick(candidates(points, FOUR_COSTS), asked, "measured")
     assert len(measured.fitting) == 8
     assert labels(measured.fitting[:2]) == ["0.5-224", "0.5-192"]
     # The paper prints 63.7, 60.2 and 50.6 of 0.5-224, 0.5-160 and 0.25-224.
-    assert labels(pick(candidates(points), budget, "paper").fitting) == [
+    assert labels(pick(candidates(points, FOUR_COSTS), asked, "paper").fitting) == [
         "0.5-224",
         "0.5-160",
         "0.25-224",

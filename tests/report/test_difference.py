@@ -132,8 +132,8 @@ def test_latencies_of_other_machines_are_not_judged(before):
     assert [each.name for each in found.machine] == ["cpu"]
     (caution,) = cautions(found)
     assert (
-        f"latencies and peak memory are not judged: {fake_results.MACHINE_ID} and another (cpu)"
-        in caution
+        "nothing is judged of latency and peak memory: "
+        f"{fake_results.MACHINE_ID} and another (cpu)" in caution
     )
 
 
@@ -213,7 +213,7 @@ def test_other_batches_and_measures_from_outside_are_compared():
     one, other = run(more=more(0.02, 1.5)), run(more=more(0.03, 1.6))
     found = difference(one, other)
     assert moved(found) == [("1.0-224", "latency_batch8_s"), ("1.0-224", "energy")]
-    assert [each.quantity.title for each in found.moved] == ["Latency, batch 8", "Energy"]
+    assert [each.quantity.title for each in found.moved] == ["Latency, batch 8", "Energy (J)"]
 
 
 def test_families_are_named_where_there_are_two(before):

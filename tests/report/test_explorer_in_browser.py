@@ -6,15 +6,22 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from sweep.report.content.bearing import bearing, not_told_apart
-from sweep.report.content.budget import Budget, pick
+from sweep import metrics
+from sweep.report.content.bearing import bearing
+from sweep.report.content.budget import Budget, Limit, pick
+from sweep.report.content.budget_words import EXCESSES
+from sweep.report.content.certainty import not_told_apart
 from tests.support import fake_results
 from tests.support.browser_fixtures import Faults, markers
 
 POINTS = fake_results.results().points
-# Field of the panel -> its factor to SI units, and what the budget calls it.
-FIELDS = {"Latency": (1e-3, "latency_s"), "Parameters": (1e6, "params"),
-          "Mult-adds": (1e6, "mult_adds"), "Peak memory": (1e6, "peak_memory_bytes")}  # fmt: skip
+# Field of the panel -> its factor to SI units, its metric, and the ends of what is typed.
+FIELDS = {
+    "Latency": (1e-3, metrics.LATENCY, (1e-3, 14e-3)),
+    "Parameters": (1e6, metrics.PARAMS, (0.3e6, 5e6)),
+    "Mult-adds": (1e6, metrics.MULT_ADDS, (5e6, 700e6)),
+    "Peak memory": (1e6, metrics.PEAK_MEMORY, (40e6, 65e6)),
+}
 
 
 @pytest.fixture
@@ -96,19 +103,18 @@ def test_the_frontier_is_that_of_points_parquet(opened, cost):
 
 def test_the_panel_answers_as_pick_does(opened):
     rng = random.Random(0)  # noqa: S311 - any budgets will do
-    ends = {"latency_s": (1e-3, 14e-3), "params": (0.3e6, 5e6),
-            "mult_adds": (5e6, 700e6), "peak_memory_bytes": (40e6, 65e6)}  # fmt: skip
+    costs = {each.of.metric: each.of for each in opened.view.figures}
     seen = set()
     for _ in range(40):
         source = rng.choice(["measured", "tfslim", "paper"])
         choose(opened, source, "mult_adds")
-        limits = {}
-        for title, (factor, name) in FIELDS.items():
-            value = f"{rng.uniform(*ends[name]) / factor:.3g}" if rng.random() < 0.5 else ""
+        limits = []
+        for title, (factor, metric, ends) in FIELDS.items():
+            value = f"{rng.uniform(*ends) / factor:.3g}" if rng.random() < 0.5 else ""
             field(opened, title).fill(value)
             if value:
-                limits[name] = float(value) * factor
-        picked = pick(opened.view.candidates, Budget(**limits), source)
+                limits.append(Limit(costs[metric], float(value) * factor))
+        picked = pick(opened.view.candidates, Budget(tuple(limits)), source)
         told = answer(opened)
         if limits:
             assert f"{len(picked.fitting)} of {picked.ranked} points fit." in told
@@ -121,6 +127,10 @@ def test_the_panel_answers_as_pick_does(opened):
             if point is not None:
                 assert f"{title}: {point.label}, " in told
         assert told.count(" over ") + told.count(" times ") == len(picked.over)
+        # How far over is told in the terminal's words; limits stand as they were typed.
+        for each in picked.over:
+            by = next(way for way in EXCESSES if each.excess < way.below)
+            assert plain(by.told(each.excess)) in told
         cautions = opened.page.locator("#picked .caution").all_inner_texts()
         assert tuple(cautions) == bearing(opened.view.cautions, picked)
         near = [each.label for each in picked.near_ties]
@@ -168,7 +178,7 @@ def test_the_panel_says_how_to_ask_in_a_terminal(opened):
     choose(opened, "tfslim", "mult_adds")
     command = opened.page.locator("#picked code").inner_text()
     assert command == (
-        "python -m sweep pick results/fake --max-latency 5ms --max-params 2M --accuracy tfslim"
+        "python -m sweep pick results/fake --max params=2M --max latency_s=5ms --accuracy tfslim"
     )
 
 
@@ -198,7 +208,7 @@ def test_all_of_it_by_keyboard_alone(opened):
     page.locator("#axes input[name=cost]:checked").focus()
     page.keyboard.press("ArrowRight")
     assert explorer(opened).get_by_role("heading").inner_text() == "Accuracy against parameters"
-    page.locator("#budget input").first.focus()
+    field(opened, "Latency").focus()
     page.keyboard.type("3")
     # Of what takes at most 3 ms the most accurate: 0.5-160, 52.3 %.
     assert "Best: 0.5-160, 52.3 %" in answer(opened)

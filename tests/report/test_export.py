@@ -55,7 +55,11 @@ def drawn(tmp_path_factory):
     shown = few(view(fake_results.results()))
     first = shown.figures[0]
     evil = replace(
-        first, name="../../evil", source="/etc", y=replace(first.y, title=HOSTILE), paper=()
+        first,
+        of=replace(first.of, column="../../evil"),
+        source="/etc",
+        y=replace(first.y, title=HOSTILE),
+        paper=(),
     )
     folder = tmp_path_factory.mktemp("export") / "new" / "folder"
 
@@ -111,7 +115,9 @@ def test_names_from_data_are_text(drawn):
 def test_every_name_of_a_file_differs():
     figure = view(fake_results.results()).figures[0]
     names = ["", "..", "../../etc", "a/b", "A b", "a-b", "a-b-2", "\x00", "é", "x" * 300, "x" * 299]
-    given = stems([replace(figure, name=name, source="") for name in names])
+    given = stems(
+        [replace(figure, of=replace(figure.of, column=name), source="") for name in names]
+    )
     assert len({each.lower() for each in given}) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,83}", each) for each in given)
 

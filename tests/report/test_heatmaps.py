@@ -82,7 +82,7 @@ def counted(kind, alpha, resolution):
 
 def test_each_cell_is_the_point_of_its_alpha_and_resolution():
     drawn = maps(fake_results.results())
-    assert list(drawn) == ["accuracy", "latency", "mult_adds"]
+    assert list(drawn) == ["accuracy", "mult_adds", "latency"]
     for each in drawn.values():
         assert each.alphas == (0.25, 0.5, 0.75, 1.0)
         assert each.resolutions == (128, 160, 192, 224)
@@ -248,7 +248,7 @@ def test_every_batch_size_has_a_map():
     ]
     results = fake_results.results(more=more)
     drawn = maps(results)
-    assert list(drawn) == ["accuracy", "latency", "latency_batch8", "mult_adds"]
+    assert list(drawn) == ["accuracy", "mult_adds", "latency", "latency_batch8"]
     batch8 = drawn["latency_batch8"]
     assert batch8.title == "Latency, batch 8"
     assert [cell.value for cell in batch8.cells[3]] == [0.02] * 4

@@ -47,27 +47,6 @@ FACTS = {
 MACHINE_ID = digest_of(FACTS)
 LAST = ("separable", 0.25, 128)  # the point whose latency is noisy
 
-METRICS = {
-    "mult_adds": ("Mult-adds", "1", "lower"),
-    "weights": ("Weights", "1", "lower"),
-    "params": ("Trainable parameters", "1", "lower"),
-    "params_with_statistics": ("Parameters with running statistics", "1", "lower"),
-    "weight_bytes": ("Weight bytes, float32", "B", "lower"),
-    "peak_activation_bytes": ("Peak activation bytes, float32, one image", "B", "lower"),
-    "mult_adds_traced": ("Mult-adds of the traced program", "1", "lower"),
-    "mult_adds_fvcore": ("Mult-adds by fvcore", "1", "lower"),
-    "mult_adds_xla": ("Half of XLA's flops", "1", "lower"),
-    "layer_mult_adds": ("Mult-adds of a layer", "1", "lower"),
-    "layer_weights": ("Weights of a layer", "1", "lower"),
-    "latency_s": ("Latency", "s", "lower"),
-    "reference_s": ("Reference computation", "s", "neither"),
-    "compile_s": ("Compile time", "s", "lower"),
-    "peak_memory_bytes": ("Peak memory", "B", "lower"),
-    "top1": ("Top-1 accuracy", "1", "higher"),
-    "top5": ("Top-5 accuracy", "1", "higher"),
-    "test_images": ("Test images", "1", "neither"),
-    "left_out_images": ("Images left out", "1", "neither"),
-}
 Key = tuple[str, float, int]
 
 
@@ -138,7 +117,8 @@ def reading(
     better: str = "lower",
 ) -> dict[str, Any]:
     """One row of readings.parquet. Known metrics bring their own title, unit and direction."""
-    title, unit, better = METRICS.get(metric, (title, unit, better))
+    if own := BUILT_IN.get(metric):
+        title, unit, better = own.title, own.unit, own.better.value
     return {
         **_point(key),
         "measure": measure,
@@ -163,6 +143,7 @@ def reading(
         "note": note,
         "failed": False,
         **_stamp(),
+        "machine_id": MACHINE_ID if measure == "latency" else "",
     }
 
 

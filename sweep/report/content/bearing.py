@@ -5,28 +5,28 @@ page's panel and its first sentences. What has no answer to stand with is in `ca
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sweep.metrics import TOP1
-from sweep.report.content.axes import batches, number
+import pandas as pd
+
+from sweep.metrics import LATENCY, LEFT_OUT, TOP1
+from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import MEASURED, label
-from sweep.report.values.units import SPACE, Form, in_points, percent, span
+from sweep.report.values.quantity import Quantity
+from sweep.report.values.units import SPACE, in_points, percent, span
 from sweep.report.values.view import Caution
-from sweep.results.sessions import LATENCY, bridges, latency_key, processes_of, with_values
+from sweep.results.sessions import latency_key, processes_of, with_values
 from sweep.settings.config import AccuracySettings
 from sweep.types import listed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sweep.report.content.budget import Picked
     from sweep.results.store import Results
 
 ACCURACY = "accuracy"
 TRAINED_WITH = ("jax", "jaxlib", "flax", "optax")
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
-NEIGHBOURS = 3  # that a sentence names
 # What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
 # docs/decisions/0004-proxy-recipe.md.
 SEED_SPREAD = 0.015
@@ -47,20 +47,18 @@ def cautions(results: Results) -> tuple[Caution, ...]:
     return (*_of_accuracies(rows, results), *_of_latencies(rows, results))
 
 
-def bearing(found: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
-    """Those that bear on this answer: of the accuracies that rank, of the latencies that are
+def bearing(known: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
+    """Those that bear on this answer: of the accuracies that rank, of the quantities that are
     limited, of all points or of the one that is named first.
     """
     first = picked.best or picked.highest or picked.closest
-    limited = {name for name, _ in picked.budget.limits}
     if first is None:
         return ()
+    about = {limit.of.name for limit in picked.budget.limits}
+    if picked.source == MEASURED:
+        about.add(ACCURACY)
     return tuple(
-        each.text
-        for each in found
-        if (picked.source == MEASURED if each.about == ACCURACY else each.about in limited)
-        and each.label in ("", first.label)
-        and each.batch in (0, picked.budget.batch)
+        each.text for each in known if each.about in about and each.label in ("", first.label)
     )
 
 
@@ -70,21 +68,8 @@ def on_findings(results: Results) -> tuple[str, ...]:
     return tuple(each.text for each in _of_accuracies(rows, results))
 
 
-def not_told_apart(name: str, others: Sequence[str]) -> str:
-    """Neighbours whose intervals overlap with that of the best."""
-    return (
-        f"{name} is not told apart from {listed(others, NEIGHBOURS)} by these test images: their "
-        f"95{SPACE}% intervals overlap."
-    )
-
-
-def guessing(classes: int) -> str:
-    """What an accuracy has to be better than."""
-    return f"guessing one of {classes} classes ({percent(1 / classes)})"
-
-
 def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:
-    if all(number(row["top1"]) is None for row in rows):
+    if all(number(row[TOP1.name]) is None for row in rows):
         return
     recipe = results.settings.get("accuracy", {})
     if recipe.get("source", "train") == "train":
@@ -101,7 +86,7 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
             "order, which moves an accuracy as another seed would.",
             ACCURACY,
         )
-    left_out = results.readings.loc[results.readings["metric"] == "left_out_images", "value"]
+    left_out = results.readings.loc[results.readings["metric"] == LEFT_OUT.name, "value"]
     if left_out.max() > 0:
         yield Caution(
             f"Up to {left_out.max():.0f} images could not be read and were left out; run.log names "
@@ -162,55 +147,46 @@ def is_proxy_recipe(recipe: dict[str, Any]) -> bool:
 
 
 def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:
-    if not rows:
-        return
-    timed = batches(results.points)
-    if not any(number(row.get(f"{stem}_s")) for row in rows for stem in timed.values()):
-        return
-    machine = results.machine
-    where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
-    where = where or machine.get("cpu") or "unknown"
-    cores = f", {machine['cores']} cores" if "cores" in machine else ""
-    yield Caution(f"Latencies are of one machine: {where}{cores}.", LATENCY)
-    yield from of_sessions(results.readings)
-    for batch, stem in timed.items():
+    for of in quantities(results.points, results.readings):
+        if of.metric != LATENCY or not any(number(row.get(of.column)) for row in rows):
+            continue
+        machine = results.machine
+        where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
+        where = where or machine.get("cpu") or "unknown"
+        cores = f", {machine['cores']} cores" if "cores" in machine else ""
+        yield Caution(f"Latencies are of one machine: {where}{cores}.", of.name)
+        yield from (Caution(text, of.name) for text in of_sessions(results))
         for row in rows:
-            if (width := relative_width(row, stem)) is not None and width > WIDE:
-                low, high = row[f"{stem}_low_s"], row[f"{stem}_high_s"]
+            if (width := relative_width(row, of)) is not None and width > WIDE:
+                interval = span(row[of.low], row[of.high], of.metric.form)
                 yield Caution(
                     f"The latency of {label(row)} is unsure: its 95{SPACE}% interval, "
-                    f"{span(low, high, Form.SECONDS)}, is {percent(width)} of the median wide.",
-                    LATENCY,
+                    f"{interval}, is {percent(width)} of the median wide.",
+                    of.name,
                     label(row),
-                    batch,
                 )
 
 
-def relative_width(row: dict[str, Any], stem: str = "latency") -> float | None:
-    """The width of a latency's interval over its median; None where one isn't known."""
-    median, low, high = (number(row.get(f"{stem}{end}_s")) for end in ("", "_low", "_high"))
-    return (high - low) / median if median and low is not None and high is not None else None
+def relative_width(row: dict[str, Any], of: Quantity) -> float | None:
+    """The width of a reading's interval over its value; None where one isn't known."""
+    value, low, high = (number(row.get(column)) for column in (of.column, of.low, of.high))
+    return (high - low) / value if value and low is not None and high is not None else None
 
 
-def of_sessions(readings: pd.DataFrame) -> tuple[Caution, ...]:
+def of_sessions(results: Results) -> tuple[str, ...]:
     """Latencies of a later session, with what the networks that were timed in both tell; and those
     whose intervals can't hold what differs from process to process.
     """
+    readings = results.readings
     later = [
-        Caution(
-            f"{listed([label(row) for row in rows])}: timed in a later session than the others. "
-            f"{bridge.again}, timed in both, took {percent(abs(bridge.drift - 1))} "
-            f"{'longer' if bridge.drift > 1 else 'less'} in it. That is within what a latency here "
-            f"is known to (half an interval, {percent(bridge.allowed)} at the median), so they are "
-            "compared as they are; run --again latency times all together.",
-            LATENCY,
-        )
-        for bridge in bridges(readings)
-        if bridge.comparable
-        and bridge.drift is not None
-        and (rows := readings.loc[list(bridge.rows)].to_dict("records"))
+        f"{listed([label(row) for row in rows])}: timed in a later session than the others. "
+        f"{bridge.again}, timed in both, took {bridge.change}. That is within what a latency here "
+        f"is known to (half an interval, {percent(bridge.allowed)} at the median), so they are "
+        "compared as they are; run --again latency times all together."
+        for bridge in results.bridges
+        if bridge.comparable and (rows := readings.loc[list(bridge.rows)].to_dict("records"))
     ]
-    timed, known = with_values(readings, LATENCY), processes_of(readings)
+    timed, known = with_values(readings, LATENCY.name), processes_of(readings)
     one = [
         label(row)
         for row in timed.to_dict("records")
@@ -219,8 +195,8 @@ def of_sessions(readings: pd.DataFrame) -> tuple[Caution, ...]:
     if not one:
         return tuple(later)
     where = f"all {len(timed)}" if len(one) == len(timed) else listed(list(dict.fromkeys(one)))
-    text = (
+    return (
+        *later,
         f"The latencies' intervals of {where} leave out what differs from process to process: they "
-        "are of one process, or of a version that did not keep which process took each sample."
+        "are of one process, or of a version that did not keep which process took each sample.",
     )
-    return (*later, Caution(text, LATENCY))

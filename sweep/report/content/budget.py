@@ -1,4 +1,4 @@
-"""Which point is best within a budget. The page repeats this rule in JavaScript, so it is short:
+"""Which point is best within a budget:
 
 - A point is ranked where the source has an accuracy of it. Points are ordered by accuracy, highest
   first; of equals the fewest mult-adds first (uncounted ones last), then by label, compared
@@ -8,14 +8,14 @@
   whose interval does not lie above that of guessing, 1 over the number of classes; where all that
   fit are so, there is no best, and the first is told as the highest.
 - Not told apart from the best are those that fit and whose accuracy interval overlaps with the
-  best's: low <= best high and best low <= high. A missing interval is the value alone.
+  best's. A missing interval is the value alone.
 - Where nothing fits, the closest is the ranked point, every limited quantity of which was read,
   with the smallest largest excess, value / limit - 1 over the limits; of several the first in the
   order.
 - A ranked point that was not read in a limited quantity is named with what it lacks, and so is one
   without an accuracy.
 
-Peak memory is of the batch that the candidates were made for.
+`panel` puts into tables for the page what of this does not wait for the limits.
 """
 
 from __future__ import annotations
@@ -24,68 +24,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
-from sweep.report.content.bearing import ACCURACY
+from sweep.metrics import MULT_ADDS
+from sweep.report.content.certainty import may_be_guessing
 from sweep.report.content.figures import MEASURED
 from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import Form
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 
-FORMS = {
-    "latency_s": Form.SECONDS,
-    "params": Form.COUNT,
-    "mult_adds": Form.COUNT,
-    "peak_memory_bytes": Form.BYTES,
-}
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `value`, in the quantity's SI unit. Raises ValueError where it is not finite or not
+    above 0.
+    """
+
+    of: Quantity
+    value: float
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.value) and self.value > 0):
+            raise ValueError(f"{self.of.metric.name} = {self.value}: must be finite and above 0")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Upper limits in SI units, each finite and above 0, None where there is none. `batch` says
-    which latency is meant. Raises ValueError for any other limit.
-    """
+    """Upper limits. `batch` says which readings are meant where there are several."""
 
-    latency_s: float | None = None
-    params: float | None = None
-    mult_adds: float | None = None
-    peak_memory_bytes: float | None = None
+    limits: tuple[Limit, ...] = ()
     batch: int = 1
-
-    def __post_init__(self) -> None:
-        for name, limit in self.limits:
-            if not (isfinite(limit) and limit > 0):
-                raise ValueError(f"{name} = {limit}: must be finite and above 0")
-
-    @property
-    def limits(self) -> tuple[tuple[str, float], ...]:
-        """(name, limit) of what is limited, in the order of FORMS."""
-        limits = ((name, getattr(self, name)) for name in FORMS)
-        return tuple((name, limit) for name, limit in limits if limit is not None)
-
-    def read(self, candidate: Candidate, name: str) -> float | None:
-        """The candidate's reading of a quantity of FORMS."""
-        if name == "latency_s":
-            return dict(candidate.latencies).get(self.batch)
-        return getattr(candidate, name)
 
 
 @dataclass(frozen=True)
 class Over:
     """A limit that the closest point breaks. excess = value / limit - 1."""
 
-    name: str
+    limit: Limit
     value: float
-    limit: float
-    excess: float
+
+    @property
+    def excess(self) -> float:
+        """The share of the limit that the value is above it."""
+        return self.value / self.limit.value - 1
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """A point that can't be judged, and the names of what was not read: quantities of FORMS, or
-    the accuracy alone.
-    """
+    """A point that can't be judged, and what it was not read in; empty: it has no accuracy."""
 
     label: str
-    names: tuple[str, ...]
+    unread: tuple[Quantity, ...]
 
 
 @dataclass(frozen=True)
@@ -134,8 +121,7 @@ def pick(candidates: Sequence[Candidate], budget: Budget, source: str) -> Picked
 
     source: whose accuracies rank them, a name of their `accuracies`.
     """
-    pairs = ((accuracy(each, source), each) for each in candidates)
-    ranked = sorted(((found, each) for found, each in pairs if found is not None), key=_order)
+    ranked = order(candidates, source)
     whole = [pair for pair in ranked if not _unread(pair[1], budget)]
     fitting = [pair for pair in whole if not _over(pair[1], budget)]
     best = next((pair for pair in fitting if not at_chance(pair[1], source)), None)
@@ -151,15 +137,29 @@ def pick(candidates: Sequence[Candidate], budget: Budget, source: str) -> Picked
         fitting=tuple(each for _, each in fitting),
         near_ties=tuple(
             each
-            for found, each in fitting
-            if best and each is not best[1] and overlap(found, best[0])
+            for estimate, each in fitting
+            if best and each is not best[1] and overlap(estimate, best[0])
         ),
         closest=closest,
         over=_over(closest, budget) if closest else (),
         lacking=tuple(
-            Lacking(each.label, names)
+            Lacking(each.label, unread)
             for each in candidates
-            if (names := _lacking(each, budget, source))
+            if (unread := _lacking(each, budget, source)) is not None
+        ),
+    )
+
+
+def order(candidates: Sequence[Candidate], source: str) -> list[tuple[Estimate, Candidate]]:
+    """Those that have an accuracy of the source, with it, in the order that they are ranked in."""
+    pairs = ((accuracy(each, source), each) for each in candidates)
+    ranked = [(estimate, each) for estimate, each in pairs if estimate is not None]
+    return sorted(
+        ranked,
+        key=lambda pair: (
+            -pair[0].value,
+            dict(pair[1].costs).get(MULT_ADDS.name, inf),
+            pair[1].label,
         ),
     )
 
@@ -170,33 +170,30 @@ def accuracy(candidate: Candidate, source: str) -> Estimate | None:
 
 
 def at_chance(candidate: Candidate, source: str) -> bool:
-    """Whether the measured accuracy may as well be that of guessing: its interval does not lie
-    above 1 over the number of classes.
-    """
-    found = accuracy(candidate, source)
-    if source != MEASURED or found is None or not candidate.classes:
+    """Whether the measured accuracy may as well be that of guessing."""
+    estimate = accuracy(candidate, source)
+    if source != MEASURED or estimate is None:
         return False
-    return (found.value if found.low is None else found.low) <= 1 / candidate.classes
+    return may_be_guessing(estimate, candidate.classes)
 
 
-def _order(pair: tuple[Estimate, Candidate]) -> tuple[float, float, str]:
-    found, candidate = pair
-    mult_adds = inf if candidate.mult_adds is None else candidate.mult_adds
-    return -found.value, mult_adds, candidate.label
+def _unread(candidate: Candidate, budget: Budget) -> tuple[Quantity, ...]:
+    read = dict(candidate.costs)
+    return tuple(limit.of for limit in budget.limits if limit.of.name not in read)
 
 
-def _unread(candidate: Candidate, budget: Budget) -> tuple[str, ...]:
-    return tuple(name for name, _ in budget.limits if budget.read(candidate, name) is None)
-
-
-def _lacking(candidate: Candidate, budget: Budget, source: str) -> tuple[str, ...]:
-    return (ACCURACY,) if accuracy(candidate, source) is None else _unread(candidate, budget)
+def _lacking(candidate: Candidate, budget: Budget, source: str) -> tuple[Quantity, ...] | None:
+    """What keeps a point from being judged; None where nothing does."""
+    if accuracy(candidate, source) is None:
+        return ()
+    return _unread(candidate, budget) or None
 
 
 def _over(candidate: Candidate, budget: Budget) -> tuple[Over, ...]:
     """The limits that are broken, compared as they are: the excess may round to nothing."""
+    read = dict(candidate.costs)
     return tuple(
-        Over(name, value, limit, value / limit - 1)
-        for name, limit in budget.limits
-        if (value := budget.read(candidate, name)) is not None and value > limit
+        Over(limit, read[limit.of.name])
+        for limit in budget.limits
+        if limit.of.name in read and read[limit.of.name] > limit.value
     )

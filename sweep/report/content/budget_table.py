@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from sweep.report.content.budget import FORMS, Picked, accuracy
-from sweep.report.content.budget_words import named
+from collections.abc import Iterable
+
+from sweep.metrics import TOP1
+from sweep.report.content.budget import Picked, accuracy
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Column, Table, Value
-from sweep.report.values.units import DASH, Form
+from sweep.report.values.units import DASH
+from sweep.types import Form
 
 
-def budget_table(picked: Picked) -> Table | None:
+def budget_table(picked: Picked, costs: Iterable[Quantity]) -> Table | None:
     """A column for each point and one for the limits, which fits in a narrow terminal; None where
-    no point is named.
+    no point is named. costs: what is told of a point, limited or not.
     """
     roles = {
         "best": picked.best,
@@ -22,20 +26,19 @@ def budget_table(picked: Picked) -> Table | None:
     points = {role: point for role, point in roles.items() if point is not None}
     if not points:
         return None
-    limits = dict(picked.budget.limits)
+    limits = {limit.of: limit.value for limit in picked.budget.limits}
     blank = (Value(""),) if limits else ()
     accuracies = (accuracy(point, picked.source) for point in points.values())
     rows = [
         (Value("Point"), *(Value(point.label) for point in points.values()), *blank),
-        (Value("Top-1"), *(_accuracy(each) for each in accuracies), *blank),
+        (Value(TOP1.short), *(_accuracy(each) for each in accuracies), *blank),
     ]
-    for name, form in FORMS.items():
-        heading = named(name, picked.budget.batch)
-        read = [picked.budget.read(point, name) for point in points.values()]
+    for of in dict.fromkeys((*costs, *limits)):
+        read = [dict(point.costs).get(of.name) for point in points.values()]
         if limits:
-            read.append(limits.get(name))
-        cells = (Value(DASH if each is None else each, form=form) for each in read)
-        rows.append((Value(heading[:1].upper() + heading[1:]), *cells))
+            read.append(limits.get(of))
+        cells = (Value(DASH if each is None else of.written(each)) for each in read)
+        rows.append((Value(of.at_batch[:1].upper() + of.at_batch[1:]), *cells))
     titles = (*points, "limit") if limits else tuple(points)
     columns = (Column("", Form.TEXT), *(Column(title, Form.WRITTEN) for title in titles))
     return Table("", "", columns, tuple(rows))
@@ -44,4 +47,4 @@ def budget_table(picked: Picked) -> Table | None:
 def _accuracy(estimate: Estimate | None) -> Value:
     if estimate is None:
         return Value(DASH)
-    return Value(estimate.value, estimate.low, estimate.high, form=Form.SHARE)
+    return Value(estimate.value, estimate.low, estimate.high, form=TOP1.form)

@@ -1,23 +1,47 @@
-"""The answer to a budget in words, for the terminal and for JSON; explorer.js says the same."""
+"""The answer to a budget in words, for the terminal and for JSON."""
 
 from __future__ import annotations
 
-from sweep.report.content.bearing import ACCURACY, guessing, not_told_apart
-from sweep.report.content.budget import FORMS, Over, Picked, accuracy
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sweep.report.content.budget import Over, Picked, accuracy
+from sweep.report.content.certainty import guessing, not_told_apart
 from sweep.report.content.figures import MEASURED, written
-from sweep.report.values.intervals import Estimate
-from sweep.report.values.units import Form, percent, shown
+from sweep.report.values.quantity import Quantity
+from sweep.report.values.units import SPACE, Form
 from sweep.report.values.view import Candidate
 from sweep.types import listed
 
-_NAMES = {
-    "latency_s": "latency",
-    "params": "parameters",
-    "mult_adds": "mult-adds",
-    "peak_memory_bytes": "peak memory",
-}
-MANIFOLD = 9.0  # from an excess of this on "10 times" is plainer than per cent
-LEAST = 0.001  # a smaller excess would be written as 0 %
+AS_ACCURATE = "As accurate, and without intervals: {names}."
+OVER_THE_LIMIT = "Over the limit: {broken}."
+BROKEN = "{called} {value}, {by} {limit}"
+
+
+@dataclass(frozen=True)
+class Excess:
+    """How an excess below `below` is told: `text` with scale * excess + offset in so many digits.
+    As data, because the page tells it of limits that nobody knew when it was written.
+    """
+
+    below: float
+    text: str
+    scale: float = 100.0
+    offset: float = 0.0
+    digits: int = 0
+
+    def told(self, excess: float) -> str:
+        """In words: "25 % over"."""
+        number = f"{self.scale * excess + self.offset:.{self.digits}f}"
+        return self.text.format(n=number.removesuffix(".0"))
+
+
+EXCESSES = (
+    Excess(0.001, f"less than 0.1{SPACE}% over"),  # else 0 % over
+    Excess(0.0995, f"{{n}}{SPACE}% over", digits=1),
+    Excess(9.0, f"{{n}}{SPACE}% over"),
+    Excess(1e308, "{n} times", scale=1.0, offset=1.0),  # plainer than 900 % over
+)
 
 
 def sentences(picked: Picked, called: str) -> tuple[str, ...]:
@@ -28,16 +52,7 @@ def sentences(picked: Picked, called: str) -> tuple[str, ...]:
         return (f"No point has an {called}, so none can be ranked.",)
     parts = [_what_fits(picked, called)]
     if picked.best is not None:
-        parts.append(f"Best: {_described(picked.best, picked)}.")
-        if picked.runner_up is None:
-            better = " and is better than chance" if len(picked.fitting) > 1 else ""
-            parts.append(f"There is no runner-up: no other point fits{better}.")
-        else:
-            parts.append(f"Runner-up: {_described(picked.runner_up, picked)}.")
-        parts += _ties(picked)
-        if picked.at_chance:
-            names = listed([each.label for each in picked.at_chance])
-            parts.append(f"Of those that fit, no better than {_guessing(picked.best)}: {names}.")
+        parts += _best(picked, picked.best)
     elif picked.highest is not None:
         none = "The one that fits is" if len(picked.fitting) == 1 else "None of those that fit is"
         no = " no" if len(picked.fitting) == 1 else ""
@@ -47,8 +62,9 @@ def sentences(picked: Picked, called: str) -> tuple[str, ...]:
         )
         parts.append(f"The highest: {_described(picked.highest, picked)}.")
     elif picked.closest is not None:
-        broken = "; ".join(_broken(each) for each in picked.over)
-        parts.append(f"Closest: {_described(picked.closest, picked)}. Over the limit: {broken}.")
+        broken = "; ".join(map(_broken, picked.over))
+        over = OVER_THE_LIMIT.format(broken=broken)
+        parts.append(f"Closest: {_described(picked.closest, picked)}. {over}")
     else:
         parts.append("No point has a reading of all that is limited, so none comes closest.")
     return (*parts, *_unjudged(picked, called))
@@ -56,10 +72,7 @@ def sentences(picked: Picked, called: str) -> tuple[str, ...]:
 
 def _what_fits(picked: Picked, called: str) -> str:
     of = "the one point" if picked.ranked == 1 else f"{picked.ranked} points"
-    limits = [
-        f"{shown(limit, FORMS[name])} {named(name, picked.budget.batch)}"
-        for name, limit in picked.budget.limits
-    ]
+    limits = [f"{each.of.written(each.value)} {each.of.at_batch}" for each in picked.budget.limits]
     if not limits:
         return f"No limit is set: the best of {of} with an {called}."
     n = len(picked.fitting)
@@ -67,24 +80,43 @@ def _what_fits(picked: Picked, called: str) -> str:
     return f"Of {of} with an {called}, {fit} a budget of {listed(limits)}."
 
 
+def _best(picked: Picked, best: Candidate) -> list[str]:
+    parts = [f"Best: {_described(best, picked)}."]
+    if picked.runner_up is None:
+        better = " and is better than chance" if len(picked.fitting) > 1 else ""
+        parts.append(f"There is no runner-up: no other point fits{better}.")
+    else:
+        parts.append(f"Runner-up: {_described(picked.runner_up, picked)}.")
+    parts += _ties(picked, best)
+    if picked.at_chance:
+        names = listed([each.label for each in picked.at_chance])
+        parts.append(f"Of those that fit, no better than {_guessing(best)}: {names}.")
+    return parts
+
+
 def _described(candidate: Candidate, picked: Picked) -> str:
     """A point with its accuracy, and with what is limited where it fits."""
-    found = accuracy(candidate, picked.source)
-    text = candidate.label
-    if found:
-        text += f", {accuracy_text(candidate, picked.source, found)}"
-    readings = [
-        f"{shown(value, FORMS[name])} {named(name)}"
-        for name, _ in picked.budget.limits
-        if (value := picked.budget.read(candidate, name)) is not None and picked.fitting
-    ]
+    text = ", ".join(filter(None, (candidate.label, accuracy_text(candidate, picked.source))))
+    limited = [limit.of for limit in picked.budget.limits if picked.fitting]
+    readings = costs_text(candidate, limited)
     return f"{text}, with {listed(readings)}" if readings else text
 
 
-def accuracy_text(candidate: Candidate, source: str, found: Estimate) -> str:
-    """ "40.1 % (38.6 to 41.6) top-1, trained at 32 px for 224"."""
+def accuracy_text(candidate: Candidate, source: str) -> str:
+    """ "40.1 % (38.6 to 41.6) top-1, trained at 32 px for 224"; empty where there is none."""
+    estimate = accuracy(candidate, source)
+    if estimate is None:
+        return ""
     of = f", {candidate.sizes}" if source == MEASURED and candidate.sizes else ""
-    return f"{written(found, Form.SHARE)} top-1{of}"
+    return f"{written(estimate, Form.SHARE)} top-1{of}"
+
+
+def costs_text(candidate: Candidate, quantities: Iterable[Quantity]) -> list[str]:
+    """Each that was read: "3.10 ms latency"."""
+    read = dict(candidate.costs)
+    return [
+        f"{each.written(read[each.name])} {each.noun}" for each in quantities if each.name in read
+    ]
 
 
 def _guessing(candidate: Candidate) -> str:
@@ -92,24 +124,23 @@ def _guessing(candidate: Candidate) -> str:
 
 
 def _broken(over: Over) -> str:
-    value, limit = (shown(each, FORMS[over.name]) for each in (over.value, over.limit))
-    if over.excess >= MANIFOLD:
-        by = f"{1 + over.excess:.0f} times"
-    elif over.excess < LEAST:
-        by = f"less than {percent(LEAST)} over"
-    else:
-        by = f"{percent(over.excess)} over"
-    return f"{named(over.name)} {value}, {by} {limit}"
+    of = over.limit.of
+    return BROKEN.format(
+        called=of.noun,
+        value=of.written(over.value),
+        by=next(each for each in EXCESSES if over.excess < each.below).told(over.excess),
+        limit=of.written(over.limit.value),
+    )
 
 
-def _ties(picked: Picked) -> list[str]:
-    best = picked.best and accuracy(picked.best, picked.source)
-    without = best is not None and best.low is None
-    if picked.best and picked.near_ties:
+def _ties(picked: Picked, best: Candidate) -> list[str]:
+    estimate = accuracy(best, picked.source)
+    without = estimate is not None and estimate.low is None
+    if picked.near_ties:
         names = [each.label for each in picked.near_ties]
         if without:
-            return [f"As accurate, and without intervals: {listed(names)}."]
-        return [not_told_apart(picked.best.label, names)]
+            return [AS_ACCURATE.format(names=listed(names))]
+        return [not_told_apart(best.label, names)]
     if without and picked.runner_up is not None:
         return ["These accuracies have no intervals: how near the runner-up is can't be told."]
     return []
@@ -117,18 +148,13 @@ def _ties(picked: Picked) -> list[str]:
 
 def _unjudged(picked: Picked, called: str) -> list[str]:
     """Points that can't be judged, those that lack the same in one sentence."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[Quantity, ...], list[str]] = {}
     for each in picked.lacking:
-        groups.setdefault(each.names, []).append(each.label)
+        groups.setdefault(each.unread, []).append(each.label)
     said = []
-    for names, labels in groups.items():
+    for unread, labels in groups.items():
         lack = f"an {called}"
-        if names != (ACCURACY,):
-            lack = f"a reading of {listed([named(name, picked.budget.batch) for name in names])}"
+        if unread:
+            lack = f"a reading of {listed([each.at_batch for each in unread])}"
         said.append(f"Left out, without {lack}: {listed(labels)}.")
     return said
-
-
-def named(name: str, batch: int | None = None) -> str:
-    """A quantity of FORMS inside a sentence: "latency", with a batch "latency at batch 1"."""
-    return f"{_NAMES[name]} at batch {batch}" if batch and name == "latency_s" else _NAMES[name]

@@ -6,11 +6,13 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from sweep import paper
+from sweep.metrics import LATENCY
 from sweep.paper.published import traps
 from sweep.report.content import bearing, cautions, figures, findings, paper_tables, tables
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
 from sweep.report.content.heatmaps import heat_maps
+from sweep.report.content.panel import panel
 from sweep.report.content.separable import saving
 from sweep.report.content.trends import trends
 from sweep.report.values import units
@@ -31,6 +33,10 @@ def view(results: Results) -> View:
     tau = paper.tau(results.points)
     drawn = figures.figures(results.points, results.readings)
     scatters = trends(results)
+    costs = tuple(dict.fromkeys(each.of for each in drawn if each.of.is_cost))
+    ranked = candidates(results.points, costs)
+    sources = figures.choices(results.points)
+    beware = bearing.cautions(results)
     return View(
         name=str(results.settings.get("name", results.path.name)),
         title=findings.title(results.points, drawn),
@@ -38,10 +44,11 @@ def view(results: Results) -> View:
         warnings=cautions.warnings(results, compared),
         tau=tau,
         figures=drawn,
-        sources=figures.choices(results.points),
+        sources=sources,
         key=figures.key(drawn, scatters),
-        candidates=candidates(results.points),
-        cautions=bearing.cautions(results),
+        candidates=ranked,
+        panel=panel(ranked, costs, (name for name, _ in sources), beware),
+        cautions=beware,
         cards=cards(results, drawn),
         heat_maps=heat_maps(results),
         trends=scatters,
@@ -63,7 +70,7 @@ def view(results: Results) -> View:
 
 
 def _check_one_machine(results: Results) -> None:
-    timed = results.readings.loc[results.readings["metric"] == "latency_s", "machine_id"]
+    timed = results.readings.loc[results.readings["metric"] == LATENCY.name, "machine_id"]
     machines = sorted(set(timed))
     if len(machines) > 1:
         raise ValueError(

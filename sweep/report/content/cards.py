@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sweep.metrics import metric_of
+from sweep.metrics import PER_LAYER, TOP1, TOP5, metric_of
 from sweep.paper.layers import layers_of
 from sweep.paper.networks import FAMILY
-from sweep.report.content import bearing, figures
-from sweep.report.content.axes import KNOWN, batches, number
+from sweep.report.content import figures
+from sweep.report.content.axes import number, quantities
+from sweep.report.content.certainty import guessing
 from sweep.report.content.figures import MEASURED, label
-from sweep.report.content.findings import COSTS, at_chance, main
+from sweep.report.content.findings import at_chance, main
 from sweep.report.content.layers import layers_table
 from sweep.report.content.point_rows import (
     NOT_READ,
@@ -25,15 +26,17 @@ from sweep.report.content.point_rows import (
     Row,
     accuracy_title,
     place,
-    titles,
+    set_apart,
 )
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import overlap
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
-from sweep.report.values.units import Form, plain, share, shown
+from sweep.report.values.units import plain, share, shown
 from sweep.report.values.view import Card, Quoted, Trained
+from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
-from sweep.types import condition_words, listed
+from sweep.types import Better, Form, listed
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
@@ -41,19 +44,7 @@ if TYPE_CHECKING:
 MOST_CARDS = 60
 MOST_STEPS = 60  # of a training that a card draws
 UNPUBLISHED = "not published for this network"
-# Column of points.parquet, its title where no reading gives one, and how it is written.
-COUNTS = (
-    ("mult_adds", "Mult-adds", Form.EXACT),
-    ("mult_adds_traced", "Mult-adds of the traced program", Form.EXACT),
-    ("mult_adds_fvcore", "Mult-adds by fvcore", Form.EXACT),
-    ("mult_adds_xla", "Half of XLA's flops", Form.EXACT),
-    ("weights", "Weights", Form.EXACT),
-    ("params", "Trainable parameters", Form.EXACT),
-    ("params_with_statistics", "Parameters with running statistics", Form.EXACT),
-    ("weight_bytes", "Weight bytes", Form.BYTES),
-    ("peak_activation_bytes", "Peak activation bytes", Form.BYTES),
-)
-ByBatch = dict[tuple[str, int | None], dict[str, Any]]  # (metric, batch) -> reading
+Which = tuple[str, int | None, str]  # metric, batch, variant
 
 
 def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Card, ...]:
@@ -89,7 +80,7 @@ def _guessing(row: Row) -> list[str]:
     names, classes = at_chance([row])
     if not names:
         return []
-    return [f"As far as the test images tell, no better than {bearing.guessing(classes)}."]
+    return [f"As far as the test images tell, no better than {guessing(classes)}."]
 
 
 def _of(rows: list[Row], readings: pd.DataFrame) -> pd.DataFrame:
@@ -118,18 +109,16 @@ class _Quotes:
 
     def __init__(self, results: Results, rows: list[Row]) -> None:
         self._reasons = Reasons(results.readings)
-        self._titles = titles(results.readings)
-        self._batches = batches(results.points)
+        self._quantities = quantities(results.points, results.readings)
+        self._known = {each.metric.name for each in self._quantities}
+        self._points = set(results.points.columns)
         self._rows = rows
         self._published = [each for each in figures.sources(rows) if each.name != MEASURED]
-        of_networks = ~results.readings["metric"].isin(("layer_mult_adds", "layer_weights"))
-        self._readings: dict[Place, ByBatch] = {}
-        self._from_outside: dict[Place, list[Row]] = {}
+        of_networks = ~results.readings["metric"].isin([each.name for each in PER_LAYER])
+        self._readings: dict[Place, dict[Which, Row]] = {}
         for row in results.readings.loc[of_networks].to_dict(orient="records"):
             of_point = self._readings.setdefault(place(row), {})
-            of_point[row["metric"], conditions_of(row)["batch"]] = row
-            if row["metric"] not in KNOWN:
-                self._from_outside.setdefault(place(row), []).append(row)
+            of_point[row["metric"], conditions_of(row)["batch"], row["variant"]] = row
 
     def __call__(self, row: Row) -> Iterator[Quoted]:
         """The readings of one measure may share a note: it stands with the first."""
@@ -140,96 +129,63 @@ class _Quotes:
             yield replace(quoted, value=replace(quoted.value, notes=new))
 
     def _all(self, row: Row) -> Iterator[Quoted]:
+        """Accuracies, with those published; then what was read at each batch size; then readings
+        that have no column.
+        """
         read = self._readings.get(place(row), {})
-        yield from self._accuracies(row, read)
-        for column, title, form in COUNTS:
-            yield self._quoted(row, read, (column,), self._title(column, title), form)
-        for batch, stem in self._batches.items():
-            yield from self._latencies(row, read, batch, stem)
-        yield from map(_from_outside, self._from_outside.get(place(row), []))
+        shown: set[Which] = set()
+        for of in sorted(self._quantities, key=lambda each: each.batch or 0):
+            own = (of.metric.name, of.batch, "")
+            shown.add(own)
+            # What is no better either way has a line where it was read, and no reason where not.
+            if of.metric.better is Better.NEITHER and own not in read:
+                continue
+            yield from self._quoted(row, of, _notes(read[own]) if own in read else ())
+            if of.metric == TOP5:
+                yield from self._of_others(row)
+        for key, reading in read.items():
+            if key not in shown and not (key[0] in self._known and key[1:] == (None, "")):
+                yield _without_column(reading)
 
-    def _accuracies(self, row: Row, read: ByBatch) -> Iterator[Quoted]:
-        for metric, title in (
-            ("top1", accuracy_title(self._rows, self._titles, of=[row])),
-            ("top5", self._title("top5", "Top-5 accuracy")),
-        ):
-            columns = (metric, f"{metric}_low", f"{metric}_high")
-            yield self._quoted(row, read, columns, title, Form.SHARE)
-        for metric, title in (
-            ("test_images", "Test images"),
-            ("left_out_images", "Images left out"),
-        ):
-            # Sources that leave nothing out have no reading of it.
-            if metric == "test_images" or number(row.get(metric)) is not None:
-                yield self._quoted(row, read, (metric,), self._title(metric, title), Form.EXACT)
+    def _of_others(self, row: Row) -> Iterator[Quoted]:
         for source in self._published:
             value = number(row[source.column]) if row["family"] == FAMILY else None
             cell = Value(None, reason=UNPUBLISHED) if value is None else Value(value)
-            yield Quoted(source.title, cell, Form.SHARE)
+            yield Quoted(source.title, cell, TOP1.form)
 
-    def _latencies(self, row: Row, read: ByBatch, batch: int, stem: str) -> Iterator[Quoted]:
-        end = f", batch {batch}"
-        compile_s, peak = (stem.replace("latency", each) for each in ("compile", "peak_memory"))
-        latency = f"{self._title('latency_s', 'Latency')}{end}"
-        compiling = f"{self._title('compile_s', 'Compile time')}{end}"
-        memory = f"{self._title('peak_memory_bytes', 'Peak memory')}{end}"
-        interval = (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")
-        for columns, title, form, metric in (
-            (interval, latency, Form.SECONDS, "latency_s"),
-            ((f"{stem}_p5_s",), f"{latency}, 5th percentile", Form.SECONDS, "latency_s"),
-            ((f"{stem}_p95_s",), f"{latency}, 95th percentile", Form.SECONDS, "latency_s"),
-            ((f"{compile_s}_s",), compiling, Form.SECONDS, "compile_s"),
-            ((f"{peak}_bytes",), memory, Form.BYTES, "peak_memory_bytes"),
-        ):
-            yield self._quoted(row, read, columns, title, form, metric, batch)
-        reference = read.get(("reference_s", batch))
-        if reference is not None:
-            yield Quoted(f"{reference['title']}{end}", _cell(reference), Form.SECONDS)
-
-    def _title(self, metric: str, otherwise: str) -> str:
-        return self._titles.get(metric, otherwise)
-
-    def _quoted(
-        self,
-        row: Row,
-        read: ByBatch,
-        columns: tuple[str, ...],
-        title: str,
-        form: Form,
-        metric: str = "",
-        batch: int | None = None,
-    ) -> Quoted:
-        """A column's value with its reading's note; `metric` is that of the reading, where it is
-        not called as the column.
-        """
-        cell = self._reasons.cell(row, columns, metric, batch)
-        reading = read.get((metric or columns[0], batch))
-        if cell.value is not None and reading is not None:
-            cell = replace(cell, notes=_notes(reading))
-        return Quoted(title, cell, form)
-
-
-def _from_outside(reading: dict[str, Any]) -> Quoted:
-    """A metric of a measure that this package doesn't know. Units that are not written with every
-    value stand in the title.
-    """
-    form = metric_of(reading).form
-    inside = [words] if (words := condition_words(conditions_of(reading))) else []
-    if form is Form.NUMBER:
-        inside.append(reading["unit"])
-    title = f"{reading['title']} ({', '.join(inside)})" if inside else reading["title"]
-    return Quoted(title, _cell(reading), form)
-
-
-def _cell(reading: dict[str, Any]) -> Value:
-    value = number(reading["value"])
-    if value is None:
-        return Value(None, reason=reading["reason"])
-    return Value(value, notes=_notes(reading))
+    def _quoted(self, row: Row, of: Quantity, notes: tuple[str, ...]) -> Iterator[Quoted]:
+        """The value with its reading's note, then percentiles where it has some."""
+        title = of.title
+        if of.metric == TOP1:
+            title = accuracy_title(self._rows, of=[row])
+        cell = self._reasons.cell(row, of)
+        yield Quoted(
+            title,
+            cell if cell.value is None else replace(cell, notes=notes),
+            of.form_of(cell.value),
+        )
+        for percentile in (5, 95):
+            if end_of(of.metric.name, f"p{percentile}") in self._points:
+                cell = self._reasons.cell(row, of, end_of(of.column, f"p{percentile}"))
+                yield Quoted(f"{title}, {percentile}th percentile", cell, of.metric.form)
 
 
 def _notes(reading: dict[str, Any]) -> tuple[str, ...]:
     return (reading["note"],) if reading["note"] else ()
+
+
+def _without_column(reading: dict[str, Any]) -> Quoted:
+    """A reading that has no column: of how another was taken, or with a label of its measure's."""
+    metric = metric_of(reading)
+    inside = [words] if (words := set_apart(reading)) else []
+    if metric.form is Form.NUMBER and metric.unit != "1":
+        inside.append(metric.unit)
+    value = number(reading["value"])
+    cell = Value(None, reason=reading["reason"])
+    if value is not None:
+        cell = Value(value, notes=_notes(reading))
+    title = f"{metric.title} ({', '.join(inside)})" if inside else metric.title
+    return Quoted(title, cell, Quantity(metric, "").form_of(value))
 
 
 class _Standings:
@@ -250,14 +206,14 @@ class _Standings:
         ]
         if not pairs:
             return ["On no frontier: it takes both an accuracy and a cost."]
-        ahead = [_called(figure) for figure, _, mark in pairs if mark.on_front]
+        ahead = [figure.of.called for figure, _, mark in pairs if mark.on_front]
         beaten = [
             _beaten(figure, mark, marks[mark.dominated_by])
             for figure, marks, mark in pairs
             if not mark.on_front
         ]
         placed = {figure.name for figure, _, _ in pairs}
-        unplaced = [_called(figure) for figure in self._drawn if figure.name not in placed]
+        unplaced = [figure.of.called for figure in self._drawn if figure.name not in placed]
         sentences = [f"On the frontier over {listed(ahead)}."] if ahead else []
         sentences += beaten
         if unplaced:
@@ -265,21 +221,10 @@ class _Standings:
         return [f"{self._by}{sentences[0]}", *sentences[1:]]
 
 
-def _called(figure: Figure) -> str:
-    """The cost inside a sentence."""
-    title = figure.x.title
-    return COSTS.get(figure.name, f"{title[:1].lower()}{title[1:]}")
-
-
 def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
     """What beats the point over one cost, with both their figures."""
-    accuracies, costs = (
-        [shown(value, form) for value in pair]
-        for pair, form in (
-            ((by.y.value, mark.y.value), Form.SHARE),
-            ((by.x.value, mark.x.value), figure.x.form),
-        )
-    )
+    accuracies = [shown(each.y.value, TOP1.form) for each in (by, mark)]
+    costs = [figure.of.written(each.x.value) for each in (by, mark)]
     if by.x.value == mark.x.value:
         told = f"{' against '.join(accuracies)}, both at {costs[0]}"
     else:
@@ -287,7 +232,7 @@ def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
             f"{each} at {cost}" for each, cost in zip(accuracies, costs, strict=True)
         )
     near = "; the accuracies' 95 % intervals overlap" if overlap(by.y, mark.y) else ""
-    return f"Over {_called(figure)}, {by.label} beats it: {told}{near}."
+    return f"Over {figure.of.called}, {by.label} beats it: {told}{near}."
 
 
 def _curves(training: pd.DataFrame) -> dict[Place, tuple[Trained, ...]]:
@@ -345,5 +290,5 @@ def _went(first: float, last: float) -> str:
 
 
 def _no_curve(row: Row, reasons: Reasons) -> str:
-    why = NOT_READ if number(row["top1"]) is not None else reasons.why(row, "top1")
+    why = NOT_READ if number(row[TOP1.name]) is not None else reasons.why(row, TOP1.name)
     return f"No training of this point is stored{'' if why == NOT_READ else f': {why}'}."

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sweep.metrics import FVCORE, LATENCY, MULT_ADDS, TOP1, TRACED
 from sweep.paper import Row, outside
 from sweep.paper.published import IMAGENET
-from sweep.report.content import bearing
-from sweep.report.content.axes import number
+from sweep.report.content import bearing, certainty
+from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.findings import PROXY, at_chance
 from sweep.report.content.point_rows import set_apart
@@ -32,8 +33,8 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *results.damages,
         *_outside(compared),
         *_disagreeing_counts(rows),
-        *_wide(rows),
-        *(caution.text for caution in bearing.of_sessions(results.readings)),
+        *_wide(results),
+        *bearing.of_sessions(results),
         *_guessing(rows),
         *bearing.on_findings(results),
         *_what_accuracies_are_of(rows),
@@ -59,8 +60,8 @@ def _disagreeing_counts(rows: Rows) -> list[str]:
     off = [
         label(row)
         for row in rows
-        for column in ("mult_adds_traced", "mult_adds_fvcore")
-        if number(row[column]) is not None and row[column] != row["mult_adds"]
+        for column in (TRACED.name, FVCORE.name)
+        if number(row[column]) is not None and row[column] != row[MULT_ADDS.name]
     ]
     if not off:
         return []
@@ -69,11 +70,13 @@ def _disagreeing_counts(rows: Rows) -> list[str]:
     ]
 
 
-def _wide(rows: Rows) -> list[str]:
+def _wide(results: Results) -> list[str]:
     wide = [
         f"{label(row)} ({percent(width)})"
-        for row in rows
-        if (width := bearing.relative_width(row)) is not None and width > bearing.WIDE
+        for of in quantities(results.points, results.readings)
+        if of.metric == LATENCY and of.column == LATENCY.name
+        for row in results.points.to_dict(orient="records")
+        if (width := bearing.relative_width(row, of)) is not None and width > bearing.WIDE
     ]
     if not wide:
         return []
@@ -90,13 +93,13 @@ def _guessing(rows: Rows) -> list[str]:
     if not guessing:
         return []
     return [
-        f"No better than {bearing.guessing(classes)}, as far as the test images tell: "
+        f"No better than {certainty.guessing(classes)}, as far as the test images tell: "
         f"{listed(guessing)}. Train longer, or on more images."
     ]
 
 
 def _what_accuracies_are_of(rows: Rows) -> list[str]:
-    datasets = {str(row["dataset"]) for row in rows if number(row["top1"]) is not None}
+    datasets = {str(row["dataset"]) for row in rows if number(row[TOP1.name]) is not None}
     others = sorted(name for name in datasets if name.lower() != IMAGENET.lower())
     sentences = []
     if PROXY in others:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sweep.metrics import LAYER_MULT_ADDS
 from sweep.paper.layers import (
     CONVOLUTIONS,
     DEPTHWISE,
@@ -26,7 +27,7 @@ from sweep.paper.layers import (
 )
 
 POINT = ["family", "kind", "alpha", "resolution"]
-LAYER = "layer_mult_adds"
+LAYER = LAYER_MULT_ADDS.name
 
 
 @dataclass(frozen=True)

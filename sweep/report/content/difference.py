@@ -7,47 +7,21 @@ every reading taken twice does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sweep.metrics import metric_of
-from sweep.report.content.axes import KNOWN, batches, number
+from sweep.metrics import TOP1, TRAINED
+from sweep.report.content.axes import number, quantities
+from sweep.report.content.changes import Changed, changed, facts, settings
 from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import Form
-from sweep.results.schema import conditions_of
-from sweep.types import Better, Point, condition_words, listed
+from sweep.report.values.quantity import Quantity
+from sweep.types import Better, Point, listed
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
 
-COUNTS = {
-    "mult_adds": "Mult-adds",
-    "weights": "Weights",
-    "params": "Parameters",
-    "params_with_statistics": "Parameters with running statistics",
-    "weight_bytes": "Weight bytes",
-    "peak_activation_bytes": "Peak activation bytes",
-    "mult_adds_traced": "Mult-adds of the traced program",
-    "mult_adds_fvcore": "Mult-adds by fvcore",
-    "mult_adds_xla": "Half of XLA's flops",
-}
 OTHER_MACHINE = "machines that may not be compared"
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A column of points.parquet and how its values are written. machine_bound: it may only be
-    compared on the same machine with the same versions; low and high are the interval's columns.
-    """
-
-    column: str
-    title: str
-    form: Form
-    machine_bound: bool = False
-    low: str = ""
-    high: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,15 +48,6 @@ class Tally:
     before_alone: tuple[str, ...]
     after_alone: tuple[str, ...]
     unjudged: str
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A setting, or a fact of the machine, that is not the same in both runs."""
-
-    name: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +82,7 @@ def difference(before: Results, after: Results) -> Difference:
     datasets = (_datasets(rows[0]), _datasets(rows[1]))
     judged = [
         _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs))
-        for quantity in _quantities(before, after)
+        for quantity in _compared(before, after)
     ]
     return Difference(
         before=str(before.path),
@@ -128,10 +93,10 @@ def difference(before: Results, after: Results) -> Difference:
         moved=tuple(each for _, moved in judged for each in moved),
         tallies=tuple(tally for tally, _ in judged if _says_something(tally)),
         machine_ids=machine_ids,
-        machine=_changed(_facts(before.machine), _facts(after.machine)),
+        machine=changed(facts(before.machine), facts(after.machine)),
         datasets=datasets,
         other_settings=_other_settings(before, after, common),
-        settings=_changed(_settings(before), _settings(after)),
+        settings=changed(settings(before.settings), settings(after.settings)),
     )
 
 
@@ -156,48 +121,21 @@ def _labels(rows: dict[str, Row]) -> dict[str, str]:
     }
 
 
-def _quantities(before: Results, after: Results) -> list[Quantity]:
-    """What is compared: every quantity that either run has a column of."""
-    timed = dict.fromkeys(
-        pair
-        for each in (before, after)
-        if len(each.points)
-        for pair in batches(each.points).items()
-    )
-    latencies = []
-    for batch, stem in sorted(timed):
-        of = "" if batch == 1 else f", batch {batch}"
-        memory = stem.replace("latency", "peak_memory") + "_bytes"
-        latencies += [
-            Quantity(
-                f"{stem}_s", f"Latency{of}", Form.SECONDS, True, f"{stem}_low_s", f"{stem}_high_s"
-            ),
-            Quantity(memory, f"Peak memory{of}", Form.BYTES, machine_bound=True),
-        ]
-    return [
-        Quantity("top1", "Top-1", Form.SHARE, low="top1_low", high="top1_high"),
-        Quantity("top5", "Top-5", Form.SHARE, low="top5_low", high="top5_high"),
-        *latencies,
-        *(
-            Quantity(name, title, Form.BYTES if name.endswith("_bytes") else Form.EXACT)
-            for name, title in COUNTS.items()
-        ),
-        *_from_outside(before, after),
-    ]
-
-
-def _from_outside(before: Results, after: Results) -> Iterator[Quantity]:
-    """Metrics of measures that this package doesn't know, where they are better one way."""
-    found: dict[str, Quantity] = {}
+def _compared(before: Results, after: Results) -> list[Quantity]:
+    """Every quantity of either run that is better one way. Not what goes along with another one and
+    is of a machine, such as the time that compiling takes: it is never the same twice.
+    """
+    both: dict[str, Quantity] = {}
     for results in (before, after):
-        for row in results.readings.to_dict(orient="records"):
-            of_one = bool(condition_words(conditions_of(row)))
-            if row["metric"] in KNOWN or of_one or row["better"] == Better.NEITHER:
-                continue
-            found[row["metric"]] = Quantity(
-                row["metric"], row["title"], metric_of(row).form, bool(row["machine_id"])
-            )
-    yield from found.values()
+        for each in quantities(results.points, results.readings):
+            known = both.get(each.column, each)
+            both[each.column] = each if each.machine_bound else known
+    return [
+        each
+        for each in both.values()
+        if each.metric.better is not Better.NEITHER
+        and not (each.metric.beside and each.machine_bound)
+    ]
 
 
 def _why_not(
@@ -209,7 +147,7 @@ def _why_not(
     """Why the quantity's readings may not be compared; empty where they may."""
     if quantity.machine_bound and machine_ids[0] != machine_ids[1]:
         return OTHER_MACHINE
-    if quantity.column in ("top1", "top5"):
+    if TOP1.name in (quantity.metric.name, quantity.metric.beside):
         if all(datasets) and datasets[0] != datasets[1]:
             return f"different data sets, {datasets[0]} and {datasets[1]}"
         return _other_sides(pairs)
@@ -219,7 +157,7 @@ def _why_not(
 def _other_sides(pairs: list[tuple[str, Row, Row]]) -> str:
     """Where a point was trained on images of another size in the other run."""
     for label, *rows in pairs:
-        before, after = (number(row.get("trained_resolution")) for row in rows)
+        before, after = (number(row.get(TRAINED.name)) for row in rows)
         if before and after and before != after:
             return (
                 f"images of other sizes: {label} was trained at {before:.0f} px, then {after:.0f}"
@@ -280,7 +218,7 @@ def _machine_id(results: Results) -> str:
 
 def _datasets(rows: dict[str, Row]) -> str:
     """What the run's accuracies are of; empty where it has none."""
-    names = {str(row["dataset"]) for row in rows.values() if number(row["top1"]) is not None}
+    names = {str(row["dataset"]) for row in rows.values() if number(row[TOP1.name]) is not None}
     return ", ".join(sorted(names))
 
 
@@ -300,34 +238,4 @@ def _other_settings(before: Results, after: Results, common: list[str]) -> tuple
             measures[name]["settings_hash"] != others[name]["settings_hash"]
             or hashes(measures[name]) != hashes(others[name])
         )
-    )
-
-
-def _facts(machine: dict[str, Any]) -> dict[str, str]:
-    """Facts of the machine that ran last."""
-    return _flat({name: each for name, each in machine.items() if name not in ("id", "earlier")})
-
-
-def _settings(results: Results) -> dict[str, str]:
-    return _flat({name: each for name, each in results.settings.items() if name != "name"})
-
-
-def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings under the names they have in sweep.toml: "accuracy.epochs"."""
-    flat: dict[str, str] = {}
-    for name, value in data.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = "" if value is None else str(value)
-    return flat
-
-
-def _changed(before: dict[str, str], after: dict[str, str]) -> tuple[Changed, ...]:
-    """What differs; a name that only one of them has is "not there" in the other."""
-    names = dict.fromkeys((*before, *after))
-    return tuple(
-        Changed(name, before.get(name, "not there"), after.get(name, "not there"))
-        for name in names
-        if before.get(name) != after.get(name)
     )

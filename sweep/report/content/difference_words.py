@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sweep.report.content.difference import Changed, Difference, Moved, Tally
+from sweep.metrics import LATENCY
+from sweep.report.content.changes import Changed
+from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form, exact, percent, points
@@ -28,8 +30,10 @@ def cautions(difference: Difference) -> tuple[str, ...]:
     said = []
     if difference.machine_ids[0] != difference.machine_ids[1]:
         facts = listed([each.name for each in difference.machine], longest=6)
+        bound = [each.quantity.called for each in difference.tallies if each.quantity.machine_bound]
+        what = listed(bound) or "what holds for one machine"
         said.append(
-            "The machines or versions differ, so latencies and peak memory are not judged: "
+            f"The machines or versions differ, so nothing is judged of {what}: "
             f"{difference.machine_ids[0]} and {difference.machine_ids[1]}"
             f"{f' ({facts})' if facts else ''}."
         )
@@ -44,7 +48,7 @@ def cautions(difference: Difference) -> tuple[str, ...]:
     others = [name for name in difference.other_settings if name != "accuracy"]
     if others:
         said.append(f"Measured with other settings: {listed(others)}.")
-    if any(each.quantity.column.startswith("latency") for each in difference.moved):
+    if any(each.quantity.metric == LATENCY for each in difference.moved):
         said.append(
             "Latencies moved. Their intervals cover the rounds of one run; from one run to the "
             "next a machine may drift by more."
@@ -71,11 +75,10 @@ def _points(difference: Difference) -> list[str]:
 
 def _summary(difference: Difference) -> list[str]:
     """A line for each quantity; those that are the same everywhere share one."""
-    unchanged = [each.quantity.title for each in difference.tallies if _is_unchanged(each)]
+    unchanged = [each.quantity.called for each in difference.tallies if _is_unchanged(each)]
     lines = [_line(each) for each in difference.tallies if not _is_unchanged(each)]
     if unchanged:
-        names = listed([_inside(each) for each in unchanged], ALL)
-        lines.append(f"The same at every point: {names}.")
+        lines.append(f"The same at every point: {listed(unchanged, ALL)}.")
     return lines
 
 
@@ -99,7 +102,7 @@ def _line(tally: Tally) -> str:
         parts.append(f"read before alone at {listed(tally.before_alone)}")
     if tally.after_alone:
         parts.append(f"read after alone at {listed(tally.after_alone)}")
-    return f"{tally.quantity.title}: {'; '.join(parts)}."
+    return f"{tally.quantity.short}: {'; '.join(parts)}."
 
 
 def moved_table(moved: tuple[Moved, ...]) -> Table:
@@ -115,14 +118,17 @@ def moved_table(moved: tuple[Moved, ...]) -> Table:
         rows=tuple(
             (
                 Value(each.label),
-                Value(each.quantity.title),
-                _value(each.before, each.quantity.form),
-                _value(each.after, each.quantity.form),
+                Value(each.quantity.short),
+                *(_value(estimate, _form(each)) for estimate in (each.before, each.after)),
                 Value(change(each)),
             )
             for each in moved
         ),
     )
+
+
+def _form(moved: Moved) -> Form:
+    return moved.quantity.form_of(moved.before.value, moved.after.value)
 
 
 def _value(estimate: Estimate, form: Form) -> Value:
@@ -132,10 +138,11 @@ def _value(estimate: Estimate, form: Form) -> Value:
 def change(moved: Moved) -> str:
     """By how much: shares in points, exact counts as they are, the rest in per cent of before."""
     before, after = moved.before.value, moved.after.value
-    if moved.quantity.form is Form.SHARE:
+    form = _form(moved)
+    if form is Form.SHARE:
         return points(after - before)
     sign = "+" if after > before else ""
-    if moved.quantity.form is Form.EXACT:
+    if form is Form.EXACT:
         return sign + exact(after - before)
     if before == 0:
         return "from 0"
@@ -156,8 +163,3 @@ def _cut(text: str) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"1 {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _inside(title: str) -> str:
-    """A quantity's title inside a sentence; "Top-1" and "XLA" keep their capitals."""
-    return title[:1].lower() + title[1:]

@@ -4,22 +4,26 @@ rest, and the paper's points behind. Accuracies are the run's own, or one of tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from sweep.maths import pareto
+from sweep.metrics import MULT_ADDS, PARAMS, TOP1, TRAINED
 from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
-from sweep.report.content.axes import Cost, costs, number
+from sweep.report.content.axes import LOG_FROM, axes, number, quantities
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, PaperMark, Scatter
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity, inside
 from sweep.report.values.units import SPACE, Form, bracket, shown
+from sweep.results.points import end_of
 from sweep.types import Better, Point, listed
 
+IN_PAPER = (MULT_ADDS, PARAMS)  # costs that it prints of its networks
 PRINTED = "the paper"
 UNPRINTED = "TF-slim, June 2017 (the paper does not print it)"
 
@@ -52,13 +56,12 @@ _PUBLISHED = (
 
 
 def figures(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Figure, ...]:
-    """Accuracy against mult-adds, parameters, latency and peak memory at each batch size, and
-    against every metric that a measure from outside brought; by the run's own accuracies, then by
-    those published of its points, where there are any.
+    """Accuracy against every metric that is better one way, at each batch size; by the run's own
+    accuracies, then by those published of its points, where there are any.
     """
     rows = points.to_dict(orient="records")
-    drawn_against = costs(points, readings)
-    return tuple(_figure(cost, rows, source) for source in sources(rows) for cost in drawn_against)
+    drawn_against = axes(quantities(points, readings), points)
+    return tuple(_figure(each, rows, source) for source in sources(rows) for each in drawn_against)
 
 
 def choices(points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
@@ -69,7 +72,7 @@ def choices(points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
 
 def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
     """The run's own accuracies, and every published series that has one of its points."""
-    dataset = next((str(row["dataset"]) for row in rows if number(row["top1"]) is not None), "")
+    dataset = next((str(row["dataset"]) for row in rows if number(row[TOP1.name]) is not None), "")
     title = f"Top-1 accuracy on {dataset}, measured" if dataset else "Top-1 accuracy"
     title = ", ".join(filter(None, (title, sizes(rows))))
     known = [
@@ -78,7 +81,7 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
         if any(number(row[source.column]) is not None for row in rows)
     ]
     choice = f"Measured on {dataset}" if dataset else "Measured"
-    return (Source(MEASURED, "top1", title, choice, interval=True), *known)
+    return (Source(MEASURED, TOP1.name, title, choice, interval=True), *known)
 
 
 def sizes(rows: Iterable[dict[str, Any]]) -> str:
@@ -88,8 +91,8 @@ def sizes(rows: Iterable[dict[str, Any]]) -> str:
     pairs = [
         (int(side), row["resolution"])
         for row in rows
-        if number(row["top1"]) is not None
-        and (side := number(row.get("trained_resolution"))) is not None
+        if number(row[TOP1.name]) is not None
+        and (side := number(row.get(TRAINED.name))) is not None
         and side != row["resolution"]
     ]
     if not pairs:
@@ -118,17 +121,19 @@ def label(row: dict[str, Any]) -> str:
     return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"]).label
 
 
-def _figure(cost: Cost, rows: list[dict[str, Any]], source: Source) -> Figure:
+def _figure(of: Quantity, rows: list[dict[str, Any]], source: Source) -> Figure:
     drawn = [
         row
         for row in rows
-        if number(row.get(cost.column)) is not None and number(row[source.column]) is not None
+        if number(row.get(of.column)) is not None and number(row[source.column]) is not None
     ]
-    sign = -1 if cost.better == Better.HIGHER else 1
-    costs = [sign * float(row[cost.column]) for row in drawn]
-    beaten_by = pareto.dominators(costs, [row[source.column] for row in drawn])
+    sign = -1 if of.metric.better == Better.HIGHER else 1
+    costs = [float(row[of.column]) for row in drawn]
+    beaten_by = pareto.dominators(
+        [sign * cost for cost in costs], [row[source.column] for row in drawn]
+    )
     marks = tuple(
-        _mark(cost, row, source, "" if beater is None else label(drawn[beater]))
+        _mark(of, row, source, "" if beater is None else label(drawn[beater]))
         for row, beater in zip(drawn, beaten_by, strict=True)
     )
     ahead = sorted(
@@ -136,24 +141,29 @@ def _figure(cost: Cost, rows: list[dict[str, Any]], source: Source) -> Figure:
         key=lambda mark: (sign * mark.x.value, mark.y.value),
     )
     return Figure(
-        name=cost.name,
+        of=of,
         source=source.name,
-        title=cost.title,
-        x=cost.axis,
-        y=Axis(source.title, "1", Form.SHARE),
+        title=f"Accuracy against {inside(of.metric.short)}{of.suffix}",
+        x=Axis(of.title, of.metric.unit, of.metric.form, log=_is_wide(costs)),
+        y=Axis(source.title, TOP1.unit, TOP1.form),
         marks=marks,
         front=tuple(dict.fromkeys((mark.x.value, mark.y.value) for mark in ahead)),
-        paper=_paper(cost, rows) if cost.published and source.name == MEASURED else (),
-        summary=_summary(cost, ahead, marks),
-        absent="" if marks else _why_empty(cost, rows, source),
+        paper=_paper(of, rows) if source.name == MEASURED else (),
+        summary=_summary(of, ahead, marks),
+        absent="" if marks else _why_empty(of, rows, source),
     )
 
 
-def _mark(cost: Cost, row: dict[str, Any], source: Source, beaten_by: str) -> Mark:
-    x = Estimate(float(row[cost.column]), number(row.get(cost.low)), number(row.get(cost.high)))
+def _is_wide(values: Sequence[float]) -> bool:
+    """Whether a linear axis would press most of them together."""
+    return bool(values) and min(values) > 0 and max(values) > LOG_FROM * min(values)
+
+
+def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> Mark:
+    x = Estimate(float(row[of.column]), number(row.get(of.low)), number(row.get(of.high)))
     y = Estimate(float(row[source.column]))
     if source.interval:
-        y = Estimate(y.value, number(row["top1_low"]), number(row["top1_high"]))
+        y = Estimate(y.value, *(number(row[end_of(TOP1.name, end)]) for end in ("low", "high")))
     place = f"beaten by {beaten_by}" if beaten_by else "on the frontier"
     return Mark(
         label=label(row),
@@ -166,7 +176,7 @@ def _mark(cost: Cost, row: dict[str, Any], source: Source, beaten_by: str) -> Ma
         hover=(
             label(row),
             f"top-1 {written(y, Form.SHARE)}",
-            f"{cost.axis.title}: {written(x, cost.axis.form)}",
+            f"{of.title}: {written(x, of.metric.form)}",
             place,
         ),
     )
@@ -180,22 +190,23 @@ def written(estimate: Estimate, form: Form) -> str:
     return f"{text} ({bracket(estimate.value, estimate.low, estimate.high, form)})"
 
 
-def _paper(cost: Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
-    """The sixteen published points: accuracy as printed, cost as this run counts it, else as
-    printed. A network that neither this run nor the paper gives a cost for is left out.
+def _paper(of: Quantity, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
+    """The sixteen published points, over a cost that the paper prints, too: accuracy as printed,
+    cost as this run counts it, else as printed. A network that neither gives a cost for is left
+    out.
     """
     counted = {
-        (row["alpha"], row["resolution"]): number(row[cost.column])
+        (row["alpha"], row["resolution"]): number(row.get(of.column))
         for row in rows
         if row["family"] == FAMILY and row["kind"] == "separable"
     }
     sixteen = [(row.alpha, row.resolution) for row in tfslim_rows()]
-    if not counted.keys() & set(sixteen):
+    if of.metric not in IN_PAPER or not counted.keys() & set(sixteen):
         return ()  # another grid, on other images: the paper's would only squeeze it
     marks = []
     for alpha, resolution in sixteen:
         known = published("separable", alpha, resolution)
-        x = counted.get((alpha, resolution)) or getattr(known, cost.published)
+        x = counted.get((alpha, resolution)) or getattr(known, of.name)
         y = known.top1 or known.published_top1
         if x is None or y is None:
             continue
@@ -205,12 +216,12 @@ def _paper(cost: Cost, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
     return tuple(marks)
 
 
-def _summary(cost: Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
+def _summary(of: Quantity, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
     if not marks:
         return ""
-    cheapest = "cheapest" if cost.better == Better.LOWER else "lowest"
+    cheapest = "highest" if of.metric.better == Better.HIGHER else "cheapest"
     steps = [
-        f"{mark.label} ({shown(mark.y.value, Form.SHARE)} at {shown(mark.x.value, cost.axis.form)})"
+        f"{mark.label} ({shown(mark.y.value, Form.SHARE)} at {of.written(mark.x.value)})"
         for mark in ahead
     ]
     beaten = [f"{mark.label} by {mark.dominated_by}" for mark in marks if mark.dominated_by]
@@ -220,7 +231,7 @@ def _summary(cost: Cost, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
     return f"{first} Beaten: {listed(beaten, longest=20)}."
 
 
-def _why_empty(cost: Cost, rows: list[dict[str, Any]], source: Source) -> str:
+def _why_empty(of: Quantity, rows: list[dict[str, Any]], source: Source) -> str:
     if all(number(row[source.column]) is None for row in rows):
         return "No point of this run has a measured accuracy yet."
-    return f"No point of this run has both an accuracy and a reading of {cost.axis.title.lower()}."
+    return f"No point of this run has both an accuracy and a reading of {of.at_batch}."

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sweep.metrics import CLASSES, TOP1
 from sweep.paper import Tau
 from sweep.report.content import bearing
 from sweep.report.content.axes import number
+from sweep.report.content.certainty import guessing, may_be_guessing, not_told_apart
 from sweep.report.content.figures import MEASURED, label, sizes, written
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import SPACE, Form, percent, shown
+from sweep.results.points import end_of
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -22,28 +25,23 @@ if TYPE_CHECKING:
 
 PROXY = "photo-patches"
 ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for
-COSTS = {
-    "mult_adds": "mult-adds",
-    "params": "parameters",
-    "latency": "latency",
-    "peak_memory": "peak memory",
-}
-COMPARED = (
-    ("mult_adds", Form.COUNT, " mult-adds"),
-    ("params", Form.COUNT, " parameters"),
-    ("latency_s", Form.SECONDS, ""),
-)
 Rows = list[dict[str, Any]]
 
 
 def at_chance(rows: Rows) -> tuple[list[str], int]:
     """The points whose accuracy may as well be that of guessing, and the number of classes."""
-    known = [row for row in rows if number(row.get("classes")) and number(row["top1"]) is not None]
-    least = [row["top1"] if number(row["top1_low"]) is None else row["top1_low"] for row in known]
-    guessing = [
-        label(row) for row, low in zip(known, least, strict=True) if low <= 1 / row["classes"]
+    known = [
+        row for row in rows if number(row.get(CLASSES.name)) and number(row[TOP1.name]) is not None
     ]
-    return guessing, int(known[0]["classes"]) if known else 0
+    guessing = [
+        label(row) for row in known if may_be_guessing(_top1(row), number(row[CLASSES.name]))
+    ]
+    return guessing, int(known[0][CLASSES.name]) if known else 0
+
+
+def _top1(row: dict[str, Any]) -> Estimate:
+    low, high = (number(row[end_of(TOP1.name, end)]) for end in ("low", "high"))
+    return Estimate(float(row[TOP1.name]), low, high)
 
 
 def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
@@ -66,7 +64,7 @@ def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
         )
     return (
         f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best {published}accuracy "
-        f"at {percent(_ratio(enough.x, best.x))} of its {_called(figure)}"
+        f"at {percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
     )
 
 
@@ -80,13 +78,13 @@ def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str
         points = "The one point is" if len(chance) == 1 else f"All {len(chance)} points are"
         return (
             *sentences,
-            f"{points} no better than {bearing.guessing(classes)}, as far as the test images tell: "
+            f"{points} no better than {guessing(classes)}, as far as the test images tell: "
             "which is best, and what is on a frontier, is chance.",
             *bearing.on_findings(results),
         )
     if figure is not None:
         sentences += [
-            *_best_and_enough(rows, figure),
+            *_best_and_enough(rows, drawn, figure),
             *(_how_sure(figure, results) if figure.source == MEASURED else ()),
             _on_frontiers(tuple(each for each in drawn if each.source == figure.source)),
             _dominated(figure),
@@ -125,7 +123,7 @@ def _networks(n: int) -> str:
     return f"{n} network" if n == 1 else f"{n} networks"
 
 
-def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
+def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> list[str]:
     by_label = {label(row): row for row in rows}
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
     dataset = by_label[best.label]["dataset"]
@@ -140,9 +138,11 @@ def _best_and_enough(rows: Rows, figure: Figure) -> list[str]:
     parts = [
         f"{shown(enough.y.value, Form.SHARE)} against {shown(best.y.value, Form.SHARE)} top-1",
         *(
-            f"{shown(this[column], form)} against {shown(that[column], form)}{noun}"
-            for column, form, noun in COMPARED
-            if number(this[column]) is not None and number(that[column]) is not None
+            f"{of.written(this[of.column])} against {of.written(that[of.column])} {of.called}"
+            for of in dict.fromkeys(each.of for each in drawn)
+            if of.column == of.metric.name
+            and number(this[of.column]) is not None
+            and number(that[of.column]) is not None
         ),
     ]
     return [
@@ -156,18 +156,17 @@ def _how_sure(figure: Figure, results: Results) -> Iterator[str]:
     best = _best(figure.marks)
     near = [mark.label for mark in figure.marks if mark is not best and overlap(mark.y, best.y)]
     if near and best.y.low is not None:
-        yield bearing.not_told_apart(best.label, near)
+        yield not_told_apart(best.label, near)
     yield from bearing.on_findings(results)
 
 
 def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
-    # Those of the table of points, and of points.parquet.
-    figures = [figure for figure in drawn if figure.marks and "memory" not in figure.name]
+    figures = [figure for figure in drawn if figure.marks]
     n = len(figures[0].marks)
     parts = [
         f"{sum(mark.on_front for mark in figure.marks)} "
         + ("" if len(figure.marks) == n else f"of {len(figure.marks)} ")
-        + f"over {_called(figure)}"
+        + f"over {figure.of.called}"
         for figure in figures
     ]
     points = "1 point" if n == 1 else f"{n} points"
@@ -178,7 +177,7 @@ def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
 def _dominated(figure: Figure) -> str:
     beaten = [mark for mark in figure.marks if mark.dominated_by]
     if not beaten:
-        return f"Over {_called(figure)} no point is dominated: more cost always buys accuracy."
+        return f"Over {figure.of.called} no point is dominated: more cost always buys accuracy."
     pairs = listed([f"{mark.label} by {mark.dominated_by}" for mark in beaten])
     by_label = {mark.label: mark for mark in figure.marks}
     ties = [
@@ -186,7 +185,7 @@ def _dominated(figure: Figure) -> str:
         for mark in beaten
         if mark.y.low is not None and overlap(mark.y, by_label[mark.dominated_by].y)
     ]
-    sentence = f"Dominated over {_called(figure)}: {pairs}."
+    sentence = f"Dominated over {figure.of.called}: {pairs}."
     if len(ties) == len(beaten):
         pairs = f"In each pair the accuracies' 95{SPACE}% intervals overlap: near a tie."
         return f"{sentence} {pairs}"
@@ -198,12 +197,6 @@ def _dominated(figure: Figure) -> str:
 def main(drawn: tuple[Figure, ...]) -> Figure | None:
     """The first figure that has points: measured accuracies over mult-adds, where there are any."""
     return next((figure for figure in drawn if figure.marks), None)
-
-
-def _called(figure: Figure) -> str:
-    """The cost inside a sentence."""
-    title = figure.x.title
-    return COSTS.get(figure.name) or (title if figure.x.unit not in ("1", "s") else title.lower())
 
 
 def _best(marks: tuple[Mark, ...]) -> Mark:

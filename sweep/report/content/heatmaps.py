@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweep.report.content.axes import batches
+from sweep.metrics import LATENCY, MULT_ADDS, TOP1
+from sweep.report.content.axes import number, quantities
 from sweep.report.content.cost_contours import cost_map
 from sweep.report.content.figures import label, written
-from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind, titles
+from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind
 from sweep.report.values.figures import Contours, HeatMap
 from sweep.report.values.intervals import Estimate, overlap
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, joined, points, times
 from sweep.types import alpha_text, listed
@@ -33,23 +35,17 @@ Cells = tuple[tuple[Value, ...], ...]
 
 
 @dataclass(frozen=True)
-class _Quantity:
-    """What a map shows. columns: the value's, and those of its interval where it has one; `metric`
-    and `batch` are its readings'.
-    """
+class _Shown:
+    """What a map shows."""
 
     name: str
     title: str
-    form: Form
-    columns: tuple[str, ...]
-    metric: str
-    batch: int | None = None
+    of: Quantity
 
 
 def heat_maps(results: Results) -> tuple[HeatMap, ...]:
-    """Accuracy, latency at each batch size, and mult-adds, of the kind whose alpha and resolution
-    were swept. A run without points gives maps that say so.
-    """
+    """Accuracy, and costs at each batch size, of the kind whose alpha and resolution were swept. A
+    run without points gives maps that say so."""
     rows = results.points.to_dict(orient="records")
     kind = swept_kind(rows)
     rows = [row for row in rows if (row["family"], row["kind"]) == kind]
@@ -67,66 +63,66 @@ class _Grid:
         self.at = {(row["alpha"], row["resolution"]): row for row in rows}
         self._reasons = reasons
 
-    def cells(self, quantity: _Quantity) -> Cells:
+    def cells(self, shown: _Shown) -> Cells:
         return tuple(
-            tuple(self._cell(quantity, alpha, side) for side in self.resolutions)
+            tuple(self._cell(shown, alpha, side) for side in self.resolutions)
             for alpha in self.alphas
         )
 
-    def _cell(self, quantity: _Quantity, alpha: float, resolution: int) -> Value:
+    def _cell(self, shown: _Shown, alpha: float, resolution: int) -> Value:
         row = self.at.get((alpha, resolution))
         if row is None:
             return Value(None, reason=NOT_IN_RUN)
-        return self._reasons.cell(row, quantity.columns, quantity.metric, quantity.batch)
+        return self._reasons.cell(row, shown.of)
 
 
-def _quantities(results: Results, rows: list[Row]) -> list[_Quantity]:
-    known = titles(results.readings)
-    accuracy = accuracy_title(rows, known)
-    latency = known.get("latency_s", "Latency")
-    return [
-        _Quantity("accuracy", accuracy, Form.SHARE, ("top1", "top1_low", "top1_high"), "top1"),
-        *(
-            _Quantity(
-                stem,
-                f"{latency}, batch {batch}",
-                Form.SECONDS,
-                (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s"),
-                "latency_s",
-                batch,
-            )
-            for batch, stem in batches(results.points).items()
-        ),
-        _Quantity(
-            "mult_adds",
-            known.get("mult_adds", "Mult-adds"),
-            Form.COUNT,
-            ("mult_adds",),
-            "mult_adds",
-        ),
+def _quantities(results: Results, rows: list[Row]) -> list[_Shown]:
+    """The accuracy, and every cost but what depends on alpha or on resolution alone, a map of equal
+    squares. Of latency and mult-adds it is told where nothing was read, too.
+    """
+    shown = []
+    for of in quantities(results.points, results.readings):
+        if of.metric == TOP1:
+            shown.append(_Shown("accuracy", accuracy_title(rows), of))
+        elif of.metric in (LATENCY, MULT_ADDS) or (of.is_axis and _moves_at_all(of, rows)):
+            shown.append(_Shown(of.name, of.title, of))
+    return shown
+
+
+def _moves_at_all(of: Quantity, rows: list[Row]) -> bool:
+    """Whether it was read, and moves along each axis of several places where it does along one."""
+    read = [row for row in rows if number(row.get(of.column)) is not None]
+    moves = [
+        any(
+            len({row[of.column] for row in read if row[other] == at}) > 1
+            for at in {row[other] for row in read}
+        )
+        for axis, other in (("alpha", "resolution"), ("resolution", "alpha"))
+        if len({row[axis] for row in read}) > 1
     ]
+    return bool(read) and any(moves) == all(moves)
 
 
-def _heat_map(quantity: _Quantity, grid: _Grid, behind: Contours | None) -> HeatMap:
-    cells = grid.cells(quantity)
+def _heat_map(shown: _Shown, grid: _Grid, behind: Contours | None) -> HeatMap:
+    cells = grid.cells(shown)
     empty = all(cell.value is None for line in cells for cell in line)
     return HeatMap(
-        name=quantity.name,
-        title=quantity.title,
-        form=quantity.form,
+        name=shown.name,
+        title=shown.title,
+        form=shown.of.metric.form,
         alphas=grid.alphas,
         resolutions=grid.resolutions,
         cells=cells,
         contours=None if empty else behind,
-        summary="" if empty else _summary(quantity, grid, cells),
-        absent=_why_empty(quantity, grid) if empty else "",
+        summary="" if empty else _summary(shown, grid, cells),
+        absent=_why_empty(shown, grid) if empty else "",
     )
 
 
-def _why_empty(quantity: _Quantity, grid: _Grid) -> str:
+def _why_empty(shown: _Shown, grid: _Grid) -> str:
     if not grid.at:
         return "The run has no points yet."
-    title = quantity.title
+    title = shown.title
     return f"No point of this run has a reading of {title[:1].lower()}{title[1:]} yet."
 
 
@@ -154,7 +150,7 @@ def _fine(values: Sequence[float]) -> npt.NDArray[np.float64]:
     return np.concatenate([below[below > 0], inside, values[-1] + steps])
 
 
-def _summary(quantity: _Quantity, grid: _Grid, cells: Cells) -> str:
+def _summary(shown: _Shown, grid: _Grid, cells: Cells) -> str:
     """Extremes, how the quantity moves along each axis, and what goes against that."""
     by_place = {
         (alpha, side): cells[i][j]
@@ -167,14 +163,14 @@ def _summary(quantity: _Quantity, grid: _Grid, cells: Cells) -> str:
     high, low = (pick(filled, key=lambda at: filled[at].value) for pick in (max, min))
 
     def told(at: tuple[float, int]) -> str:
-        return f"{label(grid.at[at])}, {written(filled[at], quantity.form)}"
+        return f"{label(grid.at[at])}, {written(filled[at], shown.of.metric.form)}"
 
     sentences = [f"Highest: {told(high)}."]
     if low != high:
         sentences.append(f"Lowest: {told(low)}.")
     sentences += [
-        _moves(quantity, _ends(cells), f"alpha {_ends_of(grid.alphas, alpha_text)}"),
-        _moves(quantity, _ends(_turned(cells)), f"resolution {_ends_of(grid.resolutions, str)}"),
+        _moves(shown, _ends(cells), f"alpha {_ends_of(grid.alphas, alpha_text)}"),
+        _moves(shown, _ends(_turned(cells)), f"resolution {_ends_of(grid.resolutions, str)}"),
         _falls(grid, by_place),
     ]
     missing = len(by_place) - len(filled)
@@ -206,13 +202,13 @@ def _ends_of(values: Sequence[float] | Sequence[int], text: Callable[..., str]) 
     return f"{text(values[0])} to {text(values[-1])}"
 
 
-def _moves(quantity: _Quantity, ends: list[tuple[float, float]], axis: str) -> str:
+def _moves(shown: _Shown, ends: list[tuple[float, float]], axis: str) -> str:
     """By how much it changes from one end of the axis to the other: shares in points, all else
     in times.
     """
     if not ends:
         return ""
-    if quantity.form is Form.SHARE:
+    if shown.of.metric.form is Form.SHARE:
         changes = sorted(last - first for first, last in ends)
         return f"From {axis}: {joined(points(changes[0]), points(changes[-1]))}."
     ratios = sorted(last / first for first, last in ends if first > 0)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweep.maths.statistics import kendall_tau
+from sweep.metrics import LATENCY, MULT_ADDS
 from sweep.paper.networks import FAMILY
 from sweep.paper.phones import Phone, phones
-from sweep.report.content.axes import batches, number
+from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, written
-from sweep.report.content.point_rows import Row, titles
+from sweep.report.content.point_rows import Row
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import Form, shown, times
 from sweep.types import listed
 
@@ -51,36 +53,35 @@ def latency_trends(results: Results, mult_adds: Axis) -> tuple[Scatter, ...]:
     one image against each phone's.
     """
     rows = results.points.to_dict(orient="records")
-    title = titles(results.readings).get("latency_s", "Latency")
-    stems = batches(results.points)
-    single = _timed(rows, "latency")
+    known = quantities(results.points, results.readings)
+    latencies = [each for each in known if each.metric == LATENCY]
+    # Phones take one image at a time.
+    single = [each for each in latencies if each.batch == 1] or [Quantity(LATENCY, "", 1)]
     return (
-        *(
-            _per_mult_add(_timed(rows, stem), stem, batch, mult_adds)
-            for batch, stem in stems.items()
-        ),
-        *(_against(phone, single, f"{title}, batch 1, on this machine") for phone in phones()),
+        *(_per_mult_add(_timed(rows, each), each, mult_adds) for each in latencies),
+        *(_against(phone, _timed(rows, single[0]), single[0]) for phone in phones()),
     )
 
 
-def _timed(rows: list[Row], stem: str) -> list[_Timed]:
+def _timed(rows: list[Row], of: Quantity) -> list[_Timed]:
     timed = []
     for row in rows:
-        value, low, high = (number(row.get(f"{stem}{end}_s")) for end in ("", "_low", "_high"))
+        value, low, high = (number(row.get(column)) for column in (of.column, of.low, of.high))
         if value is not None and value > 0:
             timed.append(_Timed(label(row), row, Estimate(value, low, high)))
     return timed
 
 
-def _per_mult_add(timed: list[_Timed], stem: str, batch: int, x: Axis) -> Scatter:
-    counted = [each for each in timed if (number(each.row["mult_adds"]) or 0) > 0]
+def _per_mult_add(timed: list[_Timed], of: Quantity, x: Axis) -> Scatter:
+    batch = of.batch or 1
+    counted = [each for each in timed if (number(each.row[MULT_ADDS.name]) or 0) > 0]
     counted.sort(key=_mult_adds)
     each = [(point, _scaled(point.latency, 1 / (batch * _mult_adds(point)))) for point in counted]
     return Scatter(
-        name=f"{stem}_per_mult_add",
-        title=f"Latency per mult-add, batch {batch}",
+        name=f"{of.name}_per_mult_add",
+        title=f"{LATENCY.short} per mult-add{of.suffix}",
         x=x,
-        y=Axis(f"Latency per mult-add, batch {batch}", "s", Form.SECONDS),
+        y=Axis(f"{LATENCY.short} per mult-add{of.suffix}", LATENCY.unit, LATENCY.form),
         dots=tuple(_priced(point, price) for point, price in each),
         line=(),
         finding=_misled(each) if each else "",
@@ -90,12 +91,12 @@ def _per_mult_add(timed: list[_Timed], stem: str, batch: int, x: Axis) -> Scatte
         ),
         absent=""
         if each
-        else f"No point of this run has both counted mult-adds and a latency at batch {batch}.",
+        else f"No point of this run has both counted mult-adds and {of.at_batch}.",
     )
 
 
 def _mult_adds(point: _Timed) -> float:
-    return float(point.row["mult_adds"])
+    return float(point.row[MULT_ADDS.name])
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:
@@ -175,7 +176,7 @@ def _disordered(points: Sequence[_Timed]) -> tuple[int, int, list[_Pair]]:
     return by_median, beyond, sorted(pairs, key=lambda pair: -pair.ratio)[:MOST_NAMED]
 
 
-def _against(phone: Phone, timed: list[_Timed], title: str) -> Scatter:
+def _against(phone: Phone, timed: list[_Timed], of: Quantity) -> Scatter:
     """On both axes log scales: one ratio everywhere is a line of slope 1, drawn at the median."""
     published = {(each.alpha, each.resolution): each.seconds for each in phone.latencies}
     both = [
@@ -191,7 +192,7 @@ def _against(phone: Phone, timed: list[_Timed], title: str) -> Scatter:
         name=f"latency_against_{phone.name}",
         title=f"Measured latency against a phone's: {phone.title}",
         x=Axis(f"Published latency, {phone.title}", "s", Form.SECONDS, log=True),
-        y=Axis(title, "s", Form.SECONDS, log=True),
+        y=Axis(f"{of.title}, on this machine", "s", Form.SECONDS, log=True),
         dots=tuple(
             _dot(
                 point,

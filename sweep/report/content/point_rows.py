@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from sweep.metrics import TOP1
 from sweep.paper.layers import Place
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
 from sweep.report.content.figures import sizes
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.results.schema import conditions_of
 from sweep.types import condition_words
@@ -33,31 +35,20 @@ def swept_kind(rows: Iterable[Row]) -> tuple[str, str] | None:
     return paper if paper in kinds else next(iter(kinds), None)
 
 
-def titles(readings: pd.DataFrame) -> dict[str, str]:
-    """Metric -> the title that its measure gives it."""
-    readings = readings.drop_duplicates(["metric", "title"])
-    return dict(zip(readings["metric"], readings["title"], strict=True))
-
-
-def accuracy_title(
-    rows: Sequence[Row], known: dict[str, str], of: Sequence[Row] | None = None
-) -> str:
-    """The measured top-1, with its data set and, where it is of images of another size than the
-    deployed network's, both sizes.
-
-    known: as `titles` gives them. of: the rows whose sizes are told, where not of all.
-    """
-    title = known.get("top1", "Top-1 accuracy")
-    datasets = (str(row["dataset"]) for row in rows if number(row["top1"]) is not None)
-    dataset = next(datasets, "")
-    whole = f"{title} on {dataset}" if dataset else title
-    return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
-
-
 def set_apart(row: Row) -> str:
     """What tells a reading from others of its metric within a run, in words: "batch 8"."""
     conditions = conditions_of(row)
     return condition_words({name: conditions[name] for name in ("batch", "layer", "variant")})
+
+
+def accuracy_title(rows: Sequence[Row], of: Sequence[Row] | None = None) -> str:
+    """The measured top-1, with its data set and, where it is of images of another size than the
+    deployed network's, both sizes. of: the rows whose sizes are told, where not of all.
+    """
+    datasets = (str(row["dataset"]) for row in rows if number(row[TOP1.name]) is not None)
+    dataset = next(datasets, "")
+    whole = f"{TOP1.title} on {dataset}" if dataset else TOP1.title
+    return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
 
 
 class Reasons:
@@ -77,14 +68,13 @@ class Reasons:
         others = () if batch else reasons.values()
         return reasons.get(batch) or reasons.get(None) or next(iter(others), NOT_READ)
 
-    def cell(
-        self, row: Row, columns: tuple[str, ...], metric: str = "", batch: int | None = None
-    ) -> Value:
-        """The number in the first column, with its interval where two more are named, or the
-        reason for none. metric: what its readings are called, where not as the column.
+    def cell(self, row: Row, of: Quantity, column: str = "") -> Value:
+        """The quantity with its interval, or the reason for none. column: of another number that
+        is worked out of the same readings, without an interval.
         """
-        value, *interval = (number(row.get(column)) for column in columns)
+        columns = (column,) if column else of.columns
+        value, *interval = (number(row.get(each)) for each in columns)
         if value is None:
-            return Value(None, reason=self.why(row, metric or columns[0], batch))
+            return Value(None, reason=self.why(row, of.metric.name, of.batch))
         low, high = interval or (None, None)
         return Value(value, low, high)

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sweep.report.content.axes import batches, number
+from sweep.metrics import MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
+from sweep.report.content.axes import axes, number, quantities
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.point_rows import Reasons
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
+from sweep.results.points import end_of, front_of
+from sweep.types import Better
 
 if TYPE_CHECKING:
     from sweep.results.store import Results
 
+CLOSED_FORM = "Closed form"  # beside the other ways to count mult-adds
 MOST_ROWS = 300  # of a table: a page with thousands could not be opened
-FRONTS = {"on_front_mult_adds": "M", "on_front_params": "P", "on_front_latency": "L"}
 
 
 @dataclass(frozen=True)
 class _Of:
-    """A column of numbers. columns: of points.parquet, the interval's after the value's; metric and
-    batch: of the readings behind it, where they are not called as the column.
+    """A column of numbers: a quantity, or under a title of its own another number that is worked
+    out of the same readings.
     """
 
-    title: str
-    form: Form
-    columns: tuple[str, ...]
-    metric: str = ""
-    batch: int | None = None
+    of: Quantity
+    title: str = ""
+    column: str = ""
 
-
-BEFORE_LATENCY = (
-    _Of("Top-1", Form.SHARE, ("top1", "top1_low", "top1_high")),
-    _Of("Top-5", Form.SHARE, ("top5",)),
-    _Of("Mult-adds", Form.COUNT, ("mult_adds",)),
-    _Of("Parameters", Form.COUNT, ("params",)),
-)
-TRAINED_AT = _Of("Trained", Form.PIXELS, ("trained_resolution",), "top1")
-COUNT_COLUMNS = (
-    ("Closed form", "mult_adds"),
-    ("Traced program", "mult_adds_traced"),
-    ("fvcore", "mult_adds_fvcore"),
-    ("XLA, half its flops", "mult_adds_xla"),
-    ("Weights", "weights"),
-    ("Trainable parameters", "params"),
-    ("With running statistics", "params_with_statistics"),
-)
+    @property
+    def heading(self) -> Column:
+        extra = bool(self.column or self.of.metric.beside) or self.of.metric == PEAK_MEMORY
+        return Column(self.title or self.of.short, self.of.metric.form, extra=extra)
 
 
 def points(results: Results) -> Table:
@@ -57,38 +48,87 @@ def points(results: Results) -> Table:
     """
     reasons = Reasons(results.readings)
     trained = sizes(results.points.to_dict(orient="records"))
-    top1, *rest = BEFORE_LATENCY
-    of_size = (TRAINED_AT,) if trained else ()
-    columns = (top1, *of_size, *rest, *_latency_columns(results.points))
+    known = quantities(results.points, results.readings)
+    columns = _columns(results.points, known, trained=bool(trained))
+    fronts = _fronts(results.points, known)
+    over = ", ".join(f"{letter} over {of.noun}" for letter, of in fronts.items())
     return Table(
         title="Every point",
         caption=(
             "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
-            "bootstrap of the median for latencies. Frontier: M over mult-adds, P over parameters, "
-            "L over latency."
+            f"bootstrap of the median for latencies. Frontier: {over}."
             + (f" Accuracies are of networks {trained}." if trained else "")
             + _shortened(results.points)
         ),
         columns=(
             Column("Point", Form.TEXT),
-            *(Column(each.title, each.form) for each in columns),
+            *(each.heading for each in columns),
             Column("Frontier", Form.TEXT),
         ),
         rows=tuple(
             (
                 Value(label(row)),
-                *(reasons.cell(row, each.columns, each.metric, each.batch) for each in columns),
-                _fronts(row),
+                *(reasons.cell(row, each.of, each.column) for each in columns),
+                _on(row, fronts),
             )
             for row in _rows(results.points)
         ),
     )
 
 
+def _columns(points: pd.DataFrame, known: Sequence[Quantity], *, trained: bool) -> list[_Of]:
+    """Accuracies and costs, then what was read at each batch size. Counts that restate or check
+    others have a table of their own.
+    """
+    columns = []
+    for of in sorted(known, key=lambda each: each.batch or 0):
+        if of.metric == TRAINED:
+            columns += [_Of(of)] * trained
+        elif of.metric.better is Better.NEITHER or _restates(of):
+            continue
+        else:
+            # Paper is narrow: of what restates another the interval stands on the card alone.
+            columns.append(_Of(of, column=of.column if of.metric.beside else ""))
+            columns += [
+                _Of(
+                    of,
+                    f"{share}th percentile{of.short.removeprefix(of.metric.short)}",
+                    end_of(of.column, f"p{share}"),
+                )
+                for share in (5, 95)
+                if end_of(of.metric.name, f"p{share}") in points
+            ]
+    return columns
+
+
+def _restates(of: Quantity) -> bool:
+    return bool(of.metric.beside) and of.metric.form in (Form.COUNT, Form.BYTES)
+
+
+def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quantity]:
+    """The frontiers that points.parquet marks, by a letter each: the first of its name that is
+    free.
+    """
+    fronts: dict[str, Quantity] = {}
+    for of in axes(known, points):
+        if front_of(of.name) in points:
+            names = (*of.metric.short.upper(), *ascii_uppercase)
+            fronts[next(each for each in names if each.isalpha() and each not in fronts)] = of
+    return fronts
+
+
+def _on(row: dict[str, Any], fronts: dict[str, Quantity]) -> Value:
+    if number(row[TOP1.name]) is None:
+        return Value(None, reason="no accuracy")
+    ahead = [letter for letter, of in fronts.items() if row[front_of(of.name)]]
+    return Value(" ".join(ahead) or "none")
+
+
 def _rows(points: pd.DataFrame) -> list[dict[str, Any]]:
     """All points, or of very many MOST_ROWS: those on a frontier first, in their order."""
     if len(points) > MOST_ROWS:
-        ahead = [any(flags) for flags in points[list(FRONTS)].itertuples(index=False)]
+        fronts = [each for each in points if str(each).startswith(front_of(""))]
+        ahead = [any(flags) for flags in points[fronts].itertuples(index=False)]
         order = sorted(range(len(points)), key=lambda at: not ahead[at])
         points = points.iloc[sorted(order[:MOST_ROWS])]
     return points.to_dict(orient="records")
@@ -103,35 +143,16 @@ def _shortened(points: pd.DataFrame) -> str:
     )
 
 
-def _latency_columns(points: pd.DataFrame) -> list[_Of]:
-    columns: list[_Of] = []
-    for batch, stem in batches(points).items():
-        memory, compiling = (stem.replace("latency", each) for each in ("peak_memory", "compile"))
-        of = "" if stem == "latency" else f", batch {batch}"
-        interval = (f"{stem}_s", f"{stem}_low_s", f"{stem}_high_s")
-        columns += [
-            _Of(f"{title}{of}", form, names, metric, batch)
-            for title, form, names, metric in (
-                ("Latency", Form.SECONDS, interval, "latency_s"),
-                ("5th percentile", Form.SECONDS, (f"{stem}_p5_s",), "latency_s"),
-                ("95th percentile", Form.SECONDS, (f"{stem}_p95_s",), "latency_s"),
-                ("Compile", Form.SECONDS, (f"{compiling}_s",), "compile_s"),
-                ("Peak memory", Form.BYTES, (f"{memory}_bytes",), "peak_memory_bytes"),
-            )
-        ]
-    return columns
-
-
-def _fronts(row: dict[str, Any]) -> Value:
-    if number(row["top1"]) is None:
-        return Value(None, reason="no accuracy")
-    return Value(" ".join(name for column, name in FRONTS.items() if row[column]) or "none")
-
-
 def counts(results: Results) -> Table:
     """The counts side by side: the first three must be the same to the last digit."""
     reasons = Reasons(results.readings)
-    xla = results.readings.loc[results.readings["metric"] == "mult_adds_xla", "note"]
+    counted = [
+        of
+        for main in (MULT_ADDS, PARAMS)
+        for of in quantities(results.points, results.readings)
+        if of.metric.form is Form.COUNT and main.name in (of.metric.name, of.metric.beside)
+    ]
+    xla = results.readings.loc[results.readings["metric"] == XLA.name, "note"]
     note = next((text for text in xla if text), "")
     return Table(
         title="Counts side by side",
@@ -149,12 +170,15 @@ def counts(results: Results) -> Table:
         + _shortened(results.points),
         columns=(
             Column("Point", Form.TEXT),
-            *(Column(title, Form.EXACT) for title, _ in COUNT_COLUMNS),
+            *(
+                Column(CLOSED_FORM if of.metric == MULT_ADDS else of.short, Form.EXACT)
+                for of in counted
+            ),
         ),
         rows=tuple(
             (
                 Value(label(row)),
-                *(reasons.cell(row, (column,)) for _, column in COUNT_COLUMNS),
+                *(reasons.cell(row, of) for of in counted),
             )
             for row in _rows(results.points)
         ),

@@ -8,14 +8,16 @@ from math import log2
 from typing import TYPE_CHECKING
 
 from sweep.maths.statistics import Line, least_squares
+from sweep.metrics import MULT_ADDS, TOP1
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
 from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
-from sweep.report.content.point_rows import Row, accuracy_title, swept_kind, titles
+from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form, in_points, joined, points, shown
+from sweep.results.points import end_of
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
@@ -98,9 +100,8 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     latency per mult-add; measured latency against phones'. One without points says why.
     """
     rows = results.points.to_dict(orient="records")
-    named = titles(results.readings)
-    x = Axis(named.get("mult_adds", "Mult-adds"), "1", Form.COUNT, log=True)
-    measured = _measured(accuracy_title(rows, named))
+    x = Axis(MULT_ADDS.title, MULT_ADDS.unit, MULT_ADDS.form, log=True)
+    measured = _measured(accuracy_title(rows))
     known = _known(rows, measured)
     # Another family's network of the same alpha and resolution is not the published one.
     published = _known([row for row in rows if row["family"] == FAMILY], PUBLISHED)
@@ -119,7 +120,7 @@ def _measured(title: str) -> _Source:
         "",
         title,
         "measured top-1",
-        ("top1", "top1_low", "top1_high"),
+        (TOP1.name, *(end_of(TOP1.name, end) for end in ("low", "high"))),
         "No point of this run has both a measured accuracy and counted mult-adds yet.",
     )
 
@@ -129,7 +130,7 @@ def _known(rows: list[Row], source: _Source) -> tuple[_Known, ...]:
     known = []
     for row in rows:
         value, *interval = (number(row[column]) for column in source.columns)
-        mult_adds = number(row["mult_adds"])
+        mult_adds = number(row[MULT_ADDS.name])
         if value is not None and mult_adds is not None and mult_adds > 0:
             known.append(_Known(label(row), row, mult_adds, Estimate(value, *interval)))
     return tuple(sorted(known, key=lambda point: point.mult_adds))

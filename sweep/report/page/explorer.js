@@ -1,8 +1,9 @@
 // The switches of the frontier, the budget panel, and the cards that a click opens.
-// The budget's rule is that of budget.py, word for word; all numbers come written from the view.
+// What decides an answer and every word of it come from panel.py. Left to do here is what waits for
+// the reader's limits: which values are at most theirs, and by how much others are above.
 (() => {
   "use strict";
-  const { plots, candidates, cautions, names, command } = JSON.parse(
+  const { plots, fields, batches, ranked, read, bearing, words, measured, command } = JSON.parse(
     document.getElementById("explorer-data").textContent,
   );
   const axes = document.getElementById("axes");
@@ -12,81 +13,53 @@
   const FADED = 0.12;
 
   const source = () => axes.elements.source.value;
-  const batch = () => budget.elements.batch?.value ?? names.batch;
-
-  function read(candidate, quantity) {
-    return quantity === "latency_s" ? candidate.latency_s[batch()] : candidate[quantity];
-  }
+  const batch = () => budget.elements.batch?.value ?? batches[0] ?? "";
+  const inputOf = (field) => budget.elements[`limit-${fields.indexOf(field)}`];
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
   function limits() {
-    return [...budget.querySelectorAll("input")]
-      .filter((input) => input.valueAsNumber > 0)
-      .map((input) => ({
-        name: input.name,
+    return fields
+      .map((field) => ({ field, input: inputOf(field) }))
+      .filter(({ input }) => input.valueAsNumber > 0)
+      .map(({ field, input }) => ({
+        field,
+        name: field.names[batch()] ?? field.names[""],
         // Multiplied in decimals: 1.3 times a million is a whole number.
-        value: Number((input.valueAsNumber * Number(input.dataset.factor)).toPrecision(12)),
-        text: `${input.value} ${input.nextElementSibling.textContent}`,
+        value: Number((input.valueAsNumber * field.factor).toPrecision(12)),
+        typed: input.value,
       }));
   }
 
-  // Highest accuracy first, of equals the fewest mult-adds, then by name.
-  function ranked() {
-    const accuracy = (each) => each.accuracies[source()].value;
-    return candidates
-      .filter((each) => source() in each.accuracies)
-      .sort(
-        (a, b) =>
-          accuracy(b) - accuracy(a) ||
-          (a.mult_adds?.value ?? Infinity) - (b.mult_adds?.value ?? Infinity) ||
-          (a.label < b.label ? -1 : 1),
-      );
-  }
-
+  // The points stand in the order that they answer in.
   function judge() {
     const limited = limits();
-    const all = ranked();
-    const whole = all.filter((each) => limited.every(({ name }) => read(each, name)));
-    const excess = (each) =>
-      Math.max(...limited.map(({ name, value }) => read(each, name).value / value - 1));
-    const over = (each) => limited.filter(({ name, value }) => read(each, name).value > value);
-    const fitting = whole.filter((each) => over(each).length === 0);
-    const better = fitting.filter((each) => !each.accuracies[source()].guessing);
-    let closest = null;
-    if (!fitting.length) {
-      for (const each of whole) if (!closest || excess(each) < excess(closest)) closest = each;
-    }
-    return { limited, all, fitting, better, closest, over };
+    const all = ranked[source()];
+    const at = ({ label }, { name }) => read[label][name];
+    const over = (point) => limited.filter((limit) => at(point, limit).value > limit.value);
+    const excess = (point, limit) => at(point, limit).value / limit.value - 1;
+    const worst = (point) => Math.max(...limited.map((limit) => excess(point, limit)));
+    const whole = all.filter((point) => limited.every((limit) => at(point, limit)));
+    const fitting = whole.filter((point) => !over(point).length);
+    const better = fitting.filter((point) => !point.guessing);
+    const least = fitting.length ? NaN : Math.min(...whole.map(worst));
+    const closest = whole.find((point) => worst(point) === least);
+    const broken = closest && over(closest).map((limit) => ({
+      limit, text: at(closest, limit).text, excess: excess(closest, limit),
+    }));
+    return { limited, all, fitting, better, closest, broken };
   }
 
-  // A missing interval is the value alone.
-  function overlap(one, other) {
-    const [a, b] = [one, other].map((each) => each.accuracies[source()]);
-    return (a.low ?? a.value) <= (b.high ?? b.value) && (b.low ?? b.value) <= (a.high ?? a.value);
-  }
-
-  // "a, b and c", "a, b, c and 2 more".
   function listed(labels, longest) {
-    const cut = labels.length > longest;
-    const shown = cut ? [...labels.slice(0, longest), `${labels.length - longest} more`] : labels;
-    return shown.length < 2 ? shown.join("") : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
+    const rest = labels.length - longest;
+    const shown = rest > 0 ? [...labels.slice(0, longest), fill(words.more, { n: rest })] : labels;
+    return new Intl.ListFormat("en-GB", { type: "conjunction" }).format(shown);
   }
 
-  // What bears on an answer that names this point first, as bearing.py has it.
-  function bearing(first, limited) {
-    const about = (each) =>
-      each.about === "accuracy" ? source() === "measured" : limited.some(({ name }) => name === each.about);
-    return cautions.filter(
-      (each) => about(each) && ["", first.label].includes(each.label) && [0, Number(batch())].includes(each.batch),
-    );
-  }
-
-  function described(candidate) {
-    const parts = [candidate.accuracies[source()].text];
-    for (const quantity of Object.keys(names.quantities)) {
-      const found = read(candidate, quantity);
-      if (found) parts.push(`${found.text} ${names.quantities[quantity]}`);
-    }
-    return parts.join(", ");
+  // What stands with an answer that names this point first.
+  function cautions(first, limited) {
+    return [source(), ...limited.map(({ name }) => name)]
+      .filter((about) => Object.hasOwn(bearing, about))
+      .flatMap((about) => [...bearing[about].every, ...(bearing[about].of[first.label] ?? [])]);
   }
 
   // Names such as 0.75-192, and intervals, don't break at their dash.
@@ -100,16 +73,16 @@
     });
   }
 
-  function line(title, candidate) {
+  function line(title, point) {
     const paragraph = document.createElement("p");
     const link = document.createElement("a");
     link.href = "#each";
-    link.textContent = candidate.label;
+    link.textContent = point.label;
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      open(candidate.label);
+      open(point.label);
     });
-    paragraph.append(`${title}: `, link, ...prose(`, ${described(candidate)}.`));
+    paragraph.append(`${title}: `, link, ...prose(`, ${point.described[batch()]}.`));
     return paragraph;
   }
 
@@ -120,74 +93,65 @@
     return paragraph;
   }
 
-  // By how much a limit is exceeded, as budget.py says it.
-  function beyond(excess) {
-    if (excess >= 9) return `${(1 + excess).toFixed(0)} times`;
-    if (excess < 0.001) return "less than 0.1 % over";
-    return `${(100 * excess).toFixed(excess < 0.0995 ? 1 : 0)} % over`;
+  function told({ limit, text, excess }) {
+    const how = words.excesses.find(({ below }) => excess < below);
+    const n = Number((how.scale * excess + how.offset).toFixed(how.digits));
+    const value = `${limit.typed} ${limit.field.unit}`.trim();
+    return fill(words.broken, { called: limit.field.noun, value: text, by: fill(how.text, { n }), limit: value });
   }
 
-  function tell({ limited, all, fitting, better, closest, over }) {
-    const lines = [...budget.querySelectorAll("input")]
-      .filter((input) => input.validity.badInput || (input.value !== "" && !(input.valueAsNumber > 0)))
-      .map((input) => said(`${names.quantities[input.name]}: must be a number above 0; not held against it.`, "bad"));
-    if (!all.length) lines.push(said("No point has such an accuracy."));
-    else if (limited.length) {
-      lines.push(said(`${fitting.length} of ${all.length} points fit. The others are all but invisible.`));
+  function wrong() {
+    return fields
+      .map((field) => [field, inputOf(field)])
+      .filter(([, input]) => input.validity.badInput || (input.value !== "" && !(input.valueAsNumber > 0)))
+      .map(([field]) => said(fill(words.bad, field), "bad"));
+  }
+
+  function best({ limited, all, fitting, better }) {
+    const [first, second] = better;
+    const lines = [line(words.best, first)];
+    if (second) lines.push(line(words.runner_up, second));
+    const labels = (points) => points.map(({ label }) => label);
+    const tied = ([from, to], place) => from <= place && place <= to;
+    const near = fitting.filter((point) => first.ties.some((run) => tied(run, all.indexOf(point))));
+    if (near.length) lines.push(said(fill(first.tied, { names: listed(labels(near), first.most_tied) })));
+    const also = fitting.filter((point) => point !== first && point !== second);
+    if (limited.length && also.length) lines.push(said(fill(words.also, { names: labels(also).join(", ") })));
+    const guesses = fitting.filter(({ guessing }) => guessing);
+    if (guesses.length) {
+      const names = listed(labels(guesses), words.longest);
+      lines.push(said(fill(words.guessing, { guessing: guesses[0].guessing, names })));
     }
-    const first = better[0] ?? fitting[0] ?? closest;
-    if (better.length) {
-      lines.push(line("Best", better[0]));
-      if (better[1]) lines.push(line("Runner-up", better[1]));
-      const near = fitting.filter((each) => each !== better[0] && overlap(each, better[0]));
-      if (near.length) lines.push(said(together(better[0], near)));
-      const also = fitting.filter((each) => each !== better[0] && each !== better[1]);
-      if (limited.length && also.length) {
-        lines.push(said(`Also: ${also.map((each) => each.label).join(", ")}.`));
-      }
-      const guessing = fitting.filter((each) => !better.includes(each));
-      if (guessing.length) {
-        const than = guessing[0].accuracies[source()].guessing;
-        lines.push(said(`No better than ${than}: ${listed(guessing.map((each) => each.label), 12)}.`));
-      }
-    } else if (fitting.length) {
-      const none = fitting.length === 1 ? "It is no" : "None is";
-      const than = fitting[0].accuracies[source()].guessing;
-      lines.push(said(`${none} better than ${than}, as far as the test images tell: there is no best.`));
-      lines.push(line("The highest", fitting[0]));
+    return lines;
+  }
+
+  function tell(judged) {
+    const { limited, all, fitting, better, closest, broken } = judged;
+    const lines = wrong();
+    if (!all.length) lines.push(said(words.unranked));
+    else if (limited.length) lines.push(said(fill(words.fit, { fit: fitting.length, all: all.length })));
+    if (better.length) lines.push(...best(judged));
+    else if (fitting.length) {
+      lines.push(said(fill(fitting.length === 1 ? words.one_not_better : words.none_better, fitting[0])));
+      lines.push(line(words.highest, fitting[0]));
     } else if (closest) {
-      lines.push(line("Nothing fits. Closest", closest));
-      const broken = over(closest).map(({ name, value, text }) => {
-        const found = read(closest, name);
-        return `${names.quantities[name]} ${found.text}, ${beyond(found.value / value - 1)} ${text}`;
-      });
-      lines.push(said(`Over the limit: ${broken.join("; ")}.`));
-    } else if (all.length) {
-      lines.push(said("No point has a reading of all that is limited."));
-    }
-    if (first) lines.push(...bearing(first, limited).map(({ text }) => said(text, "caution")));
+      lines.push(line(words.closest, closest));
+      lines.push(said(fill(words.over, { broken: broken.map(told).join("; ") })));
+    } else if (all.length) lines.push(said(words.unread));
+    const first = better[0] ?? fitting[0] ?? closest;
+    if (first) lines.push(...cautions(first, limited).map((text) => said(text, "caution")));
     const code = document.createElement("code");
     code.textContent = terminal(limited);
-    const same = said("The same in a terminal: ", "muted");
+    const same = said(words.same, "muted");
     same.append(code);
     picked.replaceChildren(...lines, same);
   }
 
-  function together(best, near) {
-    const labels = near.map((each) => each.label);
-    if (best.accuracies[source()].low === null) return `As accurate, and without intervals: ${listed(labels, 12)}.`;
-    return `${best.label} is not told apart from ${listed(labels, names.neighbours)} by these test images: their 95 % intervals overlap.`;
-  }
-
   function terminal(limited) {
-    const flags = { latency_s: "ms", params: "M", mult_adds: "M", peak_memory_bytes: "MB" };
-    const options = limited.map(
-      ({ name, text }) => `${names.options[name]} ${text.split(" ")[0]}${flags[name]}`,
-    );
-    if (source() !== "measured") options.push(`--accuracy ${source()}`);
-    if (batch() !== "1" && limited.some(({ name }) => name === "latency_s")) {
-      options.push(`--batch ${batch()}`);
-    }
+    const options = limited.map(({ field, typed }) => fill(field.option, { typed }));
+    if (source() !== measured) options.push(`--accuracy ${source()}`);
+    const other = batch() !== (batches[0] ?? "");
+    if (other && limited.some(({ field }) => batch() in field.names)) options.push(`--batch ${batch()}`);
     return [command, ...options].join(" ");
   }
 
@@ -214,8 +178,7 @@
       const rest = some(trace, inside.map((each) => !each));
       return [kept, { ...rest, opacity: FADED * (trace.opacity ?? 1) }];
     });
-    const mine = !plot.batch || plot.batch === batch() || plot.quantity !== "latency_s";
-    const limit = mine && limited.find(({ name }) => name === plot.quantity);
+    const limit = limited.find(({ name }) => name === axes.elements.cost.value);
     const shapes = limit
       ? [{ type: "line", x0: limit.value, x1: limit.value, yref: "paper", y0: 0, y1: 1, line: { dash: "dot", width: 1.5, color: "#8A8F98" } }]
       : [];

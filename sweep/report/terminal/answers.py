@@ -14,30 +14,15 @@ from sweep.report.content.budget_words import sentences
 from sweep.report.content.difference import Difference
 from sweep.report.content.layers import in_closed_form, layers_table, types_table
 from sweep.report.terminal.tables import BAD, Line, Part, rendered
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Saving, View
 
-# What fits beside each other in a terminal of a hundred columns; the page shows all.
-POINT_COLUMNS = (
-    "Point",
-    "Top-1",
-    "Trained",
-    "Mult-adds",
-    "Parameters",
-    "Latency",
-    "Compile",
-    "Frontier",
-)
 LAYER_COLUMNS = ("Layer", "Stride", "Filter", "Input", "Output", "Mult-adds", "Weights", "Share")
 
 
 def points(view: View) -> Group:
     """The points with their intervals, what is missing and why, and the cautions."""
-    titles = [column.title for column in view.points.columns]
-    batches = [title for title in titles if title.startswith("Latency, batch")]
-    # One of the two fits: the size that accuracies are of bears on the answer.
-    left_out = "Compile" if "Trained" in titles else ""
-    table = view.points.only(*(each for each in POINT_COLUMNS if each != left_out), *batches)
-    return rendered(table, *(f"- {warning}" for warning in view.warnings))
+    return rendered(view.points.narrow, *(f"- {warning}" for warning in view.warnings))
 
 
 def comparison(view: View) -> Group:
@@ -80,13 +65,16 @@ def layers(rows: Sequence[LayerRow], *, title: str, beside_the_paper: bool = Fal
     )
 
 
-def picked(picked: Picked, called: str, cautions: Sequence[str] = ()) -> Group:
+def picked(
+    picked: Picked, called: str, cautions: Sequence[str], costs: Sequence[Quantity]
+) -> Group:
     """The sentences with the cautions that bear on them, and the points that they name side by
     side, the limits below.
 
-    called: the accuracies inside a sentence, "accuracy measured by this run".
+    called: the accuracies inside a sentence, "accuracy measured by this run". costs: what is told
+    of a point, limited or not.
     """
-    table = budget_table(picked)
+    table = budget_table(picked, costs)
     return rendered(
         *sentences(picked, called),
         *(f"- {each}" for each in cautions),

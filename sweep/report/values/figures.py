@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form
 
@@ -47,12 +48,12 @@ class PaperMark:
 
 @dataclass(frozen=True)
 class Figure:
-    """Accuracy against one cost, `name`; of one source, measured or published. `front` is the
+    """Accuracy against one quantity; of one source, measured or published. `front` is the
     frontier from the cheapest point on, as (x, y); `summary` says in words what the figure shows,
     `absent` why it shows nothing (else empty).
     """
 
-    name: str
+    of: Quantity
     source: str
     title: str
     x: Axis
@@ -62,6 +63,11 @@ class Figure:
     paper: tuple[PaperMark, ...]
     summary: str
     absent: str
+
+    @property
+    def name(self) -> str:
+        """What the page and files call it, whatever its source."""
+        return self.of.name
 
 
 @dataclass(frozen=True)

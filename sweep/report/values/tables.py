@@ -31,12 +31,13 @@ class Value:
 @dataclass(frozen=True)
 class Column:
     """A column of a table: its title and how its values are written. Columns of one `group` stand
-    side by side, under its name.
+    side by side, under its name. extra: left out where there is little room.
     """
 
     title: str
     form: Form
     group: str = ""
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Table:
         """(name, number of columns) of the groups behind the first column; empty without any."""
         names = [column.group for column in self.columns[1:]]
         return tuple((name, names.count(name)) for name in dict.fromkeys(names) if name)
+
+    @property
+    def narrow(self) -> Table:
+        """What fits in a terminal of a hundred columns."""
+        return self.only(*(column.title for column in self.columns if not column.extra))
 
     def only(self, *titles: str) -> Table:
         """The columns of these titles alone, in their own order."""

@@ -57,17 +57,17 @@ def exact(value: float) -> str:
 
 def count(value: float) -> str:
     """568740352 -> "568.7 M": four digits."""
-    return _prefixed(value, "", digits=4, smallest=1.0)
+    return prefixed(value, "", digits=4, smallest=1.0)
 
 
 def seconds(value: float) -> str:
     """0.0031 -> "3.10 ms": three digits."""
-    return _prefixed(value, "s", digits=3, smallest=1e-12, largest=1.0)
+    return prefixed(value, "s", largest=1.0)
 
 
 def size(value: float) -> str:
     """16836352 bytes -> "16.8 MB", decimal."""
-    return _prefixed(value, "B", digits=3, smallest=1.0)
+    return prefixed(value, "B", smallest=1.0)
 
 
 def share(value: float) -> str:
@@ -123,9 +123,10 @@ def plain(value: float) -> str:
     return signed(f"{value:.3g}")
 
 
-def _prefixed(
-    value: float, unit: str, *, digits: int, smallest: float, largest: float = 1e12
+def prefixed(
+    value: float, unit: str, *, digits: int = 3, smallest: float = 1e-12, largest: float = 1e12
 ) -> str:
+    """0.000062 of unit "J" -> "62.0 µJ"."""
     # Rounding comes first: 999,960 with four digits is 1.000 M, not 1000 k.
     rounded = float(f"{value:.{digits}g}")
     fitting = [each for each in _PREFIXES if smallest <= each[0] <= largest]
@@ -137,6 +138,14 @@ def _prefixed(
     if factor == 1.0 and not unit and scaled == round(scaled):
         decimals = 0  # a count of single things
     return signed(f"{scaled:.{decimals}f}{SPACE}{prefix}{unit}".rstrip(SPACE))
+
+
+def scale_of(typical: float, unit: str) -> tuple[str, float]:
+    """What to type such numbers in: 0.014 of unit "s" -> ("ms", 1e-3)."""
+    least = 1.0 if unit in ("1", "B") else 1e-12
+    fitting = [each for each in _PREFIXES if each[0] >= least]
+    factor, prefix = next((each for each in fitting if typical >= each[0]), fitting[-1])
+    return prefix + ("" if unit == "1" else unit), factor
 
 
 def signed(text: str) -> str:

@@ -11,6 +11,7 @@ from sweep.paper import Row, Tau
 from sweep.paper.published import Trap
 from sweep.report.values.figures import Figure, HeatMap, Key, Scatter
 from sweep.report.values.intervals import Estimate
+from sweep.report.values.panel import Panel
 from sweep.report.values.tables import Fact, Table, Value
 from sweep.report.values.units import Form
 
@@ -49,31 +50,27 @@ class Card:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What a budget is held against, in SI units; None where it was not read. `accuracies` by the
-    name of their source. sizes: of the measured one "trained at 32 px for 224", where the two
-    differ; classes: how many its data set has.
+    """What a budget is held against: `accuracies` by the name of their source, `costs` by that of
+    their quantity, in SI units, where they were read. sizes: of the measured accuracy "trained at
+    32 px for 224", where the two differ; classes: how many its data set has.
     """
 
     label: str
     accuracies: tuple[tuple[str, Estimate], ...]
-    mult_adds: float | None
-    params: float | None
-    latencies: tuple[tuple[int, float], ...]  # (batch size, seconds)
-    peak_memory_bytes: float | None
+    costs: tuple[tuple[str, float], ...]
     sizes: str = ""
     classes: int | None = None
 
 
 @dataclass(frozen=True)
 class Caution:
-    """A sentence to beware of in answers about the accuracies measured, or about a quantity of a
-    budget that is limited; of one point or of all (empty), of one batch or of any (0).
+    """A sentence to beware of in answers about the accuracies measured, or where the quantity of
+    that name is limited; of one point or of all (empty).
     """
 
     text: str
     about: str
     label: str = ""
-    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +112,7 @@ class View:
     sources: tuple[tuple[str, str], ...]
     key: Key
     candidates: tuple[Candidate, ...]
+    panel: Panel
     cautions: tuple[Caution, ...]
     cards: tuple[Card, ...]
     heat_maps: tuple[HeatMap, ...]

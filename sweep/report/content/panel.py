@@ -1,0 +1,167 @@
+"""The rule of `budget` as tables, so that the page's script decides nothing and words nothing.
+
+What does not wait for the limits is settled here: the order that points are ranked in, which are no
+better than chance, which are not told apart, what bears on whom, and every sentence. Limits come
+from the reader, several at once, and in any number: a table of all answers would have a row for
+each combination of the points' costs, which of 18 points and four quantities are 100,000 and of
+10,000 points no number at all. So the script does the arithmetic that `budget` has on limits, and
+that alone: which values are at most theirs, and the largest value / limit - 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from shlex import quote
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from sweep.report.content import budget_words
+from sweep.report.content.bearing import ACCURACY
+from sweep.report.content.budget import at_chance, order
+from sweep.report.content.budget_words import accuracy_text, costs_text
+from sweep.report.content.certainty import NEIGHBOURS, NOT_TOLD_APART, guessing
+from sweep.report.content.figures import MEASURED
+from sweep.report.values.intervals import Estimate, share_a_value
+from sweep.report.values.panel import Bearing, Field, Panel, Ranked, Read
+from sweep.report.values.quantity import Quantity
+from sweep.report.values.units import scale_of
+from sweep.report.values.view import Candidate, Caution
+from sweep.types import LONGEST_LIST
+
+WORDS: dict[str, Any] = {
+    "fit": "{fit} of {all} points fit. The others are all but invisible.",
+    "best": "Best",
+    "runner_up": "Runner-up",
+    "highest": "The highest",
+    "closest": "Nothing fits. Closest",
+    "also": "Also: {names}.",
+    "guessing": "No better than {guessing}: {names}.",
+    "none_better": "None is better than {guessing}, as far as the test images tell: there is no "
+    "best.",
+    "one_not_better": "It is no better than {guessing}, as far as the test images tell: there is "
+    "no best.",
+    "over": budget_words.OVER_THE_LIMIT,
+    "broken": budget_words.BROKEN,
+    "excesses": [asdict(each) for each in budget_words.EXCESSES],
+    "unread": "No point has a reading of all that is limited.",
+    "unranked": "No point has such an accuracy.",
+    "bad": "{title}: must be a number above 0; not held against it.",
+    "same": "The same in a terminal: ",
+    "more": "{n} more",
+    "longest": LONGEST_LIST,
+}
+
+
+def panel(
+    candidates: Sequence[Candidate],
+    costs: Iterable[Quantity],
+    sources: Iterable[str],
+    cautions: Sequence[Caution],
+) -> Panel:
+    """costs: what can be limited. sources: of accuracies, by their names."""
+    limited = [each for each in costs if each.is_cost]
+    batches = tuple(dict.fromkeys(str(each.batch) for each in limited if each.batch))
+    names = {each.name for each in limited}
+    return Panel(
+        fields=tuple(_fields(limited, candidates)),
+        batches=batches,
+        ranked=tuple(
+            (source, _ranked(candidates, source, limited, batches or ("",))) for source in sources
+        ),
+        read=tuple(
+            (each.label, tuple(_read(each, limited))) for each in candidates if each.accuracies
+        ),
+        bearing=tuple(
+            _bearing(about, cautions)
+            for about in dict.fromkeys(each.about for each in cautions)
+            if about in {ACCURACY, *names}
+        ),
+    )
+
+
+def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Iterable[Field]:
+    read = [dict(each.costs) for each in candidates]
+    for metric in dict.fromkeys(each.metric for each in limited):
+        own = [each for each in limited if each.metric == metric]
+        values = [of[each.name] for of in read for each in own if each.name in of]
+        unit, factor = scale_of(median(values) if values else 1.0, metric.unit)
+        typed = unit.replace("µ", "u")
+        yield Field(
+            # Both may be from somebody else's folder, and this is to be pasted into a shell.
+            option=f"--max {quote(metric.name)}={{typed}}{quote(typed) if typed else ''}",
+            title=metric.short,
+            noun=own[0].noun,
+            unit=unit,
+            factor=factor,
+            names=tuple((str(each.batch or ""), each.name) for each in own),
+        )
+
+
+def _ranked(
+    candidates: Sequence[Candidate],
+    source: str,
+    limited: Sequence[Quantity],
+    batches: Sequence[str],
+) -> tuple[Ranked, ...]:
+    pairs = order(candidates, source)
+    ties = _ties([estimate for estimate, _ in pairs])
+    return tuple(
+        Ranked(
+            label=each.label,
+            described=tuple((batch, _described(each, source, limited, batch)) for batch in batches),
+            guessing=guessing(each.classes or 1) if at_chance(each, source) else "",
+            ties=of_point,
+            tied=budget_words.AS_ACCURATE
+            if estimate.low is None
+            else NOT_TOLD_APART.replace("{best}", each.label),
+            most_tied=LONGEST_LIST if estimate.low is None else NEIGHBOURS,
+        )
+        for (estimate, each), of_point in zip(pairs, ties, strict=True)
+    )
+
+
+def _described(candidate: Candidate, source: str, limited: Sequence[Quantity], batch: str) -> str:
+    of_batch = [each for each in limited if each.batch is None or str(each.batch) == batch]
+    return ", ".join((accuracy_text(candidate, source), *costs_text(candidate, of_batch)))
+
+
+def _ties(estimates: Sequence[Estimate]) -> list[tuple[tuple[int, int], ...]]:
+    """Of each, the others whose intervals overlap with its own, as runs of places in the order: one
+    run, as a rule, and not thousands of places.
+    """
+    low, high = (
+        (np.array(each) for each in zip(*(each.ends for each in estimates), strict=True))
+        if estimates
+        else ((), ())
+    )
+    runs = []
+    for place in range(len(estimates)):
+        tied = np.zeros(len(estimates) + 2, bool)
+        tied[1:-1] = share_a_value(low, high, low[place], high[place])
+        tied[place + 1] = False
+        edges = np.flatnonzero(tied[1:] != tied[:-1]).tolist()
+        runs.append(
+            tuple((first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True))
+        )
+    return runs
+
+
+def _read(candidate: Candidate, limited: Sequence[Quantity]) -> Iterable[Read]:
+    read = dict(candidate.costs)
+    return (
+        Read(each.name, read[each.name], each.written(read[each.name]))
+        for each in limited
+        if each.name in read
+    )
+
+
+def _bearing(about: str, cautions: Sequence[Caution]) -> Bearing:
+    own = [each for each in cautions if each.about == about]
+    return Bearing(
+        about=MEASURED if about == ACCURACY else about,
+        every=tuple(each.text for each in own if not each.label),
+        of_point=tuple((each.label, each.text) for each in own if each.label),
+    )

@@ -1,0 +1,69 @@
+"""What the page's budget panel looks its answers up in. Quantities and sources by their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """A limit that can be typed, in `unit`; times `factor` it is SI. option: of `sweep pick`, with
+    "{typed}" for the number. names: of its quantity by batch size, by "" where its readings are of
+    none.
+    """
+
+    option: str
+    title: str
+    noun: str
+    unit: str
+    factor: float
+    names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A point in the order that one source ranks it in. described: its figures by batch size.
+    guessing: what it may as well be, empty where it is better. ties: first and last place of each
+    run of points that it is not told apart from, and `tied` the sentence for those that fit, with
+    at most `most_tied` of their names.
+    """
+
+    label: str
+    described: tuple[tuple[str, str], ...]
+    guessing: str
+    ties: tuple[tuple[int, int], ...]
+    tied: str
+    most_tied: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """A point's reading of a quantity: in SI, and as a sentence has it."""
+
+    name: str
+    value: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Bearing:
+    """Cautions that stand with an answer of one source, or with a limit on one quantity: those
+    about all points, then (label, text) of those about the point that is named first.
+    """
+
+    about: str
+    every: tuple[str, ...]
+    of_point: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """fields: what can be limited; batches: the sizes to choose from. ranked: by source, in order.
+    read: by label. `words` are sentences by what they are for.
+    """
+
+    fields: tuple[Field, ...]
+    batches: tuple[str, ...]
+    ranked: tuple[tuple[str, tuple[Ranked, ...]], ...]
+    read: tuple[tuple[str, tuple[Read, ...]], ...]
+    bearing: tuple[Bearing, ...]
