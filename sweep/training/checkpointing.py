@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class Kept:
             "training": training,
             "platform": jax.default_backend(),
             "device": jax.devices()[0].device_kind,
-            "versions": {name: version(name) for name in PACKAGES},
+            # Grain is in an extra: who has no images in files need not have it.
+            "versions": {name: version(name) for name in PACKAGES if find_spec(name)},
         }
         self._about = json.loads(json.dumps(about))  # as it comes back
         self._last = time.monotonic()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 IN_THE_BASE = {"PIL", "orbax"}
 
 ALONE = """
-import importlib.abc, io, json, sys
+import importlib.abc, importlib.util, io, json, sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -29,6 +29,8 @@ class Blocker(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Blocker())
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in BLOCKED else find(name)
 from sweep.cli.main import main
 
 folder = Path({folder!r})
@@ -70,6 +72,8 @@ except ImportError as error:
 
 import sweep.running.run, sweep.measures.accuracy, sweep.measures.latency_worker
 from sweep.datasets.photo_patches import PhotoPatches
+from sweep.training.checkpointing import Kept
+Kept(folder / "training.ckpt", {{}}, 60)
 images = PhotoPatches().load(16, train=20, test=20, seed=0)
 
 checkpoint = ["--checkpoint", str(folder / "network.h5"), "--data", str(folder)]
