@@ -55,11 +55,11 @@ def of_unit(text: str, unit: str) -> float:
 
 
 def _parsed(text: str, units: dict[str, str], least: float, allowed: str) -> float:
-    found = _NUMBER.fullmatch(text.strip()) if len(text) <= LONGEST else None
-    if found is None or found[2] not in units:
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= LONGEST else None
+    if match is None or match[2] not in units:
         raise ValueError(f"must be {allowed}")
     # In decimal, so that 0.7ms is the float nearest to 0.0007, as the page has it.
-    value = float(Decimal(found[1]) * Decimal(units[found[2]]))
+    value = float(Decimal(match[1]) * Decimal(units[match[2]]))
     if value < least or isinf(value):
         raise ValueError(f"must be {allowed}")
     return value

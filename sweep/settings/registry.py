@@ -92,7 +92,7 @@ def _import(part: str, target: str) -> Any:
     module_name, _, attribute = target.partition(":")
     named = f'{_KEYS[part]} = "{short(target)}"'
     try:
-        found = getattr(import_module(module_name), attribute)
+        imported = getattr(import_module(module_name), attribute)
     except ModuleNotFoundError as error:
         if target in BUILT_IN[part].values():  # a library of an extra
             raise
@@ -105,18 +105,19 @@ def _import(part: str, target: str) -> Any:
         why = f"{type(error).__name__}: {error}"
         raise UnknownPartError(f"{named}: can't be imported: {short(why)}") from error
     if target not in BUILT_IN[part].values():
-        _check(part, found, named)
-    return found
+        _check(part, imported, named)
+    return imported
 
 
-def _check(part: str, found: Any, named: str) -> None:
+def _check(part: str, imported: Any, named: str) -> None:
     """Raises UnknownPartError for anything but a class of that part."""
-    if not isinstance(found, type):
+    if not isinstance(imported, type):
         raise UnknownPartError(f"{named}: is no class")
     if part in _BASES:
-        if not issubclass(found, _BASES[part]):
+        if not issubclass(imported, _BASES[part]):
             raise UnknownPartError(f"{named}: {lacking_base(part)}")
-    elif lacking := [each for each in _FAMILY_METHODS if not callable(getattr(found, each, None))]:
+        return
+    if lacking := [each for each in _FAMILY_METHODS if not callable(getattr(imported, each, None))]:
         raise UnknownPartError(f"{named}: is no {part}, it has no {' and no '.join(lacking)}")
 
 

@@ -60,11 +60,11 @@ def put(data: dict[str, Any], change: str) -> None:
         if not isinstance(data, dict):
             raise SettingsError(f"--set {short(change)}: {short(section)} is no section")
     try:
-        found = tomllib.loads(f"value = {value}")
+        table = tomllib.loads(f"value = {value}")
     except (ValueError, RecursionError):
-        found = {}
+        table = {}
     # With a line end in it, it would be more than one setting.
-    data[last] = found["value"] if list(found) == ["value"] else value
+    data[last] = table["value"] if list(table) == ["value"] else value
 
 
 def check(data: dict[str, Any], *, source: str, longest: int = LONGEST) -> None:

@@ -29,17 +29,17 @@ def meant(
     item = re.search(r"\[\d+\]", place)  # in the second of a list, the second is meant
     known = [
         each.replace("[]", item[0] if item else "[]")
-        for each in (*_keys(section, above), *(_keys(root, "") if root else ()))
+        for each in (*keys(section, above), *(keys(root, "") if root else ()))
         if item or "[]" not in each
     ]
     inside, _, key = place.rpartition(".")
     beside = [each for each in known if each.rpartition(".")[0] == inside]
     namesakes = [each for each in known if each.rpartition(".")[2] == key]
-    found = [*_like(key, beside, LIKE_HERE)[:1], *namesakes] or _like(key, known, LIKE_ELSEWHERE)
-    if not found and f"{inside}.data" in beside:  # whose keys are the data set's own
-        found = [f"{inside}.data.{key}"]
-    if found:
-        return f"did you mean {' or '.join([*dict.fromkeys(found)][:MOST_SUGGESTED])}?"
+    likely = [*_like(key, beside, LIKE_HERE)[:1], *namesakes] or _like(key, known, LIKE_ELSEWHERE)
+    if not likely and f"{inside}.data" in beside:  # whose keys are the data set's own
+        likely = [f"{inside}.data.{key}"]
+    if likely:
+        return f"did you mean {' or '.join([*dict.fromkeys(likely)][:MOST_SUGGESTED])}?"
     if 0 < len(beside) <= MOST_ALLOWED:
         return f"must be one of {', '.join(each.rpartition('.')[2] for each in beside)}"
     return ""
@@ -52,7 +52,7 @@ def _like(key: str, known: Sequence[str], cutoff: float) -> list[str]:
     return [each for end in near for each in known if ends[each] == end]
 
 
-def _keys(section: type[BaseModel], place: str) -> Iterator[str]:
+def keys(section: type[BaseModel], place: str) -> Iterator[str]:
     """Of a section and all within it; "grid.extra[].alpha" of the items of a list."""
     for name, field in section.model_fields.items():
         key = joined(place, name)
@@ -60,4 +60,4 @@ def _keys(section: type[BaseModel], place: str) -> Iterator[str]:
         for mark, kinds in (("", [field.annotation]), ("[]", get_args(field.annotation))):
             for kind in kinds:
                 if isinstance(kind, type) and issubclass(kind, BaseModel):
-                    yield from _keys(kind, f"{key}{mark}")
+                    yield from keys(kind, f"{key}{mark}")
