@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sweep.cli.console import out, tell, write_json
-from sweep.cli.report import AsJson, Folder
+from sweep.cli.options import AsJson, Folder
 from sweep.report.values.printable import visible
 from sweep.types import ResultsError
 
@@ -30,17 +30,17 @@ def check(
     from sweep.results.check import check as checked
     from sweep.results.repair import repair as repaired
 
-    found = checked(folder)
-    done = repaired(folder) if repair else ()
-    if done:
-        found = checked(folder)
+    result = checked(folder)
+    repairs = repaired(folder) if repair else ()
+    if repairs:
+        result = checked(folder)
     if as_json:
-        write_json(_plain(found, done))
+        write_json(_plain(result, repairs))
     else:
-        for line in done:
+        for line in repairs:
             tell(line)
-        _show(found, repaired=repair)
-    if not found.whole:
+        _show(result, repaired=repair)
+    if not result.whole:
         raise typer.Exit(DAMAGED)
     if not as_json and (count := _without_readings(folder)):
         tell(f"{count} points of the last run have no readings; the same run command measures them")
@@ -59,40 +59,40 @@ def _without_readings(folder: Path) -> int:
     return len({tuple(point) for point in results.run["points"]} - there)
 
 
-def _show(found: Check, *, repaired: bool) -> None:
+def _show(result: Check, *, repaired: bool) -> None:
     from sweep.report.terminal.tables import rendered
     from sweep.report.values.tables import text_table
 
     rows = (
         (each.file, each.state.value, f"{each.says}; {each.left}" if each.left else each.says)
-        for each in found.files
+        for each in result.files
     )
     table = text_table("file", "state", "what", rows=[map(visible, row) for row in rows])
     out.print(rendered(table))
-    if found.whole and found.sealed:
-        tell(f"{found.path}: whole")
-    elif found.whole:
+    if result.whole and result.sealed:
+        tell(f"{result.path}: whole")
+    elif result.whole:
         tell(
-            f"{found.path}: whole, as far as can be told: in files without a checksum a changed "
+            f"{result.path}: whole, as far as can be told: in files without a checksum a changed "
             "value does not show; the next run writes them with one"
         )
     elif repaired:
-        tell(f"{found.path}: what is left to put right, the next run writes anew")
+        tell(f"{result.path}: what is left to put right, the next run writes anew")
     else:
         tell(
-            f"{found.path}: damaged; check --repair keeps what can be kept, and the next run "
+            f"{result.path}: damaged; check --repair keeps what can be kept, and the next run "
             "measures what is lost"
         )
 
 
-def _plain(found: Check, done: tuple[str, ...]) -> dict[str, Any]:
+def _plain(result: Check, repairs: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "folder": str(found.path),
-        "whole": found.whole,
-        "sealed": found.sealed,
-        "repaired": list(done),
+        "folder": str(result.path),
+        "whole": result.whole,
+        "sealed": result.sealed,
+        "repaired": list(repairs),
         "files": [
             {"file": each.file, "state": each.state.value, "says": each.says, "left": each.left}
-            for each in found.files
+            for each in result.files
         ],
     }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from sweep.cli.console import err, say, tell, write_json
+from sweep.cli.options import AsJson
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.interrupts import ends_at_once
 from sweep.settings.config import SettingsError
 from sweep.settings.registry import find
+from sweep.types import Progress
 
 if TYPE_CHECKING:
     from sweep.maths.statistics import Interval
@@ -53,7 +58,7 @@ def evaluate(
         bool, typer.Option("--skip-bad-images", help="Leave out images that can't be read.")
     ] = False,
     workers: Annotated[int, typer.Option(help="Decoding processes; 0: one a core.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
     keep_freed_memory()
@@ -64,7 +69,38 @@ def evaluate(
         from sweep.running.evaluate import evaluate_checkpoint, image_source
 
         family = find("family", "mobilenet_v1")()
-    bar = Progress(
+    _log_to_standard_error()
+    try:
+        source = image_source(
+            data,
+            classes,
+            test_crop=crop,
+            test_images=images,
+            bad_images="skip" if skip_bad_images else "stop",
+            workers=workers,
+        )
+        with _bar() as progress:
+            evaluation = evaluate_checkpoint(
+                family,
+                checkpoint,
+                source,
+                alpha=alpha,
+                resolution=resolution,
+                background=background,
+                progress=progress,
+            )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    if as_json:
+        write_json(_plain(evaluation, checkpoint, data))
+    else:
+        tell(_words(evaluation, checkpoint, data))
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere; it goes when it is done."""
+    bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
         TimeRemainingColumn(compact=True),
@@ -72,33 +108,9 @@ def evaluate(
         disable=not err.is_terminal,
         transient=True,
     )
-    _log_to_standard_error()
     with bar:
         task = bar.add_task("loading", total=1.0)
-        try:
-            source = image_source(
-                data,
-                classes,
-                test_crop=crop,
-                test_images=images,
-                bad_images="skip" if skip_bad_images else "stop",
-                workers=workers,
-            )
-            found = evaluate_checkpoint(
-                family,
-                checkpoint,
-                source,
-                alpha=alpha,
-                resolution=resolution,
-                background=background,
-                progress=lambda share, text: bar.update(task, completed=share, description=text),
-            )
-        except ValueError as error:
-            raise SettingsError(str(error)) from None
-    if as_json:
-        write_json(_plain(found, checkpoint, data))
-    else:
-        tell(_words(found, checkpoint, data))
+        yield lambda share, text: bar.update(task, completed=share, description=text)
 
 
 def _log_to_standard_error() -> None:
@@ -111,38 +123,39 @@ def _log_to_standard_error() -> None:
     logging.basicConfig(handlers=[Visible()], level=logging.WARNING, force=True)
 
 
-def _plain(found: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
+def _plain(evaluation: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
     return {
         "checkpoint": str(checkpoint),
         "data": str(data),
-        "alpha": found.alpha,
-        "resolution": found.resolution,
-        "n": found.images,
-        "top1": found.top1,
-        "top1_low": found.top1_interval.low,
-        "top1_high": found.top1_interval.high,
-        "top5": found.top5,
-        "top5_low": found.top5_interval and found.top5_interval.low,
-        "top5_high": found.top5_interval and found.top5_interval.high,
-        "left_out": found.left_out,
-        "notes": list(found.notes),
+        "alpha": evaluation.alpha,
+        "resolution": evaluation.resolution,
+        "n": evaluation.images,
+        "top1": evaluation.top1,
+        "top1_low": evaluation.top1_interval.low,
+        "top1_high": evaluation.top1_interval.high,
+        "top5": evaluation.top5,
+        "top5_low": evaluation.top5_interval and evaluation.top5_interval.low,
+        "top5_high": evaluation.top5_interval and evaluation.top5_interval.high,
+        "left_out": evaluation.left_out,
+        "notes": list(evaluation.notes),
     }
 
 
-def _words(found: Evaluation, checkpoint: Path, data: Path) -> str:
+def _words(evaluation: Evaluation, checkpoint: Path, data: Path) -> str:
     def line(title: str, share: float, interval: Interval) -> str:
         percent = (100 * each for each in (share, interval.low, interval.high))
         return "{}  {:.1f} %  ({:.1f} to {:.1f})".format(title, *percent)
 
+    without = evaluation.left_out
     lines = [
-        f"{checkpoint}: alpha {found.alpha:g}, {found.resolution} px",
-        f"{data}: {found.images} images"
-        + (f", {found.left_out} left out: they could not be read" if found.left_out else ""),
-        line("top-1", found.top1, found.top1_interval),
+        f"{checkpoint}: alpha {evaluation.alpha:g}, {evaluation.resolution} px",
+        f"{data}: {evaluation.images} images"
+        + (f", {without} left out: they could not be read" if without else ""),
+        line("top-1", evaluation.top1, evaluation.top1_interval),
     ]
-    if found.top5 is not None and found.top5_interval is not None:
-        lines.append(line("top-5", found.top5, found.top5_interval))
+    if evaluation.top5 is not None and evaluation.top5_interval is not None:
+        lines.append(line("top-5", evaluation.top5, evaluation.top5_interval))
     else:
         lines.append("top-5  none: of so few classes, five guesses are always right")
-    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"note: {note}" for note in evaluation.notes]
     return "\n".join(lines)

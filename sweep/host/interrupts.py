@@ -40,6 +40,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM: ends whatever Ctrl-C ends, in the same way."""
 
 
+def ended_by(terminated: bool) -> tuple[str, int]:
+    """The word and the exit status of a process that Ctrl-C, or SIGTERM, has ended."""
+    return ("Terminated", TERMINATED) if terminated else ("Interrupted", INTERRUPTED)
+
+
 # What was heard. Where it is raised it may be lost: in a callback of the garbage collector, say.
 _heard: list[type[KeyboardInterrupt]] = []
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.paper.networks import CLASSES, Network, WholeLayer, found_network, networks_of
+from sweep.paper.networks import CLASSES, Network, WholeLayer, network_with_layers, networks_of
 from sweep.paper.published import PrintedLayer, Shape, table_1
 from sweep.paper.shares import NETWORK
-from sweep.paper.tolerance import Found
+from sweep.paper.tolerance import Computed
 
 # Table 2's layer types under the names of Table 1.
 TYPES = {
@@ -50,11 +50,11 @@ class BodyRow:
 
 def body(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[BodyRow, ...]:
     """Every row of Table 1. points and readings as `compare` takes them."""
-    network = found_network(networks_of(points, readings), NETWORK)
+    network = network_with_layers(networks_of(points, readings), NETWORK)
     return tuple(_row(printed, network) for printed in table_1())
 
 
-def _row(printed: PrintedLayer, network: Network | Found) -> BodyRow:
+def _row(printed: PrintedLayer, network: Network | Computed) -> BodyRow:
     notes = (printed.note,) if printed.note else ()
     if not printed.layer:
         return BodyRow(printed.shape, printed.times, None, None, None, NO_SOFTMAX, notes)
@@ -75,9 +75,9 @@ def _row(printed: PrintedLayer, network: Network | Found) -> BodyRow:
     )
 
 
-def _layers(printed: PrintedLayer, network: Network | Found) -> list[WholeLayer] | str:
+def _layers(printed: PrintedLayer, network: Network | Computed) -> list[WholeLayer] | str:
     """The run's layers of a printed row, all of one shape, or why there are none."""
-    if isinstance(network, Found):
+    if isinstance(network, Computed):
         return network.reason
     stem, _, first = printed.layer.rpartition("_")
     names = [printed.layer]

@@ -18,7 +18,7 @@ from sweep.paper.networks import (
 )
 from sweep.paper.published import IMAGENET, PaperRow, TfSlimRow, paper_rows, tfslim_rows
 from sweep.paper.shares import share_rows
-from sweep.paper.tolerance import Found, Quantity, Row, beside, held
+from sweep.paper.tolerance import Computed, Quantity, Row, with_tolerance, without_tolerance
 from sweep.types import alpha_text
 
 DOGS_CLASSES = 120  # Stanford Dogs', Table 10
@@ -83,42 +83,44 @@ def _rows_of_paper(row: PaperRow, networks: Networks) -> list[Row]:
     table, model = str(row.table), row.model
     rows = []
     if row.mult_adds:
-        found = _mult_adds(row, networks).noted(row.note, KERAS if _is_first_of_7(row) else "")
-        show = beside if (table, model) in NOT_REPRODUCIBLE else held
-        rows.append(show(table, model, Quantity.MULT_ADDS, row.mult_adds, found))
+        computed = _mult_adds(row, networks).noted(row.note, KERAS if _is_first_of_7(row) else "")
+        show = without_tolerance if (table, model) in NOT_REPRODUCIBLE else with_tolerance
+        rows.append(show(table, model, Quantity.MULT_ADDS, row.mult_adds, computed))
     if row.params:
         widest = (row.kind, row.alpha, row.dataset) == ("separable", 1.0, IMAGENET)
-        found = _weights(row, networks).noted(THREE_COUNTS if widest else "")
-        rows.append(held(table, model, Quantity.PARAMETERS, row.params, found))
+        computed = _weights(row, networks).noted(THREE_COUNTS if widest else "")
+        rows.append(with_tolerance(table, model, Quantity.PARAMETERS, row.params, computed))
     if row.accuracy:
-        found = _accuracy(row, networks)
-        rows.append(beside(table, model, ACCURACIES[row.metric], row.accuracy, found))
+        computed = _accuracy(row, networks)
+        rows.append(without_tolerance(table, model, ACCURACIES[row.metric], row.accuracy, computed))
     return rows
 
 
 def _rows_of_tfslim(row: TfSlimRow, networks: Networks) -> list[Row]:
     model = f"{alpha_text(row.alpha)}-{row.resolution}"
     network = networks.get(("separable", row.alpha, row.resolution), _not_run())
-    found = with_classes(network, CLASSES, "mult_adds")
-    if row.alpha == 0.75 and isinstance(network, Network) and found.value is not None:
-        without_stem = Found(found.value - network.layers[STEM].mult_adds, notes=found.notes)
-        found = without_stem.noted(
+    computed = with_classes(network, CLASSES, "mult_adds")
+    if row.alpha == 0.75 and isinstance(network, Network) and computed.value is not None:
+        without_stem = Computed(
+            computed.value - network.layers[STEM].mult_adds, notes=computed.notes
+        )
+        computed = without_stem.noted(
             "TF-slim leaves the stem out of its 0.75 rows; left out here too"
         )
-    show = held
+    show = with_tolerance
     if (TFSLIM, model) in NOT_REPRODUCIBLE:
-        found = found.noted("34 is wrong: the network has 30.2 M, so no tolerance is applied")
-        show = beside
+        computed = computed.noted("34 is wrong: the network has 30.2 M, so no tolerance is applied")
+        show = without_tolerance
     top1 = _top1(network)
     if (row.alpha, row.resolution) == (1.0, 224):
         top1 = top1.noted(MANY_ACCURACIES)
     return [
-        show(TFSLIM, model, Quantity.MULT_ADDS, row.mult_adds, found),
-        beside(TFSLIM, model, Quantity.TOP1, row.top1, top1),
+        show(TFSLIM, model, Quantity.MULT_ADDS, row.mult_adds, computed),
+        without_tolerance(TFSLIM, model, Quantity.TOP1, row.top1, top1),
     ]
 
 
-def _mult_adds(row: PaperRow, networks: Networks) -> Found:
+def _mult_adds(row: PaperRow, networks: Networks) -> Computed:
     """Mult-adds as the row counts them: its traps are followed, and told in its notes."""
     if row.table == 3:
         return _of_layers(row, networks, "mult_adds")
@@ -128,29 +130,29 @@ def _mult_adds(row: PaperRow, networks: Networks) -> Found:
         return with_classes(network, 0, "mult_adds").told(WITHOUT_HEAD)
     if row.table in (12, 14):
         # 568 M and 185 M are 567.7 and 185.4 without the classifier, 568.7 and 186.4 with it.
-        found = with_classes(network, 0, "mult_adds")
+        computed = with_classes(network, 0, "mult_adds")
         odd = (str(row.table), row.model) in NOT_REPRODUCIBLE
-        return found.told(AS_THE_OTHERS if odd else WITHOUT_HEAD)
-    found = with_classes(network, CLASSES, "mult_adds")
+        return computed.told(AS_THE_OTHERS if odd else WITHOUT_HEAD)
+    computed = with_classes(network, CLASSES, "mult_adds")
     if row.table == 10:
-        return found.told("of the 1000-class network, as the paper prints it")
-    return found
+        return computed.told("of the 1000-class network, as the paper prints it")
+    return computed
 
 
-def _weights(row: PaperRow, networks: Networks) -> Found:
+def _weights(row: PaperRow, networks: Networks) -> Computed:
     if row.table == 3:
         return _of_layers(row, networks, "weights")
     network = _network_of(row, networks)
     if row.table == 10:
-        found = with_classes(network, DOGS_CLASSES, "weights")
-        return found.told(f"weights with {DOGS_CLASSES} classes, those of Stanford Dogs")
+        computed = with_classes(network, DOGS_CLASSES, "weights")
+        return computed.told(f"weights with {DOGS_CLASSES} classes, those of Stanford Dogs")
     if row.table == 12:
         # 3.2, 0.8 and 0.2 M are 3.185, 0.808 and 0.208 without the classifier, 4.2, 1.3 and 0.5
         # with ImageNet's.
         return with_classes(network, 0, "weights").told(WITHOUT_HEAD)
     if row.table == 14 and row.kind != "other":
         # 4.9 M at 160 pixels and 5.5 M at 128, of bodies with the same 3.185 M.
-        return Found(
+        return Computed(
             None,
             reason="the paper's number, not computed: it holds a head for the embedding that the "
             "paper doesn't describe",
@@ -158,38 +160,42 @@ def _weights(row: PaperRow, networks: Networks) -> Found:
     return with_classes(network, CLASSES, "weights")
 
 
-def _of_layers(row: PaperRow, networks: Networks, count: str) -> Found:
+def _of_layers(row: PaperRow, networks: Networks, count: str) -> Computed:
     key, names = TABLE_3[row.model]
     network = networks.get(key)
     if network is None:
         kind, alpha, resolution = key
-        return Found(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
+        return Computed(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
     if any(name not in network.layers for name in names):
         return NO_LAYERS
-    return Found(sum(getattr(network.layers[name], count) for name in names))
+    return Computed(sum(getattr(network.layers[name], count) for name in names))
 
 
-def _accuracy(row: PaperRow, networks: Networks) -> Found:
+def _accuracy(row: PaperRow, networks: Networks) -> Computed:
     if row.kind != "other" and row.dataset != IMAGENET:
-        return Found(None, reason=f"another task, {row.dataset}: the paper's number, not computed")
-    found = _top1(_network_of(row, networks))
+        return Computed(
+            None, reason=f"another task, {row.dataset}: the paper's number, not computed"
+        )
+    computed = _top1(_network_of(row, networks))
     is_the_network = (row.kind, row.alpha, row.resolution) == ("separable", 1.0, 224)
-    return found.noted(MANY_ACCURACIES if is_the_network else "")
+    return computed.noted(MANY_ACCURACIES if is_the_network else "")
 
 
-def _top1(network: Network | Found) -> Found:
-    if isinstance(network, Found):
+def _top1(network: Network | Computed) -> Computed:
+    if isinstance(network, Computed):
         return network
     if network.top1 is None:
-        return Found(None, reason="no accuracy measured in this run")
+        return Computed(None, reason="no accuracy measured in this run")
     if network.dataset.lower() == IMAGENET.lower():
-        return Found(network.top1)
-    return Found(network.top1).told(f"of {network.dataset}, a proxy: not comparable with ImageNet")
+        return Computed(network.top1)
+    return Computed(network.top1).told(
+        f"of {network.dataset}, a proxy: not comparable with ImageNet"
+    )
 
 
-def _network_of(row: PaperRow, networks: Networks) -> Network | Found:
+def _network_of(row: PaperRow, networks: Networks) -> Network | Computed:
     if row.kind == "other" or row.alpha is None or row.resolution is None:
-        return Found(None, reason="another network: the paper's number, not computed")
+        return Computed(None, reason="another network: the paper's number, not computed")
     return networks.get((row.kind, row.alpha, row.resolution), _not_run())
 
 
@@ -197,5 +203,5 @@ def _is_first_of_7(row: PaperRow) -> bool:
     return (row.table, row.resolution) == (7, 224)
 
 
-def _not_run() -> Found:
-    return Found(None, reason="not in this run")
+def _not_run() -> Computed:
+    return Computed(None, reason="not in this run")

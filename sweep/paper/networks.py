@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sweep.paper.layers import METRICS, LayerShape, layers_of
-from sweep.paper.tolerance import Found
+from sweep.paper.tolerance import Computed
 from sweep.types import alpha_text
 
 FAMILY = "mobilenet_v1"
@@ -44,7 +44,7 @@ Networks = dict[Key, Network]
 # Of every network that the paper prints a number of.
 ALPHAS, RESOLUTIONS = (1.0, 0.75, 0.5, 0.25), (224, 192, 160, 128)
 
-NO_LAYERS = Found(None, reason="this run has no per-layer counts of the network")
+NO_LAYERS = Computed(None, reason="this run has no per-layer counts of the network")
 
 
 def networks_of(points: pd.DataFrame, readings: pd.DataFrame) -> Networks:
@@ -65,30 +65,32 @@ def networks_of(points: pd.DataFrame, readings: pd.DataFrame) -> Networks:
     return networks
 
 
-def found_network(networks: Networks, key: Key) -> Network | Found:
+def network_with_layers(networks: Networks, key: Key) -> Network | Computed:
     """The network with its layers, or why not."""
     network = networks.get(key)
     if network is None:
         kind, alpha, resolution = key
-        return Found(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
+        return Computed(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
     return network if {STEM, CLASSIFIER} <= set(network.layers) else NO_LAYERS
 
 
-def with_classes(network: Network | Found, classes: int, count: str) -> Found:
+def with_classes(network: Network | Computed, classes: int, count: str) -> Computed:
     """The network's "mult_adds" or "weights" with a classifier of so many classes in place of its
     own; 0 leaves the classifier out.
     """
-    if isinstance(network, Found):
+    if isinstance(network, Computed):
         return network
     total = getattr(network, count)
     if total is None:
-        return Found(None, reason=f"this run has no {count.replace('_', '-')} of the network")
+        return Computed(None, reason=f"this run has no {count.replace('_', '-')} of the network")
     if not {STEM, CLASSIFIER} <= set(network.layers):
         return NO_LAYERS
     head = network.layers[CLASSIFIER]
     # One mult-add and one weight per input channel and class: the pooled map is 1 x 1.
-    found = Found(total + head.channels_in * (classes - head.channels_out))
-    return found.told(other_classes(head)) if classes == CLASSES != head.channels_out else found
+    computed = Computed(total + head.channels_in * (classes - head.channels_out))
+    return (
+        computed.told(other_classes(head)) if classes == CLASSES != head.channels_out else computed
+    )
 
 
 def other_classes(head: WholeLayer) -> str:

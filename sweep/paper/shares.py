@@ -7,11 +7,11 @@ from sweep.paper.networks import (
     CLASSIFIER,
     Network,
     Networks,
-    found_network,
+    network_with_layers,
     other_classes,
 )
 from sweep.paper.published import LayerTypeShare, table_2
-from sweep.paper.tolerance import Found, Quantity, Row, beside, held
+from sweep.paper.tolerance import Computed, Quantity, Row, with_tolerance, without_tolerance
 
 TABLE = "2"
 NETWORK = ("separable", 1.0, 224)  # the one that Table 2 is of
@@ -28,26 +28,26 @@ def _rows(printed: LayerTypeShare, networks: Networks) -> tuple[Row, Row]:
     name = printed.layer_type
     mult_adds = _share(networks, name, "mult_adds").noted(printed.mult_adds_note)
     weights = _share(networks, name, "weights").noted(printed.params_note)
-    show = beside if name == MISPRINTED else held
+    show = without_tolerance if name == MISPRINTED else with_tolerance
     return (
         show(TABLE, name, Quantity.MULT_ADDS_SHARE, printed.mult_adds, mult_adds),
-        held(TABLE, name, Quantity.PARAMETERS_SHARE, printed.params, weights),
+        with_tolerance(TABLE, name, Quantity.PARAMETERS_SHARE, printed.params, weights),
     )
 
 
-def _share(networks: Networks, layer_type: str, count: str) -> Found:
+def _share(networks: Networks, layer_type: str, count: str) -> Computed:
     """The type's share, 0..1, of the network with ImageNet's classes."""
-    network = found_network(networks, NETWORK)
+    network = network_with_layers(networks, NETWORK)
     if not isinstance(network, Network):
         return network
     total = sum(getattr(layer, count) for layer in network.layers.values())
     if total != getattr(network, count):
-        return Found(None, reason="this run's layers don't add up to its network")
+        return Computed(None, reason="this run's layers don't add up to its network")
     part = sum(
         getattr(layer, count) for layer in network.layers.values() if layer.type == layer_type
     )
     head = network.layers[CLASSIFIER]
     # As in `with_classes`: one mult-add and one weight per input channel and class.
     more = head.channels_in * (CLASSES - head.channels_out)
-    found = Found((part + (more if layer_type == head.type else 0)) / (total + more))
-    return found.told(other_classes(head)) if more else found
+    computed = Computed((part + (more if layer_type == head.type else 0)) / (total + more))
+    return computed.told(other_classes(head)) if more else computed

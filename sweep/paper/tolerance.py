@@ -60,37 +60,46 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Found:
+class Computed:
     """The run's side of a row: a value or a reason, and what a reader should know of either."""
 
     value: float | None
     reason: str = ""
     notes: tuple[str, ...] = ()
 
-    def noted(self, *notes: str) -> Found:
+    def noted(self, *notes: str) -> Computed:
         """With notes of the printed number in front; empty ones are left out."""
-        return Found(self.value, self.reason, (*filter(None, notes), *self.notes))
+        return Computed(self.value, self.reason, (*filter(None, notes), *self.notes))
 
-    def told(self, note: str) -> Found:
+    def told(self, note: str) -> Computed:
         """With a note of how it was computed, where it was."""
-        return self if self.value is None else Found(self.value, notes=(*self.notes, note))
+        return self if self.value is None else Computed(self.value, notes=(*self.notes, note))
 
 
-def held(table: str, model: str, quantity: Quantity, printed: Printed, found: Found) -> Row:
+def with_tolerance(
+    table: str, model: str, quantity: Quantity, printed: Printed, computed: Computed
+) -> Row:
     """A cost or share, held against its tolerance."""
     within = None
-    if found.value is not None:
-        within = abs(found.value - printed.value) <= TOLERANCES[quantity] * printed.step
-    return _row(table, model, quantity, printed, found, within)
+    if computed.value is not None:
+        within = abs(computed.value - printed.value) <= TOLERANCES[quantity] * printed.step
+    return _row(table, model, quantity, printed, computed, within)
 
 
-def beside(table: str, model: str, quantity: Quantity, printed: Printed, found: Found) -> Row:
+def without_tolerance(
+    table: str, model: str, quantity: Quantity, printed: Printed, computed: Computed
+) -> Row:
     """A number without a tolerance: an accuracy, or a cost that can't be reproduced."""
-    return _row(table, model, quantity, printed, found, None)
+    return _row(table, model, quantity, printed, computed, None)
 
 
 def _row(
-    table: str, model: str, quantity: Quantity, printed: Printed, found: Found, within: bool | None
+    table: str,
+    model: str,
+    quantity: Quantity,
+    printed: Printed,
+    computed: Computed,
+    within: bool | None,
 ) -> Row:
     return Row(
         table=table,
@@ -98,9 +107,9 @@ def _row(
         quantity=quantity,
         printed=printed.text,
         paper=printed.value,
-        computed=found.value,
-        reason=found.reason,
-        difference=None if found.value is None else found.value - printed.value,
+        computed=computed.value,
+        reason=computed.reason,
+        difference=None if computed.value is None else computed.value - printed.value,
         within=within,
-        notes=found.notes,
+        notes=computed.notes,
     )

@@ -32,7 +32,7 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     drawn or fetched; the allocator stays as it is.
     """
     import sweep.cli.evaluate
-    import sweep.cli.main
+    import sweep.cli.run
     import sweep.host.machine
     import sweep.results.check
     import sweep.results.load
@@ -41,9 +41,9 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     # A second look at what is damaged, in case a run is just writing it.
     patch.setattr(sweep.results.load, "PAUSE_S", 0.0)
     patch.setattr(sweep.results.check, "PAUSE_S", 0.0)
-    patch.setattr(sweep.cli.main, "keep_freed_memory", lambda: None)
+    patch.setattr(sweep.cli.run, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.evaluate, "keep_freed_memory", lambda: None)
-    patch.setattr(sweep.cli.main, "_log_to", lambda folder: None)
+    patch.setattr(sweep.cli.run, "_log_to", lambda folder: None)
     patch.setattr(sweep.host.machine, "this_machine", cache(sweep.host.machine.this_machine))
     patch.setattr(sweep.training.speed, "decode_s", lambda records, side: 0.001)
     _no_photographs(patch)

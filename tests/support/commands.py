@@ -80,7 +80,7 @@ class Command:
         # What a command does to its process: its allocator, of which it is only said; its log;
         # where it finds parts.
         monkeypatch.setattr(allocator, "_state", allocator._state)
-        for each in ("main", "evaluate"):
+        for each in ("run", "evaluate"):
             monkeypatch.setattr(f"sweep.cli.{each}.keep_freed_memory", self._say_it_is_kept)
         monkeypatch.setattr(logging, "raiseExceptions", logging.raiseExceptions)
         monkeypatch.setattr(sys, "path", sys.path.copy())

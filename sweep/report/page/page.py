@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sweep.host.files import replace_file
 from sweep.report.content import curves
 from sweep.report.page import heat_map_plot, scatter_plot, style
 from sweep.report.page.explorer import chosen, explored
@@ -21,8 +22,6 @@ from sweep.report.values.view import View
 
 def write(view: View, path: Path) -> None:
     """Writes the page whole: a reader sees the old file or the new one."""
-    from sweep.results.store import replace_file
-
     # JSON from elsewhere can have halves of characters, which no encoding has.
     page = render(view).encode("utf-8", "backslashreplace")
     path.parent.mkdir(parents=True, exist_ok=True)

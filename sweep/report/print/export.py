@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from sweep.host.files import replace_file
 from sweep.report.print import browser
 from sweep.report.print.paper_plot import Shape, on_paper
 from sweep.report.values.figures import Figure, HeatMap
@@ -44,8 +45,6 @@ def export(
 
     Raises ExportError where a browser is missing or fails; needs the extra `export`.
     """
-    from sweep.results.store import replace_file
-
     drawn = [each for each in (*view.figures, *view.heat_maps, *view.trends) if not each.absent]
     if not drawn:
         return []

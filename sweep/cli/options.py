@@ -1,0 +1,22 @@
+"""Arguments that several commands have, and the results folder that most of them read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sweep.results.store import Results
+
+Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+
+
+def read_results(folder: Path) -> Results:
+    """A results folder with its points derived anew."""
+    from sweep.results.points import with_points
+    from sweep.results.store import load
+
+    return with_points(load(folder))

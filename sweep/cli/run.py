@@ -1,0 +1,187 @@
+"""`python -m sweep run`: measures what is missing, then draws the report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sweep.cli.console import err, out, say, tell, write_json
+from sweep.host.allocator import keep_freed_memory
+from sweep.host.compile_cache import default_root, disable, enable
+from sweep.host.failures import shortened
+from sweep.host.files import CONTINUES, WriteError, not_through_links, why
+from sweep.host.interrupts import ended_by, ends_at_once, heard
+from sweep.report.values.printable import visible
+from sweep.settings.config import Settings, SettingsError, load
+from sweep.settings.registry import UnknownPartError, look_in
+from sweep.types import listed
+
+if TYPE_CHECKING:
+    from sweep.host.machine import Machine
+    from sweep.results.store import Store
+    from sweep.running.plan import Plan
+    from sweep.running.run import Outcome
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="The experiment.")] = Path("sweep.toml"),
+    results: Annotated[Path, typer.Option(help="Folder that holds the results folders.")] = Path(
+        "results"
+    ),
+    name: Annotated[
+        str | None, typer.Option(help="Results folder; default: `name` in the file.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Another value for a setting: accuracy.epochs=3."
+        ),
+    ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MEASURE", help="Measure all points of it anew: latency."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MEASURE", help="Measure nothing else now; the rest stays as it is."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Print the plan with an estimate; do nothing.")
+    ] = False,
+    compile_cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Keeps compiled programs for later sweeps of the same networks; default: "
+            "mobilenet-sweep in your cache folder."
+        ),
+    ] = None,
+    no_compile_cache: Annotated[
+        bool, typer.Option("--no-compile-cache", help="Compile everything anew, keep nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --dry-run: print the plan as one JSON object.")
+    ] = False,
+) -> None:
+    """Measure what is missing, then draw the report. Run it again to continue."""
+    began = time.perf_counter()
+    if as_json and not dry_run:
+        raise SettingsError(
+            "--json: goes together with --dry-run; a run's figures: show DIR --json"
+        )
+    keep_freed_memory()
+    settings = load(config, name=name, changes=set_ or ())
+    look_in(config.parent)
+    if no_compile_cache or dry_run:
+        disable()
+    elif without := enable(compile_cache or default_root()):
+        say(without)
+    with ends_at_once():
+        from sweep.cli import json_answers
+        from sweep.cli.progress import plan_table
+        from sweep.host.machine import this_machine
+        from sweep.results.store import Store
+
+        machine = this_machine()
+        store = Store(results / settings.name)
+        plan = _plan(config, settings, store, machine, again or (), only or ())
+    if as_json:
+        write_json(json_answers.plan(plan, store.path))
+        return
+    out.print(plan_table(plan, store.path))
+    if not dry_run:
+        outcome = _measured(plan, settings, store, machine)
+        _tell(outcome, time.perf_counter() - began)
+
+
+def _plan(
+    config: Path,
+    settings: Settings,
+    store: Store,
+    machine: Machine,
+    again: Sequence[str],
+    only: Sequence[str],
+) -> Plan:
+    """Raises SettingsError naming the file."""
+    from sweep.running.plan import make_plan
+
+    try:
+        return make_plan(settings, store, machine, again=again, only=only)
+    except (SettingsError, UnknownPartError) as error:
+        raise SettingsError(f"{error}  ({config})") from None
+
+
+def _measured(plan: Plan, settings: Settings, store: Store, machine: Machine) -> Outcome:
+    with ends_at_once():
+        from sweep.cli.progress import ProgressBar
+        from sweep.running.run import execute, look_first
+
+    with heard(), out.status("looking at the data"):
+        warnings = look_first(plan)
+    with heard(), store.writing():
+        _log_to(store.path)
+        for warning in warnings:
+            logging.getLogger(__name__).warning(warning)
+            say(warning)
+        with ProgressBar(plan, out) as bar:
+            return execute(plan, settings, store, machine, bar)
+
+
+def _tell(outcome: Outcome, seconds: float) -> None:
+    """How the run ended, and where the report is. Exits where it did not come to its end, or points
+    failed.
+    """
+    from sweep.cli.progress import duration
+
+    for stage, took in outcome.stage_s.items():
+        tell(f"{stage}: {duration(took)}")
+    out.print(f"in all: {duration(seconds)}", highlight=False)
+    tell(f"report: {outcome.report}")
+    if outcome.interrupted:
+        word, status = ended_by(outcome.terminated)
+        err.print(f"{word}. {CONTINUES}")
+        raise typer.Exit(status)
+    if outcome.failures:
+        for line in _by_reason(outcome.failures):
+            say(f"failed: {line}")
+        err.print("The same command tries again.", highlight=False)
+        raise typer.Exit(1)
+
+
+def _by_reason(failures: Sequence[str]) -> list[str]:
+    """ "accuracy 0.5-160: why" of every failure; those of one reason in one line."""
+    labels: dict[str, list[str]] = {}
+    for failure in failures:
+        label, _, reason = failure.partition(": ")
+        labels.setdefault(reason, []).append(label)
+    return [f"{listed(each)}: {shortened(reason)}" for reason, each in labels.items()]
+
+
+def _log_to(folder: Path) -> None:
+    logging.raiseExceptions = False  # a full disk is told once, by the store
+    path = folder / "run.log"
+    try:
+        file = _Log(path, encoding="utf-8")
+    except OSError as error:
+        raise WriteError(f"{path}: can't be written: {why(error)}. {CONTINUES}") from None
+    logging.basicConfig(
+        handlers=[file],
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,  # absl, which Grain imports, has put a handler of its own there
+    )
+
+
+class _Log(logging.FileHandler):
+    """A file that is read in a terminal, in a folder that may be from somebody else."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=not_through_links)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record), keep="\n\t")

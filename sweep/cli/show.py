@@ -1,0 +1,89 @@
+"""The commands that show what a run has left: report, show, compare and diff.
+
+None imports JAX or PyTorch. All texts from data are made printable before a terminal sees them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from sweep.cli.console import out, write_json
+from sweep.cli.options import AsJson, Folder, read_results
+
+OUTSIDE = 1
+
+
+def report(folder: Folder, as_json: AsJson = False) -> None:
+    """Draw report.html again, from what is stored alone; and points.parquet where it is not as the
+    readings are.
+    """
+    from sweep.cli import json_answers
+    from sweep.report.content.build import view
+    from sweep.report.page.page import write
+    from sweep.report.values.printable import visible
+    from sweep.results.repair import renew_points
+
+    results = read_results(folder)
+    if renew_points(folder):
+        results = read_results(folder)
+    shown = view(results)
+    page = folder / "report.html"
+    write(shown, page)
+    if as_json:
+        write_json(json_answers.report(shown, page))
+    else:
+        out.print(Text(f"report: {visible(str(page))}"), soft_wrap=True)
+
+
+def show(folder: Folder, as_json: AsJson = False) -> None:
+    """Every point with intervals and frontier marks, and what is missing and why."""
+    from sweep.cli import json_answers
+    from sweep.report.content.build import view
+    from sweep.report.terminal import answers
+    from sweep.report.values.printable import printable
+
+    results = read_results(folder)
+    shown = view(results)
+    if as_json:
+        write_json(json_answers.points(results, shown))
+    else:
+        out.print(answers.points(printable(shown)))
+
+
+def compare(folder: Folder, as_json: AsJson = False) -> None:
+    """The paper's tables beside this run; exits 1 where a cost is out of tolerance."""
+    from sweep.cli import json_answers
+    from sweep.report.content.build import view
+    from sweep.report.terminal import answers
+    from sweep.report.values.printable import printable
+
+    shown = view(read_results(folder))
+    if as_json:
+        write_json(json_answers.comparison(shown))
+    else:
+        out.print(answers.comparison(printable(shown)))
+    if shown.outside:
+        raise typer.Exit(OUTSIDE)
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="A results folder.", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="Another one.", metavar="B")],
+    as_json: AsJson = False,
+) -> None:
+    """Two runs side by side: points gained, lost, and moved beyond their intervals."""
+    from sweep.cli import json_answers
+    from sweep.report.content.difference import difference
+    from sweep.report.content.difference_words import cautions
+    from sweep.report.terminal import answers
+    from sweep.report.values.printable import printable
+
+    differing = difference(read_results(before), read_results(after))
+    if as_json:
+        write_json(json_answers.difference(differing, cautions(differing)))
+    else:
+        out.print(answers.difference(printable(differing)))
