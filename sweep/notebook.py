@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import plotly.graph_objects as go
 
-from sweep.report.content import budget
-from sweep.report.content.axes import batches
-from sweep.report.content.budget import Budget, Picked
+from sweep.report.content.axes import quantities
+from sweep.report.content.budget import Budget, Limit, Picked, costs_at
+from sweep.report.content.budget import pick as pick_from
 from sweep.report.content.build import view
 from sweep.report.content.candidates import CALLED, candidates
 from sweep.report.content.figures import MEASURED, label
@@ -103,19 +103,21 @@ def _name(shape: Shape) -> str:
 
 
 def pick(
-    results: Results, *, accuracy: str = MEASURED, batch: int = 1, **limits: float | None
+    results: Results, *, accuracy: str = MEASURED, batch: int | None = None, **limits: float
 ) -> Picked:
     """The most accurate point within upper limits in SI units, as `python -m sweep pick` answers:
     `pick(results, latency_s=5e-3, params=2e6).best`, and what else fits, or comes closest.
 
-    limits: latency_s, params, mult_adds, peak_memory_bytes. accuracy: as of `pareto_front`. batch:
-    the batch size that latency and peak memory are of. Raises ValueError for any other.
+    limits: any metric that is better lower, also of a measure of your own. accuracy: as of
+    `pareto_front`. batch: the batch size that readings are of; None for the first that was timed.
+    Raises ValueError, saying what there is, for any other.
     """
-    if unknown := limits.keys() - budget.FORMS.keys():
-        raise ValueError(f"{unknown.pop()}: must be one of {', '.join(budget.FORMS)}")
     if accuracy not in CALLED:
         raise ValueError(f"accuracy = {accuracy!r}: must be one of {', '.join(CALLED)}")
-    if batch not in (timed := batches(results.points)):
-        raise ValueError(f"batch = {batch}: this run timed {', '.join(map(str, timed))}")
-    within = Budget(**limits, batch=batch)
-    return budget.pick(candidates(results.points, batch=batch), within, accuracy)
+    costs = costs_at(quantities(results.points, results.readings), batch)
+    named = {each.metric.name: each for each in costs}
+    if unknown := limits.keys() - named.keys():
+        raise ValueError(f"{unknown.pop()}: must be one of {', '.join(named)}")
+    within = tuple(Limit(named[name], value) for name, value in limits.items())
+    budget = Budget(within, next((each.batch for each in costs if each.batch), 1))
+    return pick_from(candidates(results.points, costs), budget, accuracy)

@@ -105,7 +105,7 @@ def main_exits(arguments):
     [
         ({"watts": 3.0}, "watts: must be one of"),
         ({"accuracy": "guessed"}, "accuracy = 'guessed': must be one of measured"),
-        ({"batch": 7}, "batch = 7: this run timed 1"),
+        ({"batch": 7}, "batch = 7: this run timed batch 1"),
     ],
 )
 def test_what_pick_does_not_know_is_told_with_what_it_does(results, asked, message):

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.rooms import ROOT, imported, loaded, read
+from tests.rooms import ROOT, circles, imported, loaded, read
 
 # Each room, and the rooms that it may import: all of them stand above it, so nothing runs in a
 # circle. A new arrow is a decision: write down why in docs/decisions/, then name it here.
@@ -56,6 +56,10 @@ def test_every_arrow_runs_up_the_plan():
     for room, allowed in MAY_IMPORT.items():
         assert set(allowed.split()) <= above, room
         above.add(room)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    assert not circles(HOUSE.imports())
 
 
 def test_few_files_stand_beside_the_folders():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sweep.metrics import LATENCY, MULT_ADDS, PARAMS, PEAK_MEMORY
-from sweep.report.content.budget import Budget, Limit
+from sweep.report.content.budget import Budget, Limit, costs_at
 from sweep.report.values.quantity import Quantity
 from sweep.settings import quantities
 from sweep.settings.config import SettingsError
@@ -21,16 +21,13 @@ OPTIONS = {
 
 
 def offered(known: Iterable[Quantity], batch: int | None) -> tuple[Quantity, ...]:
-    """What a budget can limit, of readings at `batch`; None for the first that was timed. Raises
-    SettingsError for a batch size that this run did not time while it did others.
+    """What a budget can limit, as `costs_at`. Raises SettingsError for a batch size that this run
+    did not time while it did others.
     """
-    costs = [each for each in known if each.is_cost]
-    timed = list(dict.fromkeys(each.batch for each in costs if each.batch))
-    if batch is not None and batch not in (timed or [1]):
-        sizes = listed([str(size) for size in timed or [1]])
-        raise SettingsError(f"--batch = {batch}: this run timed batch {sizes}")
-    chosen = batch or next(iter(timed), None)
-    return tuple(each for each in costs if each.batch in (None, chosen))
+    try:
+        return costs_at(known, batch)
+    except ValueError as error:
+        raise SettingsError(f"--{error}") from None
 
 
 def stated(

@@ -20,7 +20,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -30,6 +30,7 @@ from sweep.report.content.figures import MEASURED
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
+from sweep.types import listed
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,19 @@ def order(candidates: Sequence[Candidate], source: str) -> list[tuple[Estimate, 
             pair[1].label,
         ),
     )
+
+
+def costs_at(known: Iterable[Quantity], batch: int | None) -> tuple[Quantity, ...]:
+    """What a budget can limit, of readings at `batch`; None for the first that was timed. Raises
+    ValueError for a batch size that this run did not time while it did others.
+    """
+    costs = [each for each in known if each.is_cost]
+    timed = list(dict.fromkeys(each.batch for each in costs if each.batch))
+    if batch is not None and batch not in (timed or [1]):
+        sizes = listed([str(size) for size in timed or [1]])
+        raise ValueError(f"batch = {batch}: this run timed batch {sizes}")
+    chosen = batch or next(iter(timed), None)
+    return tuple(each for each in costs if each.batch in (None, chosen))
 
 
 def accuracy(candidate: Candidate, source: str) -> Estimate | None:
