@@ -33,6 +33,8 @@ FOREIGN = {
     "ClassLabel", "ProcessPoolExecutor", "argmax", "bfloat16", "cond", "details", "flock", "lax",
     "memfd", "vmap", "mobilenetv1_100", "val2017", "code", "uint8", "xla_cpu_multi_thread_eigen",
 }  # fmt: skip
+# The page on libraries is full of their names: of it, paths and what begins with a package of ours.
+OF_LIBRARIES = "docs/decisions/0001-libraries.md"
 SPAN = re.compile(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
@@ -272,7 +274,8 @@ def of_programs() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_names_is_there(page):
-    assert not wrong((ROOT / page).read_text(encoding="utf-8"))
+    errors = wrong((ROOT / page).read_text(encoding="utf-8"))
+    assert not [each for each in errors if page != OF_LIBRARIES or each.startswith(PACKAGES)]
 
 
 PLANTED = {
