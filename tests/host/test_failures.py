@@ -272,8 +272,8 @@ def test_a_missing_checkpoint_is_its_points_reason(tmp_path):
 def test_a_loss_that_is_nan_fails_its_point_and_leaves_nothing_unfinished(tmp_path):
     text = """
     measures = ["accuracy"]
+    family = "tests.support.short:Short"
     [grid]
-    kind = ["shallow"]
     alpha = [0.125]
     resolution = [128]
     [accuracy]
@@ -285,7 +285,7 @@ def test_a_loss_that_is_nan_fails_its_point_and_leaves_nothing_unfinished(tmp_pa
     checkpoint_s = 1e-3
     """
     (told,) = run(tmp_path / "r", text=text).failures
-    assert told == "accuracy shallow 0.125-128: the loss is nan after 20 of 40 steps"
+    assert told == "accuracy 0.125-128: the loss is nan after 20 of 40 steps"
     assert not (tmp_path / "r" / "unfinished").exists()
 
 

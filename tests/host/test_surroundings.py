@@ -137,7 +137,7 @@ def test_without_compiling_nothing_is_begun():
 def test_standard_streams_that_are_closed_or_full_are_no_traceback(
     tmp_path, redirected, status, said
 ):
-    command = f"{sys.executable} -m sweep layers {redirected}"
+    command = f"{sys.executable} -m sweep show {ROOT / 'results' / 'reference'} {redirected}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
