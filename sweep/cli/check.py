@@ -60,7 +60,7 @@ def _without_readings(folder: Path) -> int:
 
 
 def _show(result: Check, *, repaired: bool) -> None:
-    from sweep.report.terminal.tables import rendered
+    from sweep.report.terminal.rendering import rendered
     from sweep.report.values.tables import text_table
 
     rows = (

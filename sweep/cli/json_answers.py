@@ -136,8 +136,8 @@ def comparison(view: View) -> dict[str, Any]:
     return {
         "table_1": view.body,
         "rows": view.compared,
-        "saving": vars(view.saving)
-        | {"formulas": {each.name: each.text for each in view.saving.formulas}},
+        "saving": vars(view.derivation)
+        | {"formulas": {each.name: each.text for each in view.derivation.formulas}},
         "tau": view.tau,
         "outside_tolerance": view.outside,
     }

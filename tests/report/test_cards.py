@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.report.content import figures
-from sweep.report.content.cards import MOST_STEPS, cards
+from sweep.report.content.cards import cards
 from sweep.report.content.figures import label
+from sweep.report.content.training_curves import MOST_STEPS
 from sweep.report.values.units import Form
 from sweep.results.points import derive
 from tests.support import fake_results

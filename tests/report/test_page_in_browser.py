@@ -32,8 +32,9 @@ def test_faults_and_requests_are_noticed(chromium, tmp_path):
 
 @pytest.mark.parametrize("run", RUNS)
 def test_at_every_width_nothing_scrolls_sideways_and_the_console_stays_empty(pages, run):
+    page = pages(run).page
     for width, scheme in zip(WIDTHS, ("dark", "light", "dark"), strict=True):
-        page = pages(run, width=width, color_scheme=scheme).page
+        pages(run, width=width, color_scheme=scheme)
         unfold(page)
         page.mouse.wheel(0, 10_000)
         found = across(page, width)

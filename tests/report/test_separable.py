@@ -8,14 +8,14 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from sweep.report.content.separable import saving
+from sweep.report.content.separable import derivation
 from tests.support import fake_results
 
 PAPERS = fake_results.results()
 
 
 def blocks(results):
-    table = saving(results).blocks
+    table = derivation(results).blocks
     titles = [column.title for column in table.columns]
     return [dict(zip(titles, row, strict=True)) for row in table.rows]
 
@@ -26,7 +26,7 @@ def number(cell):
 
 
 def told(results):
-    return " ".join(saving(results).sentences).replace("\u00a0", " ")
+    return " ".join(derivation(results).sentences).replace("\u00a0", " ")
 
 
 def test_every_block_has_the_papers_symbols_and_costs():
@@ -106,16 +106,16 @@ def test_a_thin_network_saves_less():
 
 def test_the_widest_network_at_hand_stands_in_for_1_0_224():
     thin, wide = ("separable", 0.25, 224), ("separable", 0.5, 128)
-    assert "in 0.5-128" in saving(fake_results.results(points=[thin, wide])).title
-    assert "in 1.0-224" in saving(PAPERS).title
+    assert "in 0.5-128" in derivation(fake_results.results(points=[thin, wide])).title
+    assert "in 1.0-224" in derivation(PAPERS).title
 
 
 def test_other_classes_and_standard_networks_alone():
     # A standard network has no separable layer to derive anything from.
-    alone = saving(fake_results.results(points=[("standard", 1.0, 224)]))
+    alone = derivation(fake_results.results(points=[("standard", 1.0, 224)]))
     assert alone.absent
     assert alone.sentences == alone.blocks.rows == ()
-    assert alone.formulas == saving(PAPERS).formulas
+    assert alone.formulas == derivation(PAPERS).formulas
     # Blocks are the same whatever the classifier; whole networks are the run's own:
     # 4,867,293,184 - 1,013,760 = 4,866,279,424.
     few = fake_results.results(num_classes=10)
@@ -125,15 +125,15 @@ def test_other_classes_and_standard_networks_alone():
 
 @pytest.mark.parametrize("without", [("layer_mult_adds",), ("layer_weights",)])
 def test_without_layers_nothing_is_derived(without):
-    assert saving(fake_results.results(without=without)).absent
+    assert derivation(fake_results.results(without=without)).absent
 
 
 def test_an_empty_run_has_the_formulas():
     empty = dataclasses.replace(PAPERS, points=pd.DataFrame(), readings=PAPERS.readings.iloc[:0])
-    assert saving(empty).absent
-    assert saving(empty).formulas[0].text == "D_K² · M · N · D_F²"
+    assert derivation(empty).absent
+    assert derivation(empty).formulas[0].text == "D_K² · M · N · D_F²"
 
 
 def test_the_same_run_gives_the_same_value():
-    assert saving(fake_results.results()) == saving(PAPERS)
-    hash(saving(PAPERS))
+    assert derivation(fake_results.results()) == derivation(PAPERS)
+    hash(derivation(PAPERS))

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from sweep.report.content.build import view
 from sweep.report.terminal import answers
-from sweep.report.terminal.tables import rendered
+from sweep.report.terminal.rendering import rendered
 from sweep.report.values import units
 from sweep.report.values.units import Form
 from tests.support import fake_results

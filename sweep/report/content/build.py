@@ -13,7 +13,7 @@ from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.panel import panel
-from sweep.report.content.separable import saving
+from sweep.report.content.separable import derivation
 from sweep.report.content.trends import trends
 from sweep.report.values import units
 from sweep.report.values.tables import Fact
@@ -55,7 +55,7 @@ def view(results: Results) -> View:
         swept=len(results.points),
         points=tables.points(results),
         counts=tables.counts(results),
-        saving=saving(results),
+        derivation=derivation(results),
         body=paper_tables.body(results),
         comparisons=paper_tables.comparisons(compared),
         compared=compared,

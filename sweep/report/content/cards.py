@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from sweep.metrics import PER_LAYER, TOP1, TOP5, metric_of
@@ -20,7 +18,6 @@ from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.findings import at_chance, main
 from sweep.report.content.layers import layers_table
 from sweep.report.content.point_rows import (
-    NOT_READ,
     Place,
     Reasons,
     Row,
@@ -28,12 +25,13 @@ from sweep.report.content.point_rows import (
     place,
     set_apart,
 )
+from sweep.report.content.training_curves import curves_of, in_words, why_none
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
-from sweep.report.values.units import plain, share, shown
-from sweep.report.values.view import Card, Quoted, Trained
+from sweep.report.values.units import shown
+from sweep.report.values.view import Card, Quoted
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
 from sweep.types import Better, Form, listed
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from sweep.results.store import Results
 
 MOST_CARDS = 60
-MOST_STEPS = 60  # of a training that a card draws
 UNPUBLISHED = "not published for this network"
 Which = tuple[str, int | None, str]  # metric, batch, variant
 
@@ -58,7 +55,7 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
     drawn = figures.figures(points, readings) if drawn is None else drawn
     quote, standing = _Quotes(results, rows), _Standings(drawn)
     rows = _carded(rows, drawn)
-    layers, curves = layers_of(_of(rows, readings)), _curves(results.training)
+    layers, curves = layers_of(_of(rows, readings)), curves_of(results.training)
     reasons = Reasons(readings)
     found = []
     for row in rows:
@@ -70,7 +67,7 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
                 standing=(*_guessing(row), *standing(label(row))),
                 layers=layers_table(f"{label(row)}, layer by layer", layers.get(place(row), ())),
                 curve=curve,
-                curve_summary=_told(curve) if curve else _no_curve(row, reasons),
+                curve_summary=in_words(curve) if curve else why_none(row, reasons),
             )
         )
     return tuple(found)
@@ -233,62 +230,3 @@ def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
         )
     near = "; the accuracies' 95 % intervals overlap" if overlap(by.y, mark.y) else ""
     return f"Over {figure.of.called}, {by.label} beats it: {told}{near}."
-
-
-def _curves(training: pd.DataFrame) -> dict[Place, tuple[Trained, ...]]:
-    """Every point's training, of the first measure that trained it."""
-    rows = training.to_dict(orient="records")
-    rows.sort(key=lambda row: (place(row), row["measure"], row["step"]))
-    curves: dict[Place, tuple[Trained, ...]] = {}
-    for (point, _), group in groupby(rows, key=lambda row: (place(row), row["measure"])):
-        curve = _thinned([row for row in group if _finite(row)])
-        if curve:
-            curves.setdefault(point, curve)
-    return curves
-
-
-def _finite(row: Row) -> bool:
-    return bool(np.isfinite(row["loss"]) and np.isfinite(row["accuracy"]))
-
-
-def _thinned(rows: list[Row]) -> tuple[Trained, ...]:
-    """At most MOST_STEPS entries. Each is the mean over the steps since the one before: means of
-    what they hold together, weighted by how many steps each row is of.
-    """
-    if not rows:
-        return ()
-    # A row at step 0 is of no step before it, but still a value.
-    steps = np.maximum(np.diff([row["step"] for row in rows], prepend=0), 1)
-    parts = np.array_split(np.arange(len(rows)), min(MOST_STEPS, len(rows)))
-    means = {
-        name: [
-            float(np.average([rows[i][name] for i in part], weights=steps[part])) for part in parts
-        ]
-        for name in ("loss", "accuracy")
-    }
-    epochs = [float(rows[part[-1]]["epoch"]) for part in parts]
-    return tuple(map(Trained, epochs, means["loss"], means["accuracy"]))
-
-
-def _told(curve: tuple[Trained, ...]) -> str:
-    first, last = curve[0], curve[-1]
-    if len(curve) == 1:
-        return (
-            f"At epoch {plain(last.epoch)} the loss of the training batches was "
-            f"{plain(last.loss)}, their accuracy {share(last.accuracy)}."
-        )
-    return (
-        f"From epoch {plain(first.epoch)} to {plain(last.epoch)} the loss of the training batches "
-        f"{_went(first.loss, last.loss)} from {plain(first.loss)} to {plain(last.loss)}; their "
-        f"accuracy {_went(first.accuracy, last.accuracy)} from {share(first.accuracy)} to "
-        f"{share(last.accuracy)}."
-    )
-
-
-def _went(first: float, last: float) -> str:
-    return "fell" if last < first else "rose" if last > first else "went"
-
-
-def _no_curve(row: Row, reasons: Reasons) -> str:
-    why = NOT_READ if number(row[TOP1.name]) is not None else reasons.why(row, TOP1.name)
-    return f"No training of this point is stored{'' if why == NOT_READ else f': {why}'}."

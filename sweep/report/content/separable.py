@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sweep.paper.networks import Key, Network, Networks, networks_of
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form, exact, percent, plain
-from sweep.report.values.view import Formula, Saving
+from sweep.report.values.view import Derivation, Formula
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ class Block:
         return self.separable / self.standard
 
 
-def saving(results: Results) -> Saving:
+def derivation(results: Results) -> Derivation:
     """The derivation for the run's 1.0-224, else for its widest separable network with layers."""
     networks = networks_of(results.points, results.readings)
-    found = _widest(networks)
-    if found is None:
+    widest = _widest(networks)
+    if widest is None:
         why = "No separable network of this run has per-layer counts, so nothing can be derived."
-        return Saving(TITLE, FORMULAS, (), _table("", ()), why)
-    key, blocks = found
+        return Derivation(TITLE, FORMULAS, (), _table("", ()), why)
+    key, blocks = widest
     name = _name(key)
-    return Saving(
+    return Derivation(
         title=f"{TITLE}, in {name}",
         formulas=FORMULAS,
         sentences=(

@@ -13,8 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sweep.host.files import replace_file
-from sweep.report.content import curves
-from sweep.report.page import heat_map_plot, scatter_plot, style
+from sweep.report.page import curve_paths, heat_map_plot, scatter_plot, style
 from sweep.report.page.explorer import chosen, explored
 from sweep.report.values import units
 from sweep.report.values.view import View
@@ -72,7 +71,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["units"] = units
-    environment.globals["curves"] = curves
+    environment.globals["curves"] = curve_paths
     return environment
 
 

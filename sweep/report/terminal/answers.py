@@ -13,9 +13,9 @@ from sweep.report.content.budget_table import budget_table
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.difference import Difference
 from sweep.report.content.layers import in_closed_form, layers_table, types_table
-from sweep.report.terminal.tables import BAD, Line, Part, rendered
+from sweep.report.terminal.rendering import BAD, Line, Part, rendered
 from sweep.report.values.quantity import Quantity
-from sweep.report.values.view import Saving, View
+from sweep.report.values.view import Derivation, View
 
 LAYER_COLUMNS = ("Layer", "Stride", "Filter", "Input", "Output", "Mult-adds", "Weights", "Share")
 
@@ -35,15 +35,19 @@ def comparison(view: View) -> Group:
     else:
         tau += f"{view.tau.value:.3f} over {view.tau.n} points"
     return rendered(
-        view.body, *view.comparisons, *_saving(view.saving), tau, _verdict(view.outside)
+        view.body, *view.comparisons, *_derivation(view.derivation), tau, _verdict(view.outside)
     )
 
 
-def _saving(saving: Saving) -> tuple[Part, ...]:
+def _derivation(derivation: Derivation) -> tuple[Part, ...]:
     """The formulas, the derivation, and every block."""
-    formulas = (f"{each.name}: {each.text}" for each in saving.formulas)
-    told = (saving.absent, "") if saving.absent else (*saving.sentences, "", saving.blocks)
-    return (Line(saving.title), *formulas, "", *told)
+    formulas = (f"{each.name}: {each.text}" for each in derivation.formulas)
+    told = (
+        (derivation.absent, "")
+        if derivation.absent
+        else (*derivation.sentences, "", derivation.blocks)
+    )
+    return (Line(derivation.title), *formulas, "", *told)
 
 
 def _verdict(outside: int) -> Part:

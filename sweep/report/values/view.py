@@ -82,7 +82,7 @@ class Formula:
 
 
 @dataclass(frozen=True)
-class Saving:
+class Derivation:
     """What the separable layer saves: formulas, the derivation in sentences with the run's own
     numbers, and every block. `absent` says why there is neither derivation nor block (else empty).
     """
@@ -98,7 +98,7 @@ class Saving:
 class View:
     """Everything a report shows of one run of `swept` points. `figures` has one for each cost and
     each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `comparisons`
-    its others, made of `compared`, and `saving` its cost formulas with this run's numbers;
+    its others, made of `compared`, and `derivation` its cost formulas with this run's numbers;
     `command` draws the report, `pick_command` asks for the best in a budget; `cautions` stand with
     its answer.
     """
@@ -120,7 +120,7 @@ class View:
     swept: int
     points: Table
     counts: Table
-    saving: Saving
+    derivation: Derivation
     body: Table
     comparisons: tuple[Table, ...]
     compared: tuple[Row, ...]
