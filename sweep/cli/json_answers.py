@@ -51,6 +51,23 @@ def points(results: Results, view: View) -> dict[str, Any]:
     }
 
 
+def readings(results: Results) -> dict[str, Any]:
+    """The rows of readings.parquet that the last run covers, what tells them apart under its own
+    names, raw samples with them.
+    """
+    kept = ("measure", "metric", "unit", "value", "samples", "reason", "note", "machine_id")
+    return {
+        "name": str(results.settings.get("name", results.path.name)),
+        "readings": [
+            {"label": label(row)}
+            | {name: row[name] for name in kept}
+            | conditions_of(row)
+            | {"samples": row["samples"].tolist()}
+            for row in results.readings.to_dict(orient="records")
+        ],
+    }
+
+
 def picked(
     picked: Picked, called: str, cautions: Sequence[str], costs: Sequence[Quantity]
 ) -> dict[str, Any]:

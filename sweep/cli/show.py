@@ -39,14 +39,28 @@ def report(folder: Folder, as_json: AsJson = False) -> None:
         out.print(Text(f"report: {visible(str(page))}"), soft_wrap=True)
 
 
-def show(folder: Folder, as_json: AsJson = False) -> None:
+def show(
+    folder: Folder,
+    long: Annotated[
+        bool, typer.Option("--long", help="Every reading in place of every point: of all batches.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Every point with intervals and frontier marks, and what is missing and why."""
     from sweep.cli import json_answers
     from sweep.report.content.build import view
+    from sweep.report.content.readings_table import readings_table
     from sweep.report.terminal import answers
+    from sweep.report.terminal.tables import rendered
     from sweep.report.values.printable import printable
 
     results = read_results(folder)
+    if long:
+        if as_json:
+            write_json(json_answers.readings(results))
+        else:
+            out.print(rendered(printable(readings_table(results))))
+        return
     shown = view(results)
     if as_json:
         write_json(json_answers.points(results, shown))

@@ -125,6 +125,21 @@ def test_show_as_json_holds_points_parquet(command):
             assert given[column] == (None if pd.isna(value) else value), column
 
 
+def test_show_long_prints_every_reading_with_what_tells_it_apart(command):
+    status, out, _ = command("show", REFERENCE, "--long")
+    assert status == 0
+    lines = [flat(line) for line in out.splitlines()]
+    assert "Point Metric Batch Runtime Dataset Layer Value Samples" in lines
+    # Of results/reference: two processes of 25 rounds; the classifier of 1024 inputs, 1000 classes.
+    assert "1.0-224 latency_s 1 xla 9.13 ms 50" in lines
+    assert "1.0-224 layer_mult_adds classifier 1.024 M" in lines
+    status, out, _ = command("show", REFERENCE, "--long", "--json")
+    rows = json.loads(out)["readings"]
+    (timed,) = [row for row in rows if (row["label"], row["metric"]) == ("1.0-224", "latency_s")]
+    assert (timed["batch"], timed["layer"], len(timed["samples"])) == (1, "", 50)
+    assert timed["value"] == pytest.approx(sorted(timed["samples"])[25], rel=0.05)
+
+
 def test_show_tells_the_reason_of_what_is_missing(command, tmp_path):
     folder = fake_results.stored(fake_results.results(torch=False), tmp_path / "fake")
     shown = json.loads(command("show", folder, "--json")[1])
