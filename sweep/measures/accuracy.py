@@ -23,7 +23,7 @@ from sweep.host.xla import cautions
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
-from sweep.training.checkpointing import Kept, remove
+from sweep.training.checkpointing import Checkpoint, remove
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
 from sweep.training.loop import Ready, make_ready, train
@@ -227,8 +227,8 @@ class Accuracy(Measure):
         progress(0.0, "compiling")
         ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
         marks = [time.perf_counter()]
-        kept = self._kept(network)
-        module = yield from train(ready, progress, kept)
+        checkpoint = self._checkpoint(network)
+        module = yield from train(ready, progress, checkpoint)
         marks.append(time.perf_counter())
         progress(1.0, "evaluating")
         score = evaluate(module, test)
@@ -240,8 +240,8 @@ class Accuracy(Measure):
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
             "evaluate"
         )
-        if kept is not None and kept.went_on_at:
-            note += f"; broken off, continued at step {kept.went_on_at}"
+        if checkpoint is not None and checkpoint.went_on_at:
+            note += f"; broken off, continued at step {checkpoint.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
@@ -256,12 +256,12 @@ class Accuracy(Measure):
             seed=self.settings.seed,
         )
 
-    def _kept(self, network: Network) -> Kept | None:
+    def _checkpoint(self, network: Network) -> Checkpoint | None:
         """Where the point's training is written down; None where it isn't."""
         if self._folder is None or not self.settings.checkpoint_s:
             return None
         path = self._file(self._folder, network.point)
-        return Kept(path, self._training(network.point), self.settings.checkpoint_s)
+        return Checkpoint(path, self._training(network.point), self.settings.checkpoint_s)
 
     def _file(self, folder: Path, point: Point) -> Path:
         """A name of its own for each point and recipe: another recipe's training is left alone."""

@@ -60,7 +60,7 @@ class Course:
     bad: Sequence[int] = ()
 
 
-class Kept:
+class Checkpoint:
     """The file of one training."""
 
     def __init__(self, path: Path, training: dict[str, Any], every_s: float) -> None:

@@ -26,7 +26,7 @@ from sweep.host.interrupts import heard, held_back
 from sweep.host.xla import with_fused_sums
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import three_channels
-from sweep.training.checkpointing import Course, Kept
+from sweep.training.checkpointing import Checkpoint, Course
 from sweep.training.evaluation import ranks
 from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
 from sweep.training.packing import Packed, Packing
@@ -146,49 +146,49 @@ def _learner(
 
 
 def train(
-    ready: Ready, progress: Progress, kept: Kept | None = None
+    ready: Ready, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Generator[CurvePoint, None, nnx.Module]:
     """Yields the curve as it grows; returns the trained module, in evaluation mode.
 
-    kept: where the training is written now and then, and when Ctrl-C or SIGTERM breaks it off. It
-    goes on from there, and yields the curve from its beginning. Raises TrainingError where the loss
-    or the weights are no longer finite; the next training then starts over.
+    checkpoint: where the training is written now and then, and when Ctrl-C or SIGTERM breaks it
+    off. It goes on from there, and yields the curve from its beginning. Raises TrainingError where
+    the loss or the weights are no longer finite; the next training then starts over.
     """
     steps = ready.settings.epochs * ready.feed.steps_per_epoch
     last = min(steps, ready.settings.max_steps or steps)
-    course = _start(ready, kept)
+    course = _start(ready, checkpoint)
     yield from list(course.curve)
     if course.step:
         where = f"continued at step {course.step} of {last}"
         log.info("%s: %s", ready.network.point.label, where)
         progress(course.step / last, where)
     try:
-        with heard() if kept is not None else nullcontext():
-            yield from _run(ready, course, last, kept, progress)
+        with heard() if checkpoint is not None else nullcontext():
+            yield from _run(ready, course, last, checkpoint, progress)
     except TrainingError:
-        if kept is not None:
-            kept.remove()
+        if checkpoint is not None:
+            checkpoint.remove()
         raise
     except (KeyboardInterrupt, GeneratorExit):
-        if kept is not None:
+        if checkpoint is not None:
             with held_back():
-                kept.write(course)
+                checkpoint.write(course)
         raise
     trained = ready.learner.module(course.state)
     trained.eval()
     return trained
 
 
-def _start(ready: Ready, kept: Kept | None) -> Course:
+def _start(ready: Ready, checkpoint: Checkpoint | None) -> Course:
     course = Course(ready.state)
-    if kept is not None:
-        course = kept.read(course, ready.network.point)
+    if checkpoint is not None:
+        course = checkpoint.read(course, ready.network.point)
     ready.feed.take_over(course.bad)
     return course
 
 
 def _run(
-    ready: Ready, course: Course, last: int, kept: Kept | None, progress: Progress
+    ready: Ready, course: Course, last: int, checkpoint: Checkpoint | None, progress: Progress
 ) -> Generator[CurvePoint, None, None]:
     """Moves `course` on to step `last`. However it ends, `course` is then between two steps."""
     feed = ready.feed
@@ -217,9 +217,11 @@ def _run(
                 course.losses, course.rights = [], []
             yield point
             progress(course.step / last, f"step {course.step} of {last}, loss {point.loss:.2f}")
-        if kept is not None and (kept.due or (course.step == last and kept.path.exists())):
+        if checkpoint is not None and (
+            checkpoint.due or (course.step == last and checkpoint.path.exists())
+        ):
             with held_back():
-                kept.write(course)
+                checkpoint.write(course)
     if not _all_finite(course.state):
         raise TrainingError(f"the weights are not finite after {last} steps")
 

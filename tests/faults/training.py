@@ -76,7 +76,7 @@ class Weights(Accuracy):
     ) -> Iterator[Reading | CurvePoint]:
         (network,) = networks
         ready, _ = self._make_ready(network)
-        module = yield from train(ready, progress, self._kept(network))
+        module = yield from train(ready, progress, self._checkpoint(network))
         digest = hashlib.sha256()
         for leaf in jax.tree.leaves(nnx.state(module, (nnx.Param, nnx.BatchStat))):
             digest.update(np.asarray(leaf).tobytes())

@@ -72,8 +72,8 @@ except ImportError as error:
 
 import sweep.running.run, sweep.measures.accuracy, sweep.measures.latency_worker
 from sweep.datasets.photo_patches import PhotoPatches
-from sweep.training.checkpointing import Kept
-Kept(folder / "training.ckpt", {{}}, 60)
+from sweep.training.checkpointing import Checkpoint
+Checkpoint(folder / "training.ckpt", {{}}, 60)
 images = PhotoPatches().load(16, train=20, test=20, seed=0)
 
 checkpoint = ["--checkpoint", str(folder / "network.h5"), "--data", str(folder)]

@@ -24,7 +24,7 @@ from sweep.contracts import Network
 from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
-from sweep.training.checkpointing import Course, Kept, partial_of
+from sweep.training.checkpointing import Checkpoint, Course, partial_of
 from sweep.training.feeds import ResidentFeed
 from sweep.training.loop import Ready, TrainingError, make_ready, train
 from sweep.training.stream_feed import StreamFeed
@@ -68,11 +68,13 @@ def fresh(ready: Ready) -> Ready:
     return replace(ready, state=jax.tree.map(lambda leaf: leaf.copy(), ready.state))
 
 
-def kept(path: Path, every_s: float = NEVER, **training: Any) -> Kept:
-    return Kept(path / "unfinished" / "training.ckpt", {"recipe": 1} | training, every_s)
+def checkpoint(path: Path, every_s: float = NEVER, **training: Any) -> Checkpoint:
+    return Checkpoint(path / "unfinished" / "training.ckpt", {"recipe": 1} | training, every_s)
 
 
-def trained(ready: Ready, file: Kept | None = None) -> tuple[bytes, list[tuple[Any, ...]], float]:
+def trained(
+    ready: Ready, file: Checkpoint | None = None
+) -> tuple[bytes, list[tuple[Any, ...]], float]:
     """(the weights' bytes, the curve without its seconds, the last of these)."""
     steps = train(ready, quiet, file)
     curve: list[CurvePoint] = []
@@ -92,7 +94,7 @@ def whole(optimizer: str) -> tuple[bytes, list[tuple[Any, ...]]]:
     return trained(fresh(compiled(optimizer)))[:2]
 
 
-def broken(ready: Ready, file: Kept, step: int) -> None:
+def broken(ready: Ready, file: Checkpoint, step: int) -> None:
     """Trains, and presses Ctrl-C before that step."""
 
     def run_steps(state: Any, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
@@ -113,8 +115,8 @@ def test_broken_at_any_steps_it_ends_at_the_same_weights_and_curve(
     path = tmp_path_factory.mktemp("resume")
     ready = compiled(optimizer)
     for step in sorted(steps):
-        broken(ready, kept(path), step)
-    last = kept(path)
+        broken(ready, checkpoint(path), step)
+    last = checkpoint(path)
     assert trained(fresh(ready), last)[:2] == whole(optimizer)
     assert last.went_on_at == max(steps)
 
@@ -137,7 +139,7 @@ def test_it_goes_on_from_every_checkpoint_that_was_written_on_the_way(tmp_path, 
     """As after SIGKILL: nothing could be done at the end."""
     monkeypatch.setattr(checkpointing, "MOST_TIME", 1e9)
     ready, seen = compiled("adamw"), {}
-    file = kept(tmp_path, every_s=1e-9)
+    file = checkpoint(tmp_path, every_s=1e-9)
     for each in train(fresh(ready), quiet, file):
         seen[each.step] = file.path.read_bytes() if file.path.exists() else b""
     assert len({content for content in seen.values() if content}) >= 2
@@ -145,16 +147,16 @@ def test_it_goes_on_from_every_checkpoint_that_was_written_on_the_way(tmp_path, 
         if content:
             file.path.write_bytes(content)
             partial_of(file.path).write_bytes(content[:1000])  # and the next one half written
-            again = kept(tmp_path)
+            again = checkpoint(tmp_path)
             assert trained(fresh(ready), again)[:2] == whole("adamw")
             assert again.went_on_at > 0
 
 
 def test_the_seconds_of_a_curve_go_on_too(tmp_path):
     ready = compiled("sgd")
-    broken(ready, kept(tmp_path), 47)
-    course = kept(tmp_path).read(Course(ready.state), NETWORK.point)
-    assert trained(fresh(ready), kept(tmp_path))[2] > course.seconds > 0
+    broken(ready, checkpoint(tmp_path), 47)
+    course = checkpoint(tmp_path).read(Course(ready.state), NETWORK.point)
+    assert trained(fresh(ready), checkpoint(tmp_path))[2] > course.seconds > 0
 
 
 def flipped(content: bytes) -> bytes:
@@ -210,10 +212,10 @@ def misshapen(content: bytes) -> bytes:
 def test_a_damaged_or_foreign_checkpoint_is_told_removed_and_not_used(
     tmp_path, caplog, change, told
 ):
-    ready, file = compiled("sgd"), kept(tmp_path)
+    ready, file = compiled("sgd"), checkpoint(tmp_path)
     broken(ready, file, 10)
     file.path.write_bytes(change(file.path.read_bytes()))
-    again = kept(tmp_path)
+    again = checkpoint(tmp_path)
     with caplog.at_level(logging.WARNING):
         start = Course(ready.state)
         assert again.read(start, NETWORK.point) is start
@@ -227,19 +229,19 @@ def test_a_damaged_or_foreign_checkpoint_is_told_removed_and_not_used(
 def test_what_only_looks_like_a_checkpoint_is_not_waited_for_or_followed(
     tmp_path, caplog, kind, told
 ):
-    ready, file = compiled("sgd"), kept(tmp_path)
+    ready, file = compiled("sgd"), checkpoint(tmp_path)
     broken(ready, file, 10)
     elsewhere = file.path.rename(tmp_path / "elsewhere")
     os.mkfifo(file.path) if kind == "pipe" else file.path.symlink_to(elsewhere)
     with caplog.at_level(logging.WARNING):
         start = Course(ready.state)
-        assert kept(tmp_path).read(start, NETWORK.point) is start
+        assert checkpoint(tmp_path).read(start, NETWORK.point) is start
     assert told in caplog.text
 
 
 def test_a_disk_that_takes_no_checkpoint_stops_no_training(tmp_path, caplog):
     (tmp_path / "unfinished").write_text("a file where the folder should be")
-    file = kept(tmp_path, every_s=1e-9)
+    file = checkpoint(tmp_path, every_s=1e-9)
     with caplog.at_level(logging.WARNING):
         assert trained(fresh(compiled("sgd")), file)[:2] == whole("sgd")
     assert "can't be written" in caplog.text
@@ -247,7 +249,7 @@ def test_a_disk_that_takes_no_checkpoint_stops_no_training(tmp_path, caplog):
 
 def test_what_is_no_longer_finite_is_told_and_the_next_training_starts_over(tmp_path):
     ready = compiled("sgd")
-    broken(ready, kept(tmp_path), 25)
+    broken(ready, checkpoint(tmp_path), 25)
 
     def explode(state: Any, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
         state, outcome = ready.run_steps(state, images, labels, indices, key, done)
@@ -258,7 +260,7 @@ def test_what_is_no_longer_finite_is_told_and_the_next_training_starts_over(tmp_
         return state, outcome
 
     with pytest.raises(TrainingError, match="the weights are not finite after 48 steps"):
-        trained(replace(fresh(ready), run_steps=explode), kept(tmp_path))
+        trained(replace(fresh(ready), run_steps=explode), checkpoint(tmp_path))
     assert list((tmp_path / "unfinished").iterdir()) == []
 
 
@@ -278,8 +280,8 @@ def test_streamed_it_goes_on_too_and_remembers_the_images_that_it_could_not_read
     expected = trained(first)[:2]
     assert first.feed.left_out() == 2
     # An epoch has four steps: by step 15 both bad images have been met.
-    broken(second, kept(tmp_path), 15)
-    assert trained(last, kept(tmp_path))[:2] == expected
+    broken(second, checkpoint(tmp_path), 15)
+    assert trained(last, checkpoint(tmp_path))[:2] == expected
     assert last.feed.left_out() == 2
 
 
