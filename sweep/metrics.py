@@ -50,14 +50,22 @@ PEAK_ACTIVATION_BYTES = Metric(
 COMPILE = Metric(
     "compile_s", "Compile time", "s", Better.LOWER, short="Compile", beside=LATENCY.name
 )
-REFERENCE = Metric("reference_s", "Reference computation in the same rounds", "s", Better.NEITHER)
-PROCESS = Metric("latency_process", "Processes that timed it", "1", Better.NEITHER)
+# How it was timed.
+REFERENCE = Metric(
+    "reference_s", "Reference computation in the same rounds", "s", Better.NEITHER,
+    beside=LATENCY.name,
+)  # fmt: skip
+PROCESS = Metric(
+    "latency_process", "Processes that timed it", "1", Better.NEITHER, beside=LATENCY.name
+)
 CALLS = Metric(
-    "latency_calls", "Calls that a sample is the mean of", "1", Better.NEITHER, Form.NUMBER
-)
+    "latency_calls", "Calls that a sample is the mean of", "1", Better.NEITHER, Form.NUMBER,
+    beside=LATENCY.name,
+)  # fmt: skip
 DRIFT = Metric(
-    "latency_drift", "Latency against the first session", "1", Better.NEITHER, Form.NUMBER
-)
+    "latency_drift", "Latency against the first session", "1", Better.NEITHER, Form.NUMBER,
+    beside=LATENCY.name,
+)  # fmt: skip
 
 # What it gets right.
 TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER, Form.SHARE, short="Top-1")
@@ -93,6 +101,19 @@ def metric_of(row: Mapping[str, Any]) -> Metric:
     known = BUILT_IN.get(row["metric"])
     better, form = Better(row["better"]), Form(row["form"])
     return known or Metric(row["metric"], row["title"], row["unit"], better, form)
+
+
+def has_column(metric: Metric) -> bool:
+    """Whether points.parquet has it: it is of the whole network, and tells more than how another
+    one was taken.
+    """
+    of_another = metric.better is Better.NEITHER and bool(metric.beside)
+    return metric not in PER_LAYER and not of_another
+
+
+def is_axis(metric: Metric) -> bool:
+    """Whether accuracies are drawn against it, and frontiers found over it."""
+    return metric.better is not Better.NEITHER and not metric.beside and metric != TOP1
 
 
 def written(metrics: Iterable[Metric], *forms: Form) -> list[str]:

@@ -11,34 +11,33 @@ import pandas as pd
 
 from sweep.maths import pareto
 from sweep.maths.statistics import wilson
-from sweep.metrics import BUILT_IN
+from sweep.metrics import (
+    BUILT_IN,
+    LATENCY,
+    TEST_IMAGES,
+    TOP1,
+    TOP5,
+    TRAINED,
+    has_column,
+    is_axis,
+    metric_of,
+)
 from sweep.paper import published
 from sweep.results.sessions import interval_of, processes_of
+from sweep.types import Better, Form, Metric
 
 if TYPE_CHECKING:
     from sweep.results.load import Results
 
 POINT = ["family", "kind", "alpha", "rho", "resolution"]
-COUNTS = (
-    "mult_adds",
-    "weights",
-    "params",
-    "params_with_statistics",
-    "weight_bytes",
-    "peak_activation_bytes",
-    "mult_adds_traced",
-    "mult_adds_fvcore",
-    "mult_adds_xla",
-)
-# Frontier column -> the cost it is over; the value is top-1 everywhere.
-FRONTS = {
-    "on_front_mult_adds": "mult_adds",
-    "on_front_params": "params",
-    "on_front_latency": "latency_s",
+# Of the paper's numbers, those that stand beside: its field -> the column.
+PAPERS = {
+    "top1": "paper_top1",
+    "mult_adds": "paper_mult_adds",
+    "params": "paper_params",
+    "published_top1": "published_top1",
 }
-
-
-SCORES = ("top1", "top5", "test_images", "left_out_images", "classes", "trained_resolution")
+PERCENTILES = (5, 95)
 _TRAINED_AT = re.compile(r"trained at ([0-9]{1,4}) px")
 
 
@@ -78,9 +77,9 @@ def end_of(column: str, end: str) -> str:
     return _infixed(column, end)
 
 
-def front_of(name: str) -> str:
-    """Where it stands whether a point is on the frontier over a cost: "on_front_latency"."""
-    return f"on_front_{name}"
+def front_of(column: str) -> str:
+    """Where it stands whether a point is on the frontier over a column: "on_front_latency"."""
+    return f"on_front_{column.removesuffix('_s').removesuffix('_bytes')}"
 
 
 def _infixed(name: str, part: str) -> str:
@@ -95,9 +94,14 @@ def _title(results: Results) -> str:
 def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) -> pd.DataFrame:
     keys = readings[POINT].drop_duplicates().itertuples(index=False, name=None)
     by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {key: [] for key in keys}
+    metrics = _metrics(readings)
     # Sixty of a point's seventy readings are of its layers, which have no column here, nor has what
     # differs in a way that only its measure knows.
-    of_points = readings.loc[(readings["layer"] == "") & (readings["variant"] == "")]
+    of_points = readings.loc[
+        readings["metric"].isin(list(metrics))
+        & (readings["layer"] == "")
+        & (readings["variant"] == "")
+    ]
     of_points = of_points.assign(at=of_points["batch"].astype("float64").fillna(0).astype(int))
     for reading in of_points.to_dict("records"):
         by_point[tuple(reading[name] for name in POINT)].append(reading)
@@ -111,45 +115,35 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
             at_batch = [each for each in group if each["at"] == other]
             row |= _columns(at_batch, processes, other)
         rows.append(row)
-    columns = [*POINT, *_EMPTY]
-    frame = pd.DataFrame(rows, columns=columns + sorted(_others(rows, columns)))
-    for name in (*COUNTS, *SCORES[2:], "peak_memory_bytes"):
-        frame[name] = frame[name].astype("float64").astype("Int64")
-    for name, empty in _EMPTY.items():
-        if empty is None and frame[name].dtype == object:
-            frame[name] = frame[name].astype("float64")
-    frame["dataset"] = frame["dataset"].astype("string")
-    for column, cost in FRONTS.items():
-        frame[column] = _front(frame, cost)
-    return frame
+    frame = pd.DataFrame(rows, columns=list(dict.fromkeys((*POINT, *_types(), *_names(rows)))))
+    for name, dtype in _types().items():
+        frame[name] = frame[name].astype("float64" if dtype == "Int64" else dtype).astype(dtype)
+    over = [each for each in metrics.values() if is_axis(each) and each.name in frame]
+    return frame.assign(**{front_of(each.name): _front(frame, each) for each in over})
 
 
-# Every column after the point's own, in order; None stands for a number.
-_EMPTY: dict[str, Any] = {
-    **dict.fromkeys(COUNTS),
-    "latency_s": None,
-    "latency_low_s": None,
-    "latency_high_s": None,
-    "latency_p5_s": None,
-    "latency_p95_s": None,
-    "compile_s": None,
-    "peak_memory_bytes": None,
-    "top1": None,
-    "top1_low": None,
-    "top1_high": None,
-    "top5": None,
-    "top5_low": None,
-    "top5_high": None,
-    "test_images": None,
-    "left_out_images": None,
-    "classes": None,
-    "trained_resolution": None,
-    "dataset": "",
-    "paper_top1": None,
-    "paper_mult_adds": None,
-    "paper_params": None,
-    "published_top1": None,
-}
+def _metrics(readings: pd.DataFrame) -> dict[str, Metric]:
+    """Those that have a column, ours and what else was read, by name."""
+    rows = readings.drop_duplicates("metric").to_dict("records")
+    known = dict(BUILT_IN) | {row["metric"]: metric_of(row) for row in rows}
+    return {name: metric for name, metric in known.items() if has_column(metric)}
+
+
+def _types() -> dict[str, str]:
+    """Every column after the point's own that there always is, in order, with its type."""
+    types: dict[str, str] = {}
+    for metric in filter(has_column, BUILT_IN.values()):
+        whole = metric.form in (Form.COUNT, Form.BYTES, Form.PIXELS)
+        types[metric.name] = "Int64" if whole else "float64"
+        if metric.form is Form.SHARE:
+            types |= {end_of(metric.name, end): "float64" for end in ("low", "high")}
+    ends = ("low", "high", *(f"p{each}" for each in PERCENTILES))
+    types |= {end_of(LATENCY.name, end): "float64" for end in ends}
+    return types | {"dataset": "string"} | dict.fromkeys(PAPERS.values(), "float64")
+
+
+def _names(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted({name for row in rows for name in row})
 
 
 def _row(
@@ -162,45 +156,41 @@ def _row(
     row = _columns(group, processes)
     row |= _accuracy_columns(group, title) | _trained_at(group)
     paper = published(point["kind"], point["alpha"], point["resolution"])
-    return row | {
-        "paper_top1": paper.top1,
-        "paper_mult_adds": paper.mult_adds,
-        "paper_params": paper.params,
-        "published_top1": paper.published_top1,
-    }
+    return row | {column: getattr(paper, field) for field, column in PAPERS.items()}
 
 
 def _columns(
     group: list[dict[str, Any]], processes: dict[tuple[Any, ...], Any], batch: int | None = None
 ) -> dict[str, Any]:
-    """A column for each metric that has one, of readings at one batch size; how a latency was taken
-    (`latency_calls` and the like) stands in the readings alone.
+    """A column for each metric that has one, of readings at one batch size, with the interval of
+    what was read several times.
     """
     columns: dict[str, Any] = {}
     for reading in group:
-        metric, samples = reading["metric"], np.asarray(reading["samples"], np.float64)
-        if metric in _EMPTY or metric not in BUILT_IN:
-            columns.setdefault(column_of(metric, batch), reading["value"])
-        if metric == "latency_s" and samples.size:
+        samples = np.asarray(reading["samples"], np.float64)
+        column = column_of(reading["metric"], batch)
+        columns.setdefault(column, reading["value"])
+        if samples.size and is_axis(metric_of(reading)):
             interval = interval_of(reading, processes)
-            low, high = (float(np.percentile(samples, percent)) for percent in (5, 95))
-            ends = {"low": interval.low, "high": interval.high, "p5": low, "p95": high}
-            columns |= {end_of(column_of(metric, batch), end): ends[end] for end in ends}
+            ends = {"low": interval.low, "high": interval.high}
+            ends |= {f"p{each}": float(np.percentile(samples, each)) for each in PERCENTILES}
+            columns |= {end_of(column, end): value for end, value in ends.items()}
     return columns
 
 
 def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for reading in group:
-        if reading["metric"] in SCORES and not pd.isna(reading["value"]):
-            columns[reading["metric"]] = reading["value"]
-            own = title if reading["measure"] == "accuracy" else ""
-            columns["dataset"] = own or reading["dataset"]
-    images = columns.get("test_images")
-    for metric in ("top1", "top5"):
-        if images and metric in columns:
-            interval = wilson(round(columns[metric] * images), int(images))
-            columns[f"{metric}_low"], columns[f"{metric}_high"] = interval.low, interval.high
+    """The intervals of the accuracies, and what they are of."""
+    scored = [each for each in group if each["dataset"] and not pd.isna(each["value"])]
+    columns: dict[str, Any] = {each["metric"]: each["value"] for each in scored}
+    if scored:
+        last = scored[-1]
+        columns["dataset"] = (title if last["measure"] == "accuracy" else "") or last["dataset"]
+    images = columns.get(TEST_IMAGES.name)
+    for name in (TOP1.name, TOP5.name):
+        if images and name in columns:
+            interval = wilson(round(columns[name] * images), int(images))
+            columns[end_of(name, "low")] = interval.low
+            columns[end_of(name, "high")] = interval.high
     return columns
 
 
@@ -208,26 +198,23 @@ def _trained_at(group: list[dict[str, Any]]) -> dict[str, Any]:
     """The side that an accuracy is of where no reading gives it: before there were such, the note
     of a training did. Null where there is no accuracy.
     """
-    metrics = {each["metric"] for each in group if not pd.isna(each["value"])}
-    if "top1" not in metrics:
-        return {"trained_resolution": None}
-    if "trained_resolution" in metrics:
+    read = {each["metric"] for each in group if not pd.isna(each["value"])}
+    if TOP1.name not in read:
+        return {TRAINED.name: None}
+    if TRAINED.name in read:
         return {}
-    notes = [each["note"] for each in group if each["metric"] == "top1"]
-    told = [found for note in notes if (found := _TRAINED_AT.match(str(note)))]
-    return {"trained_resolution": int(told[-1][1])} if told else {}
+    notes = (str(each["note"]) for each in group if each["metric"] == TOP1.name)
+    sides = [told[1] for note in notes if (told := _TRAINED_AT.match(note))]
+    return {TRAINED.name: int(sides[-1])} if sides else {}
 
 
-def _others(rows: list[dict[str, Any]], known: list[str]) -> set[str]:
-    return {name for row in rows for name in row} - set(known)
-
-
-def _front(frame: pd.DataFrame, cost: str) -> list[bool]:
-    """On the frontier of top-1 over `cost`; a point without both numbers is on none."""
-    both = frame[cost].notna() & frame["top1"].notna()
-    flags = pareto.front(
-        frame.loc[both, cost].astype(float).tolist(), frame.loc[both, "top1"].tolist()
-    )
+def _front(frame: pd.DataFrame, over: Metric) -> list[bool]:
+    """On the frontier of top-1 over that cost; a point without both numbers is on none."""
+    both = frame[over.name].notna() & frame[TOP1.name].notna()
+    costs = frame.loc[both, over.name].astype(float)
+    if over.better is Better.HIGHER:
+        costs = -costs
+    flags = pareto.front(costs.tolist(), frame.loc[both, TOP1.name].tolist())
     on_front = np.zeros(len(frame), bool)
     on_front[both.to_numpy()] = flags
     return on_front.tolist()

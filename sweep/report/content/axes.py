@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.metrics import BUILT_IN, PER_LAYER, metric_of
+from sweep.metrics import BUILT_IN, has_column, metric_of
 from sweep.report.values.quantity import Quantity
 from sweep.results.points import column_of, end_of
 from sweep.types import Better, Metric
@@ -39,10 +39,10 @@ def quantities(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Quantity, 
 
 
 def metrics_of(readings: pd.DataFrame) -> tuple[Metric, ...]:
-    """Our own metrics of whole networks, then those of measures from outside."""
+    """Our own metrics that have a column, then those of measures from outside."""
     rows = readings.drop_duplicates("metric").to_dict(orient="records")
     known = dict(BUILT_IN) | {row["metric"]: metric_of(row) for row in rows}
-    return tuple(each for each in known.values() if each not in PER_LAYER)
+    return tuple(filter(has_column, known.values()))
 
 
 def axes(found: Iterable[Quantity], points: pd.DataFrame) -> tuple[Quantity, ...]:

@@ -111,7 +111,7 @@ def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quanti
     """
     fronts: dict[str, Quantity] = {}
     for of in axes(known, points):
-        if front_of(of.name) in points:
+        if front_of(of.column) in points:
             names = (*of.metric.short.upper(), *ascii_uppercase)
             fronts[next(each for each in names if each.isalpha() and each not in fronts)] = of
     return fronts
@@ -120,7 +120,7 @@ def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quanti
 def _on(row: dict[str, Any], fronts: dict[str, Quantity]) -> Value:
     if number(row[TOP1.name]) is None:
         return Value(None, reason="no accuracy")
-    ahead = [letter for letter, of in fronts.items() if row[front_of(of.name)]]
+    ahead = [letter for letter, of in fronts.items() if row[front_of(of.column)]]
     return Value(" ".join(ahead) or "none")
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sweep.metrics import TOP1
+from sweep.metrics import is_axis
 from sweep.report.values.units import prefixed, shown
 from sweep.types import Better, Form, Metric
 
@@ -63,8 +63,7 @@ class Quantity:
     @property
     def is_axis(self) -> bool:
         """Whether accuracies are drawn against it."""
-        metric = self.metric
-        return metric.better is not Better.NEITHER and not metric.beside and metric != TOP1
+        return is_axis(self.metric)
 
     @property
     def is_cost(self) -> bool:
