@@ -278,6 +278,12 @@ def test_what_a_page_names_is_there(page):
     assert not [each for each in errors if page != OF_LIBRARIES or each.startswith(PACKAGES)]
 
 
+def test_the_index_of_the_decisions_has_them_all():
+    index = (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")
+    pages = [path.name for path in sorted((ROOT / "docs/decisions").glob("0*.md"))]
+    assert re.findall(r"\]\((0[^)]+)\)", index) == pages
+
+
 PLANTED = {
     "a file": ("`sweep/host/xla.py`", "`sweep/host/xlo.py`"),
     "a file by its end": ("`host/xla.py`", "`host/xlo.py`"),
