@@ -159,6 +159,8 @@ class Reading:
     """One metric of one point. Either `value` is there, or `reason` says why it is not.
 
     samples: the raw measurements behind `value`, in the order taken. note: free text beside it.
+    artefacts: files that its measure has made of the point, by their names in networks/; whoever
+    stores it fills them in.
 
     What tells readings of one metric and point apart stands in fields of its own, each a column of
     the table, and left empty where it makes no difference: the batch size, what executed the
@@ -174,6 +176,7 @@ class Reading:
     samples: tuple[float, ...] = ()
     reason: str = ""
     note: str = ""
+    artefacts: tuple[str, ...] = ()
     batch: int | None = None
     runtime: str = ""
     precision: str = ""

@@ -49,6 +49,7 @@ READINGS = pa.schema(
         ("samples", pa.list_(pa.float64())),
         ("reason", pa.string()),
         ("note", pa.string()),
+        ("artefacts", pa.list_(pa.string())),
         ("failed", pa.bool_()),
         *_STAMP_FIELDS,
     ],
@@ -69,9 +70,8 @@ TRAINING = pa.schema(
     metadata=_META,
 )
 # Of schema 1 and 2, in which `variant` told all that tells readings apart.
-READINGS_2 = pa.schema(
-    [each for each in READINGS if each.name not in {"form", *CONDITIONS} - {"variant"}]
-)
+_SINCE_3 = {"form", "artefacts", *CONDITIONS} - {"variant"}
+READINGS_2 = pa.schema([each for each in READINGS if each.name not in _SINCE_3])
 _VARIANT_2 = re.compile(r"(?s)batch=(?P<batch>\d{1,9})|dataset=(?P<dataset>.*)|layer=(?P<layer>.*)")
 
 
@@ -103,6 +103,7 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
         "samples": list(item.samples),
         "reason": item.reason,
         "note": item.note,
+        "artefacts": list(item.artefacts),
         "failed": failed,
         **vars(stamp),
     }
@@ -117,6 +118,7 @@ def reading_of(row: Mapping[str, Any]) -> Reading:
         samples=tuple(float(each) for each in row["samples"]),
         reason=row["reason"],
         note=row["note"],
+        artefacts=tuple(map(str, row["artefacts"])),
         **conditions_of(row),
     )
 
@@ -149,6 +151,7 @@ def upgraded(table: pa.Table) -> pa.Table:
     timed = pc.call_function("equal", [table["measure"], "latency"])
     xla = pc.call_function("and", [timed, added["batch"].is_valid()])
     added["runtime"] = pc.call_function("if_else", [xla, "xla", ""])
+    added["artefacts"] = pa.array([[]] * len(table), READINGS.field("artefacts").type)
     forms = [_mapped(table[name], _form_of[name], "form") for name in ("metric", "unit")]
     added["form"] = pc.call_function("coalesce", forms)
     columns = [

@@ -5,8 +5,9 @@ which files are there.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -16,6 +17,9 @@ from sweep.host.files import replace_file
 from sweep.types import Point, SettingsError, listed
 
 FOLDER = "networks"
+# Kind, the start of the content's SHA-256, and what the file is for others. Nothing else is opened:
+# a folder may be from somebody else.
+_NAME = re.compile(r"(?P<kind>[\w-]+)-(?P<digest>[0-9a-f]{32})(\.\w+)?", re.ASCII)
 
 
 def givers_of(measures: Mapping[str, Measure]) -> dict[str, str]:
@@ -64,9 +68,9 @@ class Artefacts:
         self.folder = results / FOLDER
         self._names: dict[tuple[str, Point], str] = {}
 
-    def keep(self, path: Path) -> str:
+    def keep(self, path: Path, kind: str) -> str:
         """Takes a file over; its name from now on. Raises WriteError where it can't be stored."""
-        name = f"{_digest(path)}{path.suffix}"
+        name = f"{kind}-{_digest(path)}{path.suffix}"
         if not self.is_whole(name):
             self.folder.mkdir(exist_ok=True)
             with path.open("rb") as content:
@@ -76,14 +80,17 @@ class Artefacts:
 
     def is_whole(self, name: str) -> bool:
         """Whether the file is there, with the content that it is named by."""
+        told = _NAME.fullmatch(name)
         try:
-            return _digest(self.folder / name) == Path(name).stem
+            return told is not None and _digest(self.folder / name) == told["digest"]
         except OSError:
             return False
 
-    def note(self, point: Point, names: Mapping[str, str]) -> None:
-        """These files, by their kinds, are of the point from now on."""
-        self._names |= {(kind, point): name for kind, name in names.items()}
+    def note(self, point: Point, names: Iterable[str]) -> None:
+        """These files are of the point from now on."""
+        for name in names:
+            if told := _NAME.fullmatch(name):
+                self._names[told["kind"], point] = name
 
     def forget(self, point: Point, kind: str) -> None:
         """No file of the kind is of the point."""
@@ -107,4 +114,4 @@ class Artefacts:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

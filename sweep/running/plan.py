@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -136,10 +135,9 @@ def _finished(
 def _note_artefacts(part: _Part, store: Store, artefacts: Artefacts) -> None:
     """Which files the stored readings belong to."""
     by_key = {network.point.key: network.point for network in part.there}
-    readings = readings_of(store.path, set(part.there.values()))
-    for row in readings.to_dict("records"):
-        point = reading_of({str(name): value for name, value in row.items()}).point
-        artefacts.note(by_key[point.key], json.loads(row.get("artefacts") or "{}"))
+    for row in readings_of(store.path, set(part.there.values())).to_dict("records"):
+        reading = reading_of({str(name): value for name, value in row.items()})
+        artefacts.note(by_key[reading.point.key], reading.artefacts)
 
 
 def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:

@@ -132,25 +132,28 @@ class Recorder:
             versions=json.dumps(event.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )
-        artefacts = self._kept(screened.artefacts)
+        names = self._kept(screened.artefacts)
         for items, failed in ((screened.stored, False), (screened.failed, True)):
             batches: dict[str, list[Reading | CurvePoint]] = {}
             for item in items:
-                batches.setdefault(hashes.of(item.point), []).append(item)
+                named = item
+                if isinstance(item, Reading) and item.point in names:
+                    named = replace(item, artefacts=tuple(names[item.point]))
+                batches.setdefault(hashes.of(item.point), []).append(named)
             for settings_hash, own in batches.items():
                 own_stamp = replace(stamp, settings_hash=settings_hash)
                 self.store.add(measure.name, own, own_stamp, failed=failed)
-        for point, names in artefacts.items():
-            self.plan.artefacts.note(point, names)
+        for point, own_names in names.items():
+            self.plan.artefacts.note(point, own_names)
         for point in task.points:
             if point not in screened.reasons:
                 measure.forget(point)
 
-    def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, dict[str, str]]:
-        """Stores the files; their names, by point and kind. Before the readings that name them."""
-        names: dict[Point, dict[str, str]] = {}
+    def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, list[str]]:
+        """Stores the files, before the readings that name them; their names, by point."""
+        names: dict[Point, list[str]] = {}
         for each in artefacts:
-            names.setdefault(each.point, {})[each.kind] = self.plan.artefacts.keep(each.path)
+            names.setdefault(each.point, []).append(self.plan.artefacts.keep(each.path, each.kind))
         return names
 
     def _nowhere(self, task: Task, reason: str) -> Ended:

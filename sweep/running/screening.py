@@ -145,6 +145,8 @@ def _wrong_artefact(item: Artefact, measure: Measure, seen: set[object]) -> str:
     again, _ = identity in seen, seen.add(identity)
     if item.kind not in measure.gives:
         return f"{measure.name} gave a {item.kind}, which is none of what it gives"
+    if not all(each.isalnum() or each in "_-" for each in item.kind):
+        return f"{measure.name} gave a {item.kind}, whose name has more than letters and digits"
     if not item.path.is_file():
         return f"{measure.name} gave a {item.kind}, {item.path}, that is no file"
     return f"{measure.name} gave a {item.kind} twice" if again else ""

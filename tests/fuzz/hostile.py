@@ -42,6 +42,7 @@ def poisoned(folder: Path, text: str = HOSTILE) -> Path:
         row["commit"] = row["time"] = row["versions"] = row["unit"] = text
         if not row["metric"].startswith("layer"):
             row["title"] = row["note"] = text
+            row["artefacts"] = [text, "../run.json"]
         if row["dataset"]:
             row["dataset"] = text
         if row["runtime"]:

@@ -141,6 +141,7 @@ def reading(
         "samples": np.asarray(samples, np.float64),
         "reason": reason,
         "note": note,
+        "artefacts": [],
         "failed": False,
         **_stamp(),
         "machine_id": MACHINE_ID if measure == "latency" else "",
