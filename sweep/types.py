@@ -103,8 +103,6 @@ def listed(names: Sequence[str], longest: int = LONGEST_LIST) -> str:
 
 
 class Better(StrEnum):
-    """Which way a metric improves."""
-
     HIGHER = "higher"
     LOWER = "lower"
     NEITHER = "neither"

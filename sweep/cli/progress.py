@@ -90,7 +90,6 @@ class ProgressBar:
         self._bar.stop()
 
     def started(self, task: Task) -> None:
-        """Names the task."""
         self._under_way[task.label] = (0.0, task.label)
         self._draw()
 

@@ -39,11 +39,9 @@ class Files:
     sizes: npt.NDArray[np.int64]
 
     def name(self, index: int) -> str:
-        """The file's path."""
         return str(self.root / os.fsdecode(bytes(self.names[index])))
 
     def read(self, index: int) -> bytes:
-        """The whole file."""
         return Path(self.name(index)).read_bytes()
 
     def order(self, rng: np.random.Generator) -> Indices:
@@ -51,7 +49,6 @@ class Files:
         return rng.permutation(len(self.labels))
 
     def at(self, indices: Indices) -> Files:
-        """Some of them."""
         return Files(self.root, self.names[indices], self.labels[indices], self.sizes[indices])
 
 

@@ -35,8 +35,6 @@ PURPOSES: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
 class ImageFolderSettings(SplitSettings):
-    """[accuracy.data] of `imagefolder`."""
-
     path: Annotated[str, Field(min_length=1)]
 
 

@@ -32,8 +32,6 @@ PURPOSES: tuple[Literal["train", "validation"], ...] = ("train", "validation")
 
 
 class NumpySettings(SplitSettings):
-    """[accuracy.data] of `numpy`."""
-
     # A folder of archives whose names tell the split, such as train.npz and val.npz; or one .npz.
     path: Annotated[str, Field(min_length=1)]
     image_key: str = "images"
@@ -176,7 +174,6 @@ class ArrayRecords:
     labels: Labels
 
     def name(self, index: int) -> str:
-        """The file and the row."""
         return f"{self.file}, row {self.rows[index]}"
 
     def read(self, index: int) -> npt.NDArray[np.uint8]:

@@ -149,18 +149,14 @@ class Parquet(Dataset):
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a table."""
-
     table: Table
     rows: Indices
     labels: Labels
 
     def name(self, index: int) -> str:
-        """The file, and the row in it."""
         return self.table.name(int(self.rows[index]))
 
     def read(self, index: int) -> bytes:
-        """The encoded image."""
         return self.table.read(int(self.rows[index]))
 
     def order(self, rng: np.random.Generator) -> Indices:

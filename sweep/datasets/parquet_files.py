@@ -57,7 +57,6 @@ class Table:
         self._starts = np.array([0, *accumulate(group.rows for group in self.groups)])
 
     def name(self, row: int) -> str:
-        """The file, and the row in it."""
         at = self._group_of(row)
         group = self.groups[at]
         return f"{group.address}, row {group.before + row - self._starts[at]}"

@@ -57,7 +57,6 @@ class Division:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Division:
-        """By `split_of`."""
         by_split: dict[Split | None, tuple[str, ...]] = {}
         for name in names:
             split = split_of(name)

@@ -89,7 +89,6 @@ class MobileNetV1Family:
     def compiler_options(
         self, point: Point, *, num_classes: int, batch: int, platform: str
     ) -> dict[str, bool | str]:
-        """By the mult-adds of a call."""
         rows = self.layers(point, num_classes=num_classes)
         return compiler_options(batch * sum(row.mult_adds for row in rows), platform)
 

@@ -26,7 +26,6 @@ class LeftOut:
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """Of those that it knows of."""
         return tuple(sorted(self._seen))
 
     def see(self, bad: Iterable[int]) -> None:

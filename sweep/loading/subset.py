@@ -9,19 +9,15 @@ from sweep.contracts import Records
 
 
 class Subset:
-    """The records at `indices`."""
-
     def __init__(self, records: Records, indices: npt.NDArray[np.int64]) -> None:
         self.records = records
         self.indices = indices
         self.labels = records.labels[indices]
 
     def name(self, index: int) -> str:
-        """As the whole split names it."""
         return self.records.name(int(self.indices[index]))
 
     def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
-        """As the whole split reads it."""
         return self.records.read(int(self.indices[index]))
 
     def order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:

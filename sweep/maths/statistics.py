@@ -42,7 +42,6 @@ class Line:
     r_squared: float
 
     def at(self, x: float) -> float:
-        """The line's y at `x`."""
         return self.intercept + self.slope * x
 
 

@@ -72,11 +72,9 @@ class Accuracy(Measure):
         self._folder: Path | None = None
 
     def keep_in(self, folder: Path) -> None:
-        """Trainings leave their checkpoints there."""
         self._folder = folder
 
     def forget(self, point: Point) -> None:
-        """Removes the point's checkpoint."""
         if self._folder is not None:
             remove(self._file(self._folder, point))
 

@@ -84,7 +84,6 @@ class Session:
             raise LatencyError(self._broken)
 
     def _left(self) -> bool:
-        """Whether there is a network that has not failed."""
         return len(self._failed) < len(self._networks) * len(self._settings.batch_sizes)
 
     def _to_the_end(self, job: dict[str, Any], progress: Progress) -> None:

@@ -93,7 +93,6 @@ def _layers(printed: PrintedLayer, network: Network | Computed) -> list[WholeLay
 
 
 def _shape(layer: WholeLayer) -> Shape:
-    """The layer's shape in the words of Table 1."""
     return Shape(
         type_stride=f"{TYPES.get(layer.type, layer.type)} / s{layer.stride}",
         filter_shape=layer.filter(" × "),

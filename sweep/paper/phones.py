@@ -47,7 +47,6 @@ class Phone:
 
 @cache
 def phones() -> tuple[Phone, ...]:
-    """The phones in the order of PHONES."""
     text = files("sweep.paper").joinpath("tflite_hosted.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     return tuple(

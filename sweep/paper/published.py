@@ -148,7 +148,6 @@ def published(kind: str, alpha: float, resolution: int) -> Published:
 
 @cache
 def paper_rows() -> tuple[PaperRow, ...]:
-    """Every row of paper.csv in the paper's order."""
     return tuple(
         PaperRow(
             table=int(row["table"]),
@@ -169,7 +168,6 @@ def paper_rows() -> tuple[PaperRow, ...]:
 
 @cache
 def table_1() -> tuple[PrintedLayer, ...]:
-    """The body of the network in the printed order."""
     return tuple(
         PrintedLayer(
             shape=Shape(row["type_stride"], row["filter_shape"], row["input_size"]),
@@ -183,7 +181,6 @@ def table_1() -> tuple[PrintedLayer, ...]:
 
 @cache
 def table_2() -> tuple[LayerTypeShare, ...]:
-    """The paper's Table 2."""
     return tuple(
         LayerTypeShare(
             layer_type=row["layer_type"],
@@ -213,7 +210,6 @@ def tfslim_rows() -> tuple[TfSlimRow, ...]:
 
 @cache
 def traps() -> tuple[Trap, ...]:
-    """Where the published numbers disagree with the network."""
     return tuple(
         Trap(row["where"], row["text"], tuple(row["tables"].split())) for row in _rows("traps.csv")
     )

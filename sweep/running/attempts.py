@@ -47,7 +47,6 @@ class Attempts:
             self._file.write_text(json.dumps(told), encoding="utf-8")
 
     def end(self, label: str) -> None:
-        """The process has come through it."""
         self._deaths.pop(label, None)
 
     def close(self) -> None:

@@ -31,7 +31,6 @@ class Task:
 
     @property
     def points(self) -> tuple[Point, ...]:
-        """Of its networks."""
         return tuple(network.point for network in self.networks)
 
     @property

@@ -38,7 +38,6 @@ class Worker:
 
     @property
     def seconds(self) -> float:
-        """Since the call was begun."""
         return time.perf_counter() - self._began
 
     def begin(self, index: int, call: Call, size: int) -> Result | None:

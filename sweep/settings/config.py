@@ -214,8 +214,6 @@ class AccuracySettings(Section):
 
 
 class Settings(Section):
-    """The whole of sweep.toml."""
-
     name: Annotated[str, Field(min_length=1, max_length=100)] = "default"
     family: str = "mobilenet_v1"
     num_classes: Count = 1000

@@ -46,8 +46,6 @@ class Call(NamedTuple):
 
 
 class Feed(Protocol):
-    """Images for the training of one network."""
-
     @property
     def side(self) -> int:
         """Of the images that the network sees."""
@@ -100,12 +98,10 @@ class ResidentFeed:
 
     @property
     def images(self) -> jax.ShapeDtypeStruct:
-        """All of them."""
         return jax.ShapeDtypeStruct(self.train.images.shape, self.train.images.dtype)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches."""
         return len(self.train) // self.settings.batch_size
 
     @property
@@ -192,7 +188,6 @@ class TestImages:
             yield batch.images, batch.labels
 
     def left_out(self) -> int:
-        """How many images could not be read so far."""
         return len(self._left_out) if self._left_out is not None else 0
 
 

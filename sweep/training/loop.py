@@ -84,7 +84,6 @@ class Learner:
     settings: AccuracySettings
 
     def module(self, state: State) -> nnx.Module:
-        """The network with the weights of `state`."""
         params = self.params.unpack(state.params)
         return nnx.merge(self.graph, params, self.statistics.unpack(state.statistics), state.rest)
 

@@ -57,7 +57,6 @@ class Packing:
         )
 
     def unpack(self, packed: Packed) -> Any:
-        """The tree again."""
         leaves: list[Any] = [None] * len(self._shapes)
         for index, leaf in zip(self._large, packed.large, strict=True):
             leaves[index] = leaf

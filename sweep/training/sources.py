@@ -101,14 +101,12 @@ class ImageSource:
 
     @property
     def train_images(self) -> int:
-        """How many there are to train on."""
         if self.in_files:
             return len(self._records("train").labels)
         return self.settings.train_images or DRAWN_TRAIN
 
     @property
     def test_images(self) -> int:
-        """How many there are to evaluate on."""
         if self.in_files:
             return len(self._records("validation").labels)
         return self.settings.test_images or DRAWN_TEST

@@ -27,13 +27,11 @@ class StreamFeed:
 
     @property
     def images(self) -> jax.ShapeDtypeStruct:
-        """One batch."""
         shape = (self.settings.batch_size, self.side, self.side, 3)
         return jax.ShapeDtypeStruct(shape, np.uint8)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches."""
         return len(self.records.labels) // self.settings.batch_size
 
     @property
@@ -72,7 +70,6 @@ class StreamFeed:
         return len(self._left_out)
 
     def bad(self) -> tuple[int, ...]:
-        """Their indices."""
         return self._left_out.indices
 
     def take_over(self, bad: Sequence[int]) -> None:

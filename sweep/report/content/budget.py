@@ -99,7 +99,6 @@ class Picked:
 
     @property
     def runner_up(self) -> Candidate | None:
-        """The next one."""
         return self._better[1] if len(self._better) > 1 else None
 
     @property
@@ -179,7 +178,6 @@ def costs_at(known: Iterable[Quantity], batch: int | None) -> tuple[Quantity, ..
 
 
 def accuracy(candidate: Candidate, source: str) -> Estimate | None:
-    """The candidate's accuracy by that source."""
     return dict(candidate.accuracies).get(source)
 
 

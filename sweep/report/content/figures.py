@@ -117,7 +117,6 @@ def key(drawn: Iterable[Figure], scatters: Iterable[Scatter]) -> Key:
 
 
 def label(row: dict[str, Any]) -> str:
-    """Short name of a row of points.parquet."""
     return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"]).label
 
 

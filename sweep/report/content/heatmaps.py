@@ -36,8 +36,6 @@ Cells = tuple[tuple[Value, ...], ...]
 
 @dataclass(frozen=True)
 class _Shown:
-    """What a map shows."""
-
     name: str
     title: str
     of: Quantity

@@ -99,7 +99,6 @@ def types_of(layers: Sequence[Layer]) -> tuple[str, ...]:
 
 
 def of_type(layers: Sequence[Layer], name: str) -> list[Layer]:
-    """The layers of that type."""
     return [each for each in layers if each.shape and each.shape.type == name]
 
 

@@ -54,7 +54,6 @@ class Block:
 
     @property
     def separable(self) -> float:
-        """Mult-adds of both layers."""
         return self.depthwise + self.pointwise
 
     @property

@@ -55,8 +55,6 @@ PUBLISHED = _Source(
 
 @dataclass(frozen=True)
 class _Known:
-    """A point with both numbers."""
-
     label: str
     row: Row
     mult_adds: float

@@ -98,7 +98,6 @@ def si(value: float) -> str:
 
 
 def title(axis: Axis) -> dict[str, str]:
-    """Of an axis."""
     return {"text": escape(axis.title) + (", log scale" if axis.log else "")}
 
 

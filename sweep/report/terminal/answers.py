@@ -40,7 +40,6 @@ def comparison(view: View) -> Group:
 
 
 def _derivation(derivation: Derivation) -> tuple[Part, ...]:
-    """The formulas, the derivation, and every block."""
     formulas = (f"{each.name}: {each.text}" for each in derivation.formulas)
     told = (
         (derivation.absent, "")

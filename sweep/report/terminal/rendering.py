@@ -55,7 +55,6 @@ class _Sentence:
     text: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich asks for."""
         indent = "  " if self.text.startswith("- ") else ""
         lines = textwrap.wrap(
             self.text,

@@ -23,7 +23,6 @@ class Estimate:
 
 
 def overlap(one: Estimate, other: Estimate) -> bool:
-    """Whether the intervals share a value."""
     return bool(share_a_value(*one.ends, *other.ends))
 
 

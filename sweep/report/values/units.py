@@ -20,7 +20,6 @@ _PREFIXES = (
 
 
 def shown(value: float | str, form: Form) -> str:
-    """The value in its form, with the unit."""
     if isinstance(value, str):
         return value
     return _WRITERS[form](value)
