@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from sweep.metrics import TOP1
 from sweep.report.content.budget import Picked, accuracy
-from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import DASH
@@ -31,7 +30,11 @@ def budget_table(picked: Picked, costs: Iterable[Quantity]) -> Table | None:
     accuracies = (accuracy(point, picked.source) for point in points.values())
     rows = [
         (Value("Point"), *(Value(point.label) for point in points.values()), *blank),
-        (Value(TOP1.short), *(_accuracy(each) for each in accuracies), *blank),
+        (
+            Value(TOP1.short),
+            *(Value.of(each, TOP1.form) if each else Value(DASH) for each in accuracies),
+            *blank,
+        ),
     ]
     for of in dict.fromkeys((*costs, *limits)):
         read = [dict(point.costs).get(of.name) for point in points.values()]
@@ -42,9 +45,3 @@ def budget_table(picked: Picked, costs: Iterable[Quantity]) -> Table | None:
     titles = (*points, "limit") if limits else tuple(points)
     columns = (Column("", Form.TEXT), *(Column(title, Form.WRITTEN) for title in titles))
     return Table("", "", columns, tuple(rows))
-
-
-def _accuracy(estimate: Estimate | None) -> Value:
-    if estimate is None:
-        return Value(DASH)
-    return Value(estimate.value, estimate.low, estimate.high, form=TOP1.form)

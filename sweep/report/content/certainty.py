@@ -18,8 +18,7 @@ def may_be_guessing(measured: Estimate, classes: float | None) -> bool:
     """Whether the interval does not lie above the accuracy of guessing, 1 over the classes; False
     where their number is not known.
     """
-    low = measured.value if measured.low is None else measured.low
-    return bool(classes) and low <= 1 / classes
+    return bool(classes) and measured.ends[0] <= 1 / classes
 
 
 def guessing(classes: int) -> str:

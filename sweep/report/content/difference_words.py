@@ -5,7 +5,6 @@ from __future__ import annotations
 from sweep.metrics import LATENCY
 from sweep.report.content.changes import Changed
 from sweep.report.content.difference import Difference, Moved, Tally
-from sweep.report.values.intervals import Estimate
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form, exact, percent, points
 from sweep.types import listed
@@ -119,7 +118,7 @@ def moved_table(moved: tuple[Moved, ...]) -> Table:
             (
                 Value(each.label),
                 Value(each.quantity.short),
-                *(_value(estimate, _form(each)) for estimate in (each.before, each.after)),
+                *(Value.of(estimate, _form(each)) for estimate in (each.before, each.after)),
                 Value(change(each)),
             )
             for each in moved
@@ -129,10 +128,6 @@ def moved_table(moved: tuple[Moved, ...]) -> Table:
 
 def _form(moved: Moved) -> Form:
     return moved.quantity.form_of(moved.before.value, moved.after.value)
-
-
-def _value(estimate: Estimate, form: Form) -> Value:
-    return Value(estimate.value, estimate.low, estimate.high, form=form)
 
 
 def change(moved: Moved) -> str:

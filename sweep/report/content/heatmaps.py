@@ -19,7 +19,7 @@ from sweep.report.content.cost_contours import cost_map
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind
 from sweep.report.values.figures import Contours, HeatMap
-from sweep.report.values.intervals import Estimate, overlap
+from sweep.report.values.intervals import overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, joined, points, times
@@ -156,7 +156,7 @@ def _summary(shown: _Shown, grid: _Grid, cells: Cells) -> str:
         for j, side in enumerate(grid.resolutions)
     }
     filled = {
-        at: estimate for at, cell in by_place.items() if (estimate := _estimate(cell)) is not None
+        at: estimate for at, cell in by_place.items() if (estimate := cell.estimate) is not None
     }
     high, low = (pick(filled, key=lambda at: filled[at].value) for pick in (max, min))
 
@@ -175,10 +175,6 @@ def _summary(shown: _Shown, grid: _Grid, cells: Cells) -> str:
     if missing:
         sentences.append(f"{missing} of {len(by_place)} cells are empty.")
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _estimate(cell: Value) -> Estimate | None:
-    return None if cell.value is None else Estimate(float(cell.value), cell.low, cell.high)
 
 
 def _ends(lines: Cells) -> list[tuple[float, float]]:
@@ -221,7 +217,7 @@ def _falls(grid: _Grid, cells: dict[tuple[float, int], Value]) -> str:
     ]
     falls, near = [], 0
     for here, there in steps:
-        first, then = _estimate(cells[here]), _estimate(cells[there])
+        first, then = cells[here].estimate, cells[there].estimate
         if first is None or then is None or then.value >= first.value:
             continue
         falls.append(f"{label(grid.at[here])} to {label(grid.at[there])}")

@@ -17,7 +17,7 @@ from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Row
 from sweep.report.values.figures import Axis, Dot, Scatter
-from sweep.report.values.intervals import Estimate
+from sweep.report.values.intervals import Estimate, share_a_value
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import Form, shown, times
 from sweep.types import listed
@@ -76,7 +76,7 @@ def _per_mult_add(timed: list[_Timed], of: Quantity, x: Axis) -> Scatter:
     batch = of.batch or 1
     counted = [each for each in timed if (number(each.row[MULT_ADDS.name]) or 0) > 0]
     counted.sort(key=_mult_adds)
-    each = [(point, _scaled(point.latency, 1 / (batch * _mult_adds(point)))) for point in counted]
+    each = [(point, point.latency.times(1 / (batch * _mult_adds(point)))) for point in counted]
     return Scatter(
         name=f"{of.name}_per_mult_add",
         title=f"{LATENCY.short} per mult-add{of.suffix}",
@@ -97,14 +97,6 @@ def _per_mult_add(timed: list[_Timed], of: Quantity, x: Axis) -> Scatter:
 
 def _mult_adds(point: _Timed) -> float:
     return float(point.row[MULT_ADDS.name])
-
-
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    return Estimate(
-        estimate.value * factor,
-        None if estimate.low is None else estimate.low * factor,
-        None if estimate.high is None else estimate.high * factor,
-    )
 
 
 def _priced(point: _Timed, price: Estimate) -> Dot:
@@ -160,15 +152,15 @@ def _disordered(points: Sequence[_Timed]) -> tuple[int, int, list[_Pair]]:
     intervals, and of the latter the widest apart, each slow point once.
     """
     cost = np.array([_mult_adds(point) for point in points])
-    middle, low, high = (
-        np.array([getattr(point.latency, end) for point in points], np.float64)
-        for end in ("value", "low", "high")
-    )
+    middle = np.array([point.latency.value for point in points])
+    low, high = np.array([point.latency.ends for point in points]).T
+    known = np.array([point.latency.has_interval for point in points])
     by_median, beyond, pairs = 0, 0, []
     for index, point in enumerate(points):
         slower = (cost > cost[index]) & (middle < middle[index])
-        # Without an interval, a NaN here, nothing is beyond it.
-        surely = slower & (high < low[index])
+        # Without an interval nothing is beyond it.
+        surely = slower & known & known[index]
+        surely &= ~share_a_value(low, high, low[index], high[index])
         by_median, beyond = by_median + int(slower.sum()), beyond + int(surely.sum())
         if surely.any():
             best = int(np.flatnonzero(surely)[middle[surely].argmin()])

@@ -15,7 +15,7 @@ from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
 from sweep.report.values.figures import Axis, Dot, Scatter
-from sweep.report.values.intervals import Estimate
+from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import Form, in_points, joined, points, shown
 from sweep.results.points import end_of
 from sweep.types import alpha_text, listed
@@ -80,12 +80,7 @@ class _Fit:
 
     def above(self, point: _Known) -> Estimate:
         """The point's accuracy less the line's."""
-        at, accuracy = self.line.at(point.x), point.accuracy
-        return Estimate(
-            accuracy.value - at,
-            None if accuracy.low is None else accuracy.low - at,
-            None if accuracy.high is None else accuracy.high - at,
-        )
+        return point.accuracy.plus(-self.line.at(point.x))
 
     def ends(self) -> tuple[tuple[float, float], ...]:
         """Straight where mult-adds are on a log scale."""
@@ -261,12 +256,10 @@ def _named(pairs: list[tuple[_Known, Estimate]]) -> str:
 
 
 def _beyond(above: list[Estimate]) -> str:
-    known = [
-        (each.low, each.high) for each in above if each.low is not None and each.high is not None
-    ]
+    known = [each for each in above if each.has_interval]
     if not known:
         return "No interval is printed with these accuracies."
-    beyond = sum(not low <= 0 <= high for low, high in known)
+    beyond = sum(not overlap(each, Estimate(0.0)) for each in known)
     if not beyond:
         return (
             f"At none of {len(known)} points is the line outside the accuracy's 95 % interval: "

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form
 
 
@@ -21,6 +22,18 @@ class Value:
     reason: str = ""
     notes: tuple[str, ...] = ()
     form: Form | None = None
+
+    @classmethod
+    def of(cls, estimate: Estimate, form: Form | None = None) -> Value:
+        """A number with its interval."""
+        return cls(estimate.value, estimate.low, estimate.high, form=form)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The number with its interval; None where there is none."""
+        if not isinstance(self.value, float | int):
+            return None
+        return Estimate(self.value, self.low, self.high)
 
     @property
     def told(self) -> tuple[str, ...]:
