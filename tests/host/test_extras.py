@@ -150,6 +150,16 @@ def test_the_table_of_modules_is_that_of_the_project():
         assert wanted <= direct
 
 
+def test_decision_1_says_why_each_library_is_there():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [each for extra in EXTRAS for each in project["optional-dependencies"][extra]]
+    page = (ROOT / "docs" / "decisions" / "0001-libraries.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([^|]+) \| (?:base|`\w+`) \|", page, flags=re.MULTILINE)
+    named = {name for row in rows for name in row.split(", ")}
+    needed = {re.split(r"[=><\[]", each)[0] for each in [*project["dependencies"], *extras]}
+    assert named == {each.removesuffix("-python-headless") for each in needed}
+
+
 def test_another_error_is_none_of_ours():
     assert told(ImportError("no")) == ""
     assert told(ModuleNotFoundError("no", name="somebodys.own")) == ""
