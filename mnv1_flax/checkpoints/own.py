@@ -203,9 +203,9 @@ def _read_arrays(path: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, 
     folder = (path / _ARRAYS).absolute()
     try:
         with ocp.PyTreeCheckpointer() as checkpointer:
-            held = checkpointer.metadata(folder).item_metadata.tree
+            stored = checkpointer.metadata(folder).item_metadata.tree
             actual = {
-                key: (tuple(each.shape), np.dtype(each.dtype).name) for key, each in held.items()
+                key: (tuple(each.shape), np.dtype(each.dtype).name) for key, each in stored.items()
             }
             problems = mismatches(expected, actual)
             if total_bytes([(shape, 4) for shape, _ in actual.values()]) > MOST_BYTES:

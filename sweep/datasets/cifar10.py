@@ -85,10 +85,10 @@ def convert(archive: Path, folder: Path, sha256: str, progress: Progress) -> dic
     writes them. Files appear under their names only when both are written. Raises FetchError
     where the archive is not CIFAR-10's, naming the member.
     """
-    held = _read(archive)
-    class_names = _class_names(archive, held[NAMES])
+    contents = _read(archive)
+    class_names = _class_names(archive, contents[NAMES])
     batches = {
-        split: [_batch(archive, name, held.pop(name)) for name in names]
+        split: [_batch(archive, name, contents.pop(name)) for name in names]
         for split, names in SPLITS.items()
     }
     schema = pa.schema(COLUMNS, metadata=_metadata(class_names, sha256))
@@ -135,7 +135,7 @@ def _stored_images(path: Path, sha256: str) -> int | None:
 
 def _read(archive: Path) -> dict[str, bytes]:
     """The members that CIFAR-10 consists of, in one pass: going back in a gzip file is slow."""
-    held: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     passed = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
@@ -152,15 +152,15 @@ def _read(archive: Path) -> dict[str, bytes]:
                 if member.name not in MEMBERS:
                     continue
                 content = tar.extractfile(member) if member.isfile() else None
-                if content is None or member.name in held:
+                if content is None or member.name in contents:
                     raise FetchError(f"{archive}: {member.name} must be one regular file")
-                held[member.name] = content.read()
+                contents[member.name] = content.read()
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
         raise FetchError(f"{archive}: not a readable .tar.gz: {error}") from error
-    missing = sorted(MEMBERS - set(held))
+    missing = sorted(MEMBERS - set(contents))
     if missing:
         raise FetchError(f"{archive}: lacks {', '.join(missing)}")
-    return held
+    return contents
 
 
 def _class_names(archive: Path, text: bytes) -> tuple[str, ...]:

@@ -210,8 +210,8 @@ def _arrays(
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DatasetError(f"{file}: holds one array: must be an .npz of {', '.join(keys)}")
             if missing := [key for key in keys if key not in archive]:
-                held = ", ".join(archive.files)
-                raise DatasetError(f"{file}: has no array {missing[0]!r}, but {held}")
+                there = ", ".join(archive.files)
+                raise DatasetError(f"{file}: has no array {missing[0]!r}, but {there}")
             _check_sizes(file, raw, keys)
             images, labels = (archive[key] for key in keys)
     except DatasetError:
