@@ -125,7 +125,7 @@ def _measured(plan: Plan, settings: Settings, store: Store, machine: Machine) ->
         warnings = look_first(plan)
     with heard(), store.writing():
         _log_to(store.path)
-        for warning in warnings:
+        for warning in (*store.damages, *warnings):
             logging.getLogger(__name__).warning(warning)
             say(warning)
         with ProgressBar(plan, out) as bar:

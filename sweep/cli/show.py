@@ -18,18 +18,17 @@ OUTSIDE = 1
 
 
 def report(folder: Folder, as_json: AsJson = False) -> None:
-    """Draw report.html again, from what is stored alone; and points.parquet where it is not as the
-    readings are.
+    """Draw report.html again, from what is stored alone; and points.parquet and training.parquet
+    where they are not as the readings are.
     """
     from sweep.cli import json_answers
     from sweep.report.content.build import view
     from sweep.report.page.page import write
     from sweep.report.values.printable import visible
-    from sweep.results.repair import renew_points
+    from sweep.results import derived
 
     results = read_results(folder)
-    if renew_points(folder):
-        results = read_results(folder)
+    derived.renew(folder)
     shown = view(results)
     page = folder / "report.html"
     write(shown, page)

@@ -94,10 +94,10 @@ def open_temporary(path: Path) -> tuple[int, str]:
         os.close(handle)  # swept up between the two calls
 
 
-def strays(folder: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Temporaries of the files `names` whose writers are dead."""
-    pattern = re.compile(rf"\.(?:{'|'.join(map(re.escape, names))})\.[a-z0-9_]{{8}}")
-    for path in sorted(folder.iterdir()):
+def strays(folder: Path, names: str) -> Iterator[Path]:
+    """Temporaries of the files that the regular expression `names` is of whose writers are dead."""
+    pattern = re.compile(rf"\.(?:{names})\.[a-z0-9_]{{8}}")
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if pattern.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             with contextlib.suppress(OSError), path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,61 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterable
+import hashlib
+import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sweep.host.files import strays
-from sweep.results import journal
-from sweep.results.digests import digest
-from sweep.results.journal import Journal
-from sweep.results.load import (
-    PAUSE_S,
-    POINTS,
-    machines_in,
-    points_of,
-    run_of,
-    settings_differ,
-    settings_of,
-)
-from sweep.results.parquet import MISSING, UNREADABLE, DamagedError, chosen, identities
-from sweep.results.snapshot import (
-    MACHINE,
-    REPLACED,
-    RUN,
-    SETTINGS,
-    TABLES,
-    Snapshot,
-    damage_of,
-    journal_expected,
-    journal_of,
-    json_of,
-    snapshot,
-    table_of,
-)
+from sweep.results import contents, earlier, parts
+from sweep.results.contents import READINGS_FILE, Contents
+from sweep.results.curves import PLACE
+from sweep.results.derived import checked
+from sweep.results.earlier import TRAINING_FILE, Earlier
+from sweep.results.identity import chosen, identities, identities_in
+from sweep.results.parquet import CHANGED, MISSING, DamagedError, TableFile, bytes_of, opened
+from sweep.results.run_file import RUN
+from sweep.results.schema import READINGS
 from sweep.results.soundness import contradicts
-from sweep.settings.config import digest_of
+from sweep.results.writing import DERIVED, strays_of
 from sweep.types import ResultsError, listed
 
 UNSEALED = "without a checksum"
+NETWORKS = "networks"
+_NETWORK = re.compile(r".+-([0-9a-f]{32})(?:\..*)?")
 
 
 class State(StrEnum):
-    """How a file is. A torn journal ends within a batch; a stray is a dead writer's temporary."""
+    """How a file is. A stray is a dead writer's temporary."""
 
     OK = "ok"
     DAMAGED = "damaged"
     MISSING = "missing"
-    TORN = "torn"
     STRAY = "stray"
 
 
@@ -79,7 +60,7 @@ class Check:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is damaged, missing or torn."""
+        """Whether nothing is damaged or missing."""
         return all(each.state in (State.OK, State.STRAY) for each in self.files)
 
     @property
@@ -92,203 +73,168 @@ def check(path: Path) -> Check:
     """Looks at every file, also while a run writes. Raises ResultsError where the folder has no
     results.
     """
-    found = _check(path)
-    if not found.whole:
-        time.sleep(PAUSE_S)  # what a run was writing just then is whole now
-        found = _check(path)
-    return found
-
-
-def _check(path: Path) -> Check:
-    found = snapshot(path)
-    if not found.contents:
+    folder = contents.read(path)
+    if folder.run is None and folder.table is None and not (folder.parts or folder.wrong):
         raise ResultsError(f"{path}: not a results folder (it has no run.json)")
-    try:
-        run, _ = run_of(found)
-    except DamagedError:
-        run = {}
-    read = journal_of(found)
-    files = [
-        _each(RUN, lambda: _run(found), "the next run writes it anew; no reading is lost"),
-        _each(SETTINGS, lambda: _settings(found, run), "the next run writes it anew"),
-        _each(MACHINE, lambda: _machine(found, run), "the next run writes it anew"),
-        *(_table(found, name, read) for name in TABLES),
-        *_journal(found, read),
-        *_points(path),
-        *(
-            FileCheck(each.name, State.STRAY, "a writer that died has left it; the next run "
-                      "removes it")
-            for each in strays(path, REPLACED)
-        ),
-    ]  # fmt: skip
-    return Check(path, tuple(files))
+    files = [_run(folder), *_table(folder), *_parts(folder), *_earlier(folder)]
+    files += [*_derived(path, folder.earlier), *_networks(path)]
+    strays = strays_of(path)
+    left = "a writer that died has left it; the next run removes it"
+    return Check(path, (*files, *(FileCheck(each.name, State.STRAY, left) for each in strays)))
 
 
-def _each(name: str, look: Callable[[], str], left: str) -> FileCheck:
-    try:
-        return FileCheck(name, State.OK, look())
-    except DamagedError as error:
-        return _damaged(name, error, left)
+def _wrong(folder: Contents, name: str, left: str) -> FileCheck:
+    reason = folder.wrong[name].reason
+    state = State.MISSING if reason == MISSING else State.DAMAGED
+    return FileCheck(name, state, reason, left)
 
 
-def _damaged(name: str, error: DamagedError, left: str) -> FileCheck:
-    state = State.MISSING if error.reason == MISSING else State.DAMAGED
-    return FileCheck(name, state, error.reason, left)
-
-
-def _run(found: Snapshot) -> str:
-    """What run.json covers. Raises DamagedError."""
-    run, _ = run_of(found)
+def _run(folder: Contents) -> FileCheck:
+    """What run.json covers."""
+    left = "the next run writes it anew; no reading is lost"
+    if RUN in folder.wrong:
+        return _wrong(folder, RUN, left)
+    if folder.run is None:
+        return FileCheck(RUN, State.MISSING, MISSING, left)
+    run = folder.run
     how = "ended early" if run.get("interrupted") else "finished"
     how = how if "finished" in run else "not at its end"
-    return f"{len(run['points'])} points, {listed(list(run['measures']))}; {how}{_old(run)}"
+    old = "" if "schema" in run else f"; of an earlier version, {UNSEALED}"
+    says = f"{len(run['points'])} points, {listed(list(run['measures']))}; {how}{old}"
+    return FileCheck(RUN, State.OK, says)
 
 
-def _old(told: dict[str, Any]) -> str:
-    return "" if "schema" in told else f"; of an earlier version, {UNSEALED}"
-
-
-def _settings(found: Snapshot, run: dict[str, Any]) -> str:
-    """Raises DamagedError where settings.toml is not the last run's."""
-    settings_of(found)
-    if reason := settings_differ(found.contents[SETTINGS], run):
-        raise DamagedError(found.path / SETTINGS, f"it {reason}")
-    return "the last run's" if "settings_sha256" in run else f"readable; {UNSEALED}"
-
-
-def _machine(found: Snapshot, run: dict[str, Any]) -> str:
-    """Raises DamagedError where a machine's facts are not those that its id was made from."""
-    path = found.path / MACHINE
-    told = json_of(found, MACHINE, sealed="schema" in run)
-    machines = machines_in(path, told)
-    if wrong := [each["id"] for each in machines if not is_machine(each)]:
-        raise DamagedError(path, f"its facts are not those of machine {listed(wrong)}")
-    if run and run.get("machine_id") not in {each["id"] for each in machines}:
-        raise DamagedError(path, "the machine of the last run is not in it")
-    count = len(machines)
-    return f"{count} machine{'s' if count > 1 else ''}, with facts as their ids say"
-
-
-def is_machine(told: dict[str, Any]) -> bool:
-    """Whether the id is that of the facts beside it."""
-    facts = {key: value for key, value in told.items() if key != "id"}
-    return told["id"] == digest_of(facts)
-
-
-def _table(found: Snapshot, name: str, read: Journal | None) -> FileCheck:
-    """Checksums of the file and its pages, columns, and the digest of each row group."""
-    generation = read.generation if read else None
+def _table(folder: Contents) -> list[FileCheck]:
+    """readings.parquet."""
+    if READINGS_FILE in folder.wrong:
+        return [_wrong(folder, READINGS_FILE, _kept(salvaged(folder)))]
+    if folder.table is None:
+        return []  # its rows are all in parts yet
     try:
-        file = table_of(found, name, generation)
-        if file is None:
-            return FileCheck(name, State.MISSING, MISSING, "the next run begins it")
-        groups = list(file.groups())
-        told = _told_groups(file.parquet)
-        if file.sealed and [digest(group) for group in groups] != [sha for _, sha in told]:
-            raise DamagedError(found.path / name, "its rows are not those that were written")
-        table = pa.concat_tables([TABLES[name].empty_table(), *groups])
-        if wrong := contradictory(table).sum():
-            reason = f"{wrong} rows have neither a value nor a reason, or both"
-            left = _left([consistent(table)])
-            return FileCheck(name, State.DAMAGED, reason, left)
+        groups = list(folder.table.groups())
     except DamagedError as error:
-        return _damaged(name, error, _left(salvaged(found, name)))
-    sealed = "" if file.sealed else f"; of an earlier version, {UNSEALED}"
-    return FileCheck(name, State.OK, f"{_amount([table])}{sealed}")
+        left = _kept(salvaged(folder))
+        return [FileCheck(READINGS_FILE, State.DAMAGED, error.reason, left)]
+    if wrong := sum(contradictory(group).sum() for group in groups):
+        reason = f"{wrong} rows have neither a value nor a reason, or both"
+        left = f"{_amount(map(consistent, groups))} can be kept"
+        return [FileCheck(READINGS_FILE, State.DAMAGED, reason, left)]
+    sealed = "" if folder.table.version > 1 else f"; of an earlier version, {UNSEALED}"
+    return [FileCheck(READINGS_FILE, State.OK, f"{_amount(groups)}{sealed}")]
 
 
-def contradictory(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which readings have neither a value nor a reason, or both."""
-    if "reason" not in table.column_names:
-        return np.zeros(table.num_rows, bool)
-    return contradicts(table.column("value").to_numpy(), table.column("reason").to_numpy())
+def salvaged(folder: Contents) -> TableFile | None:
+    """What is whole of a damaged table: row groups, which hold whole batches of points."""
+    path = folder.path / READINGS_FILE
+    with suppress(ResultsError):
+        if (data := bytes_of(path)) is not None:
+            return opened(path, data, READINGS).salvaged()
+    return None
 
 
-def consistent(table: pa.Table) -> pa.Table:
-    """The table without batches that have such a reading: they are measured again."""
-    wrong = contradictory(table)
-    begins, _ = identities(table)
-    ends = [*begins[1:], table.num_rows]
-    return chosen(
-        table, begins, [not wrong[at:to].any() for at, to in zip(begins, ends, strict=True)]
-    )
+def _kept(table: TableFile | None) -> str:
+    amount = _amount(table.groups()) if table and table.whole else ""
+    return f"{amount} can be kept" if amount else "nothing in it can be kept"
 
 
-def salvaged(found: Snapshot, name: str) -> list[pa.Table]:
-    """The row groups of a table, however damaged, whose content has the digest that its footer
-    tells; they hold whole batches of points.
-    """
-    if not found.contents.get(name):
-        return []
-    try:
-        data = pa.BufferReader(found.contents[name])
-        parquet = pq.ParquetFile(data, page_checksum_verification=True)
-        told = _told_groups(parquet)
-        if parquet.schema_arrow != TABLES[name]:
-            return []
-    except UNREADABLE:
-        return []
-    groups = []
-    for index, (rows, sha256) in enumerate(told[: parquet.num_row_groups]):
-        try:
-            group = parquet.read_row_group(index, use_threads=False)
-            if group.num_rows == rows and digest(group) == sha256:
-                groups.append(group)
-        except UNREADABLE:
-            continue
-    return groups
-
-
-def _told_groups(parquet: pq.ParquetFile) -> list[tuple[int, str]]:
-    """(rows, digest) of each row group, as the footer tells; none where it doesn't."""
-    try:
-        told = json.loads((parquet.metadata.metadata or {}).get(b"sweep_groups", b"[]"))
-        return [(int(each["rows"]), str(each["sha256"])) for each in told]
-    except (*UNREADABLE, LookupError, TypeError, RecursionError):
-        return []
-
-
-def _left(tables: Iterable[pa.Table]) -> str:
-    amount = _amount(list(tables))
-    return "nothing in it can be kept" if amount.startswith("0 ") else f"{amount} can be kept"
-
-
-def _amount(tables: list[pa.Table]) -> str:
+def _amount(tables: Iterable[pa.Table]) -> str:
     """ "1280 rows of 18 points"."""
-    rows = sum(table.num_rows for table in tables)
-    points = {identity[0] for table in tables for identity in identities(table)[1]}
+    rows, points = 0, set()
+    for table in tables:
+        rows += table.num_rows
+        points |= {identity[0] for identity in identities_in(table)}
     return f"{rows} rows of {len(points)} points"
 
 
-def _journal(found: Snapshot, read: Journal | None) -> list[FileCheck]:
-    if read is None and journal_expected(found):
-        left = "batches since the tables were written are lost; the next run measures them again"
-        return [FileCheck(journal.NAME, State.MISSING, MISSING, left)]
-    if read is None:
-        return []
-    count = len(read.frames)
-    left = f"{count} of its batches are whole and are kept"
-    try:
-        for entry in read.entries():
-            entry.readings()
-            entry.training()
-    except DamagedError as error:
-        return [FileCheck(journal.NAME, State.DAMAGED, error.reason, left)]
-    if read.damage or read.lost or read.generation is None:
-        return [FileCheck(journal.NAME, State.DAMAGED, damage_of(read), left)]
-    if read.torn:
-        says = "it lacks its end: a run was ended while it wrote a batch, or the file was cut"
-        return [FileCheck(journal.NAME, State.TORN, says, left)]
-    says = f"{count} batches that the next run, or the one that writes now, puts into the tables"
-    return [FileCheck(journal.NAME, State.OK, says)]
+def contradictory(readings: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which readings have neither a value nor a reason, or both."""
+    value, reason = (readings.column(name).to_numpy() for name in ("value", "reason"))
+    return contradicts(value, reason)
 
 
-def _points(path: Path) -> list[FileCheck]:
-    try:
-        found = points_of(path)
-    except DamagedError as error:
-        left = "derived: report, or the next run, makes it anew"
-        return [FileCheck(POINTS, State.DAMAGED, error.reason, left)]
-    if found is None:
+def consistent(readings: pa.Table) -> pa.Table:
+    """The readings without batches that have such a one: they are measured again."""
+    wrong = contradictory(readings)
+    if not wrong.any():
+        return readings
+    begins, _ = identities(readings)
+    ends = [*begins[1:], readings.num_rows]
+    return chosen(
+        readings, begins, [not wrong[at:to].any() for at, to in zip(begins, ends, strict=True)]
+    )
+
+
+_AGAIN = "the next run measures it again"
+
+
+def _parts(folder: Contents) -> list[FileCheck]:
+    files = [_wrong(folder, name, _AGAIN) for name in folder.wrong if name.startswith(parts.FOLDER)]
+    if folder.parts and not folder.earlier:
+        says = "batches that the next run, or the one that writes now, puts into the table"
+        files.append(FileCheck(parts.FOLDER, State.OK, f"{len(folder.parts)} {says}"))
+    return files
+
+
+def _earlier(folder: Contents) -> list[FileCheck]:
+    """The files that a folder of schema 1 or 2 has beside its table."""
+    if folder.earlier is None:
         return []
-    return [FileCheck(POINTS, State.OK, f"{found[0].num_rows} points; derived")]
+    unsealed = "" if "schema" in (folder.run or {}) else f"; {UNSEALED}"
+    says = {
+        earlier.SETTINGS: "the last run's",
+        earlier.MACHINE: "machines with facts as their ids say",
+        earlier.TRAINING_FILE: f"{folder.earlier.curves.num_rows // len(PLACE)} curves",
+        earlier.JOURNAL: f"{len(folder.earlier.batches)} batches that the next run puts into the "
+        "table",
+    }
+    files = []
+    for name, what in says.items():
+        if name in folder.wrong:
+            files.append(_wrong(folder, name, _LEFT[name]))
+        elif (folder.path / name).exists():
+            files.append(FileCheck(name, State.OK, f"of an earlier version: {what}{unsealed}"))
+    return files
+
+
+_ANEW = "the next run writes it anew"
+_LEFT = {
+    earlier.SETTINGS: _ANEW,
+    earlier.MACHINE: _ANEW,
+    earlier.TRAINING_FILE: "what is whole of its curves is kept",
+    earlier.JOURNAL: "what is whole of its batches is kept",
+}
+
+
+def _derived(path: Path, earlier: Earlier | None) -> list[FileCheck]:
+    """points.parquet and training.parquet; the latter is no derived table in earlier versions."""
+    files = []
+    for name in DERIVED:
+        data = None if earlier and name == TRAINING_FILE else bytes_of(path / name)
+        if data is None:
+            continue
+        try:
+            rows = checked(path / name, data).parquet.metadata.num_rows
+            files.append(FileCheck(name, State.OK, f"{rows} rows; derived"))
+        except DamagedError as error:
+            left = "derived: report, or the next run, makes it anew"
+            files.append(FileCheck(name, State.DAMAGED, error.reason, left))
+    return files
+
+
+def _networks(path: Path) -> list[FileCheck]:
+    """What was trained: names are of the content."""
+    files, whole = [], 0
+    for each in sorted((path / NETWORKS).glob("*")):
+        if (told := _NETWORK.fullmatch(each.name)) is None:
+            continue
+        data = bytes_of(each) or b""
+        if hashlib.sha256(data).hexdigest().startswith(told[1]):
+            whole += 1
+        else:
+            files.append(FileCheck(f"{NETWORKS}/{each.name}", State.DAMAGED, CHANGED, _TRAIN_AGAIN))
+    if whole:
+        files.append(FileCheck(NETWORKS, State.OK, f"{whole} files"))
+    return files
+
+
+_TRAIN_AGAIN = "run --again accuracy trains it again"

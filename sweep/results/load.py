@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import tomllib
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,43 +9,17 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sweep.host.files import opened_plain, why
-from sweep.results.digests import text_digest
-from sweep.results.journal import Journal
-from sweep.results.parquet import (
-    MISSING,
-    UNREADABLE,
-    DamagedError,
-    Identity,
-    chosen,
-    first_line,
-    identities,
-    parsed,
-)
+from sweep.results import contents, curves, earlier, parts, run_file
+from sweep.results.contents import READINGS_FILE, Contents
+from sweep.results.digests import data_digest
+from sweep.results.identity import Identity, rows_of
+from sweep.results.run_file import RUN
+from sweep.results.schema import READINGS
 from sweep.results.sessions import Bridged, bridges, withheld
-from sweep.results.snapshot import (
-    MACHINE,
-    READINGS_FILE,
-    RUN,
-    SETTINGS,
-    TABLES,
-    TRAINING_FILE,
-    Snapshot,
-    damage_of,
-    journal_expected,
-    journal_of,
-    json_of,
-    merged,
-    newest,
-    snapshot,
-    table_of,
-)
-from sweep.results.soundness import Machine, Run, StoredSettings, left_out, sound_curves, unsound
-from sweep.types import Point, ResultsError
-
-PAUSE_S = 0.1  # before a second look at what may have been half-written at the first
-POINTS = "points.parquet"
+from sweep.results.soundness import left_out, sound_curves
+from sweep.types import ResultsError, listed
 
 
 @dataclass(frozen=True)
@@ -58,6 +30,7 @@ class Results:
     earlier: (a point's key, a measure) that has readings under other settings or on other machines
     alone; those are kept in the table, and are not among `readings`.
     bridges: how latencies of other sessions than the main one stand to it.
+    source: names the state of the folder that this was read from.
     """
 
     path: Path
@@ -70,53 +43,48 @@ class Results:
     damages: tuple[str, ...] = ()
     earlier: frozenset[tuple[str, str]] = frozenset()
     bridges: tuple[Bridged, ...] = ()
+    source: str = ""
 
 
 def load(path: Path) -> Results:
     """Reads a results folder, also while a run writes to it. Raises ResultsError where it isn't
     one, or what can't be done without is damaged; what can be done without is in `damages`.
 
-    `points` is empty where the run has not come so far; `sweep.results.points.derive` makes it.
+    `points` is empty: `sweep.results.points.with_points` derives it.
     """
-    results = _load(path)
-    if results.damages:
-        time.sleep(PAUSE_S)  # a run may have been about to put it right
-        results = _load(path)
-    return results
-
-
-def _load(path: Path) -> Results:
-    found = snapshot(path)
-    if RUN not in found.contents:
-        more = "; a run on it writes it anew, no reading is lost" if found.contents else ""
+    folder = contents.read(path)
+    for name in (RUN, READINGS_FILE):
+        if name in folder.wrong:
+            raise folder.wrong[name]
+    if folder.run is None:
+        there = folder.table or folder.parts
+        more = "; a run on it writes it anew, no reading is lost" if there else ""
         raise ResultsError(f"{path}: not a results folder (it has no run.json{more})")
-    run, wanted = run_of(found)
-    damages: list[str] = []
-    read = _journal(found, damages)
-    readings, earlier = _rows(found, READINGS_FILE, read, run, wanted)
-    try:
-        training, _ = _rows(found, TRAINING_FILE, read, run, wanted)
-    except DamagedError as error:
-        damages.append(
-            f"{error.path.name} can't be read: {error.reason}; curves of training are missing."
-        )
-        training = TABLES[TRAINING_FILE].empty_table()
-    base = run.get("base_resolution")
-    sound, sentences = left_out(path / READINGS_FILE, _with_rho(readings.to_pandas(), base))
-    curves = _with_rho(training.to_pandas(), base)
+    rows, others = _rows(folder, folder.run)
+    are_curves = curves.are_curves(rows)
+    base = folder.run.get("base_resolution")
+    readings = _with_rho(rows.filter(pc.call_function("invert", [are_curves])).to_pandas(), base)
+    sound, sentences = left_out(path / READINGS_FILE, readings)
     between = bridges(sound)
+    training = _with_rho(curves.places_of(rows.filter(are_curves)).to_pandas(), base)
     return Results(
         path=path,
-        settings=_settings(found, run, damages),
-        machine=_machine(found, run, damages),
-        run=run,
+        settings=folder.run.get("settings", {}),
+        machine=_machine(folder.run),
+        run={key: folder.run[key] for key in folder.run if key not in ("settings", "machines")},
         readings=withheld(sound, between),
-        training=curves.loc[sound_curves(curves)].reset_index(drop=True),
-        points=_points(path, damages),
-        damages=(*damages, *sentences),
-        earlier=earlier,
+        training=training.loc[sound_curves(training)].reset_index(drop=True),
+        points=pd.DataFrame(),
+        damages=(*damages(folder), *sentences),
+        earlier=others,
         bridges=between,
+        source=source(folder),
     )
+
+
+def source(folder: Contents) -> str:
+    """Names the state of what is stored, and of what a run says about it."""
+    return f"{data_digest(folder.run or {})[:16]}-{folder.last}"
 
 
 def _with_rho(rows: pd.DataFrame, base: int | None) -> pd.DataFrame:
@@ -126,195 +94,72 @@ def _with_rho(rows: pd.DataFrame, base: int | None) -> pd.DataFrame:
     return rows if base is None else rows.assign(rho=rows["resolution"] / base)
 
 
-def run_of(found: Snapshot) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
-    """run.json, and the hash that readings have now, by (a point's key, a measure). Raises
-    DamagedError where it is damaged, or of a form that no run writes.
-    """
-    path = found.path / RUN
-    run = json_of(found, RUN)
-    wanted = _wanted(path, run)
-    if reason := unsound(run, Run):
-        raise DamagedError(path, reason)
-    return run, wanted
-
-
-def _wanted(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """(a point's key, a measure) -> the hash that its readings have now. Raises DamagedError where
-    run.json, at `path`, has not what it takes.
-    """
-    try:
-        str.strip(run["machine_id"])
-        found = {}
-        for family, kind, alpha, resolution in run["points"]:
-            key = Point(family, kind, float(alpha), 0.0, int(resolution)).key
-            for measure, identity in run["measures"].items():
-                of_point = identity.get("points", {}).get(key, identity["settings_hash"])
-                found[key, measure] = str(of_point)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        raise DamagedError(path, "it does not say what the last run covers") from None
-    return found
-
-
-def _journal(found: Snapshot, damages: list[str]) -> Journal | None:
-    read = journal_of(found)
-    if read is None:
-        if journal_expected(found):
-            damages.append(
-                "journal can't be read: it is missing; what was measured last is lost until it is "
-                "measured again."
-            )
-        return None
-    if read.damage or read.lost or read.generation is None:
-        damages.append(
-            f"journal can't be read: {damage_of(read)}; their readings are missing until they are "
-            "measured again."
-        )
-    elif read.torn:
-        damages.append(
-            "journal can't be read to its end: a run was ended while it wrote a batch, or the file "
-            "was cut. The same run command measures again what is missing."
-        )
-    return read
-
-
-def _rows(
-    found: Snapshot,
-    name: str,
-    read: Journal | None,
-    run: dict[str, Any],
-    wanted: dict[tuple[str, str], str],
-) -> tuple[pa.Table, frozenset[tuple[str, str]]]:
+def _rows(folder: Contents, run: dict[str, Any]) -> tuple[pa.Table, frozenset[tuple[str, str]]]:
     """The rows of the last run's identities: the hash that the run has for the point and measure,
     the same machine where it matters. And which points and measures have rows of others alone.
     """
     here = ("", run["machine_id"])
+    hashes = run_file.wanted(folder.path / RUN, run)
     shown, others = set(), set()
 
     def keep(identity: Identity) -> bool:
-        key, measure, of, at = identity
-        kept = wanted.get((key, measure)) == of and at in here
+        key, measure, settings_hash, machine_id = identity
+        kept = hashes.get((key, measure)) == settings_hash and machine_id in here
         (shown if kept else others).add((key, measure))
         return kept
 
-    rows = _chosen(found, name, read, keep)
-    return rows, frozenset(others - shown)
+    return _chosen(folder, keep), frozenset(others - shown)
 
 
-def _chosen(
-    found: Snapshot, name: str, read: Journal | None, keep: Callable[[Identity], bool]
-) -> pa.Table:
+def _chosen(folder: Contents, keep: Callable[[Identity], bool]) -> pa.Table:
     """The rows of the identities that are to be kept."""
-    file = table_of(found, name, read.generation if read else None)
-    tables = [TABLES[name].empty_table()]
-    if read and read.generation is not None and file and file.generation > read.generation + 1:
-        read = None  # see `sweep.results.snapshot.tables_of`
-    for table in merged(name, file.groups() if file else (), read, newest(read)):
-        begins, rows = identities(table)
-        tables.append(chosen(table, begins, list(map(keep, rows))))
-    return pa.concat_tables(tables)
+    rows = [rows_of(table, keep) for table in folder.readings()]
+    return pa.concat_tables([READINGS.empty_table(), *rows])
 
 
 def readings_of(path: Path, wanted: Container[Identity]) -> pd.DataFrame:
     """The readings of some identities, whatever the last run covers. Raises ResultsError where they
     can't be read.
     """
-    found = snapshot(path)
-    rows = _chosen(found, READINGS_FILE, _journal(found, []), wanted.__contains__).to_pandas()
-    return left_out(path / READINGS_FILE, rows)[0]
+    folder = contents.read(path)
+    if READINGS_FILE in folder.wrong:
+        raise folder.wrong[READINGS_FILE]
+    rows = _chosen(folder, wanted.__contains__)
+    readings = rows.filter(pc.call_function("invert", [curves.are_curves(rows)]))
+    return left_out(path / READINGS_FILE, readings.to_pandas())[0]
 
 
-def _settings(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
-    """The settings as run; none where they can't be read, which hides no reading."""
-    try:
-        settings = settings_of(found)
-    except DamagedError as error:
-        damages.append(f"settings.toml can't be read: {error.reason}; the next run writes it anew.")
-        return {}
-    if reason := settings_differ(found.contents[SETTINGS], run):
-        damages.append(f"settings.toml can't be trusted: it {reason}; the next run writes it anew.")
-    return settings
-
-
-def settings_of(found: Snapshot) -> dict[str, Any]:
-    """settings.toml as it stands. Raises DamagedError where it is missing or damaged."""
-    path = found.path / SETTINGS
-    text = found.contents.get(SETTINGS)
-    if not text or not any(text):
-        reason = MISSING if text is None else "it is all zeros" if text else "it is empty"
-        raise DamagedError(path, reason)
-    try:
-        settings = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        raise DamagedError(path, first_line(error)) from None
-    if reason := unsound(settings, StoredSettings):
-        raise DamagedError(path, reason)
-    return settings
-
-
-def settings_differ(text: bytes, run: dict[str, Any]) -> str:
-    """Why these are not the settings of the last run; "" where they are, or nothing tells."""
-    told = run.get("settings_sha256")
-    if not isinstance(told, list) or not told or text_digest(text) == told[0]:
-        return ""
-    if text_digest(text) in told:
-        return "is of the run before: the last one was ended while it began"
-    return "was changed since the run wrote it"
-
-
-def _machine(found: Snapshot, run: dict[str, Any], damages: list[str]) -> dict[str, Any]:
-    """Facts of the machine of the last run, and those of the others as "earlier"; its id alone
-    where they can't be read.
-    """
-    try:
-        told = json_of(found, MACHINE, sealed="schema" in run)
-        machines = machines_in(found.path / MACHINE, told)
-    except DamagedError as error:
-        damages.append(
-            f"machine.json can't be read: {error.reason}; facts of the machine are missing."
+def damages(folder: Contents) -> list[str]:
+    """Sentences about what is damaged or missing, and can be done without."""
+    sentences = []
+    batches = [name for name in folder.wrong if name.startswith(f"{parts.FOLDER}/")]
+    if batches:
+        sentences.append(
+            f"{listed(batches)} can't be read: {folder.wrong[batches[0]].reason}; the same run "
+            "command measures again what is missing."
         )
-        machines = [{"id": run["machine_id"]}]
-    here = [each for each in machines if each["id"] == run["machine_id"]] or machines[:1]
+    for name, what in _WITHOUT.items():
+        if name in folder.wrong:
+            sentences.append(f"{name} can't be read: {folder.wrong[name].reason}; {what}.")
+    return sentences
+
+
+_AGAIN = "the same run command measures again what is missing"
+_WITHOUT = {
+    parts.FOLDER: _AGAIN,
+    earlier.JOURNAL: _AGAIN,
+    earlier.TRAINING_FILE: "curves of training are missing",
+    earlier.SETTINGS: "the next run writes it anew",
+    earlier.MACHINE: "facts of the machine are missing",
+}
+
+
+def _machine(run: dict[str, Any]) -> dict[str, Any]:
+    """Facts of the machine of the last run, its id alone where they are missing, and those of the
+    others as "earlier".
+    """
+    machines = run.get("machines", [])
+    here = [each for each in machines if each.get("id") == run["machine_id"]]
+    here = here or machines[:1] or [{"id": run["machine_id"]}]
     others = [each for each in machines if each is not here[0]]
     return here[0] | ({"earlier": others} if others else {})
-
-
-def machines_in(path: Path, told: dict[str, Any]) -> list[dict[str, Any]]:
-    """The machines that machine.json, at `path`, tells of, that of the last run first. Raises
-    DamagedError where it doesn't tell.
-    """
-    if reason := unsound(told, Machine):
-        raise DamagedError(path, reason)
-    earlier = told.get("earlier", [])
-    latest = {key: told[key] for key in told if key != "earlier"}
-    machines = [latest, *(earlier if isinstance(earlier, list) else [None])]
-    if not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in machines):
-        raise DamagedError(path, "it does not say which machines these are")
-    return machines
-
-
-def points_of(path: Path) -> tuple[pa.Table, int] | None:
-    """The derived table as it lies in the folder, and of which generation of the others it is; None
-    where there is none: nothing depends on it. Raises DamagedError.
-    """
-    try:
-        with opened_plain(path / POINTS) as file:
-            found = parsed(path / POINTS, file.read())
-        return found.parquet.read(), found.generation
-    except FileNotFoundError:
-        return None
-    except DamagedError:
-        raise
-    except UNREADABLE as error:
-        reason = why(error) if isinstance(error, OSError) else first_line(error)
-        raise DamagedError(path / POINTS, reason) from None
-
-
-def _points(path: Path, damages: list[str]) -> pd.DataFrame:
-    try:
-        found = points_of(path)
-        return found[0].to_pandas() if found else pd.DataFrame()
-    except DamagedError as error:
-        damages.append(
-            f"{POINTS} can't be read: {error.reason}; report, or the next run, derives it anew."
-        )
-        return pd.DataFrame()

@@ -1,8 +1,8 @@
 """Whether what a results folder holds can be what a run wrote: a folder may be from somebody else.
 
-A wrong form of the files that say what the folder is of (`run.json`, `machine.json`,
-`settings.toml`) is an error. A row that no measure of ours can have written is left out and told,
-so that one broken reading takes no other with it.
+A wrong form of the file that says what the folder is of (`run.json`) is an error. A row that no
+measure of ours can have written is left out and told, so that one broken reading takes no other
+with it.
 """
 
 from __future__ import annotations
@@ -54,19 +54,8 @@ class _Identity(_Known):
     points: dict[StrictStr, StrictStr] = {}
 
 
-class Run(_Known):
-    """run.json."""
-
-    machine_id: StrictStr
-    points: list[tuple[StrictStr, StrictStr, _Number, StrictInt]]
-    base_resolution: Annotated[StrictInt, Field(ge=1)] | None = None  # earlier versions had none
-    measures: dict[StrictStr, _Identity]
-    commit: StrictStr = ""
-    stage_s: dict[StrictStr, _Number] = {}
-
-
 class Machine(_Known):
-    """machine.json."""
+    """Facts of a machine, in run.json; machine.json of earlier versions, with `earlier` ones."""
 
     id: StrictStr = ""
     memory_bytes: Annotated[StrictInt, Field(ge=0)] = 0
@@ -80,11 +69,26 @@ class _Accuracy(_Known):
 
 
 class StoredSettings(_Known):
-    """settings.toml, of this version or another."""
+    """Settings as run, of this version or another."""
 
     name: StrictStr = ""
     grid: dict[StrictStr, Any] = {}
     accuracy: _Accuracy = _Accuracy()
+
+
+class Run(_Known):
+    """run.json."""
+
+    version: StrictInt = Field(1, alias="schema")
+    machine_id: StrictStr
+    points: list[tuple[StrictStr, StrictStr, _Number, StrictInt]]
+    base_resolution: Annotated[StrictInt, Field(ge=1)] | None = None  # earlier versions had none
+    measures: dict[StrictStr, _Identity]
+    commit: StrictStr = ""
+    stage_s: dict[StrictStr, _Number] = {}
+    table: list[StrictStr | None] = []
+    machines: list[Machine] = []
+    settings: StoredSettings = StoredSettings()
 
 
 def unsound(data: dict[str, Any], form: type[_Known]) -> str:

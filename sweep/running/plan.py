@@ -9,8 +9,8 @@ from sweep.contracts import Engine, Family, Measure, Network
 from sweep.host.failures import reason_of
 from sweep.host.machine import device_bytes
 from sweep.host.memory import Limit, limit
+from sweep.results.identity import Identity
 from sweep.results.load import readings_of
-from sweep.results.parquet import Identity
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store

@@ -18,7 +18,7 @@ from sweep.host.interrupts import Terminated
 from sweep.host.machine import PACKAGES, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
-from sweep.results.points import tidy, with_points
+from sweep.results.points import with_points
 from sweep.results.store import Store, load, writer
 from sweep.running.attempts import Attempts
 from sweep.running.identities import machine_id
@@ -83,7 +83,7 @@ def execute(
         begin = partial(write_run, writer=writer(run["started"]))
         begin()
         stage_s, end = _execute(plan, engine, recorder, begin)
-        store.compact()
+        store.merge()
         run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": end is not None}
         write_run(stage_s=stage_s)
         began = time.perf_counter()
@@ -104,9 +104,9 @@ def look_first(plan: Plan) -> tuple[str, ...]:
 
 
 def publish(store: Store) -> Path:
-    """Derives the points of what is stored, and draws the report."""
+    """Derives the tables of what is stored, and draws the report."""
     results = load(store.path)
-    store.write_points(tidy(results))
+    store.write_derived(results)
     report = store.path / "report.html"
     write(view(with_points(results)), report)
     return report

@@ -17,8 +17,6 @@ from tests.support.commands import QUICK, SHORT, environment, sweep
 def test_a_run_leaves_what_it_promises(quick_run):
     left = {path.name for path in (quick_run / "results" / "quick").iterdir()}
     assert left == {
-        "settings.toml",
-        "machine.json",
         "run.json",
         "readings.parquet",
         "training.parquet",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import Row, row, says
@@ -19,11 +19,12 @@ MOMENTS = ("starting", "storing", "storing", "storing", "ending")
 CONTINUED = "`stored already: nothing of it is done again.`"
 
 
-def random_moments(times: int, folder: Path) -> Row:
-    """Kills a sweep again and again, and looks at what is left each time."""
+def random_moments(times: int, folder: Path, whole: str) -> Row:
+    """Kills a sweep again and again, and looks at what is left each time. whole: the tables of a
+    sweep that nobody interrupts.
+    """
     chance = random.Random(SEED)  # noqa: S311 - moments, no secret
     lost: list[str] = []
-    whole = _whole(folder)
     for number, first in enumerate(range(0, times, KILLS_A_SWEEP)):
         sweep = Sweep(folder / f"{number}")
         reported: set[str] = set()
@@ -37,40 +38,35 @@ def random_moments(times: int, folder: Path) -> Row:
     return row("SIGKILL at a random moment of a run", times, lost, CONTINUED)
 
 
-def every_operation(times: int, folder: Path) -> Row:
+def operations(fault: str, times: int, folder: Path, of: Sequence[int], whole: str) -> Row:
     """Kills a sweep before, within or after one of its disk operations, each in turn."""
-    whole = _whole(folder)
-    count = int((folder / "count").read_text())
     lost: list[str] = []
     for number in range(times):
         sweep = Sweep(folder / f"{number}")
-        fault = ("kill", "half")[number % 2]
         # Spread over all of them, from the first to the last.
-        at = 1 + (number * (count - 1)) // max(1, times - 1)
-        ended = sweep.run(SWEEP_FAULT=fault, SWEEP_FAULT_AT=at)
+        at = of[(number * (len(of) - 1)) // max(1, times - 1)]
+        ended = sweep.run(SWEEP_FAULT=("kill", "half")[number % 2], SWEEP_FAULT_AT=at)
         if ended.status != -9:
-            raise AssertionError(f"operation {at} of {count}: status {ended.status}\n{ended.err}")
+            raise AssertionError(f"operation {at} of {of[-1]}: {ended.status}\n{ended.err}")
         lost += sweep.lost(sweep.reported(ended.out))
         lost += _finished_wrong(sweep, whole)
-    return row(
-        "SIGKILL before, within or after a write, flush or rename of the store",
-        times, lost, CONTINUED,
-    )  # fmt: skip
+    return row(fault, times, lost, CONTINUED)
 
 
 def harness(times: int, folder: Path) -> Iterator[Row]:
-    """Both."""
-    yield random_moments(times, folder / "random")
-    yield every_operation(times, folder / "operations")
-
-
-def _whole(folder: Path) -> str:
-    """The tables of a sweep that nobody interrupts."""
-    sweep = Sweep(folder / "whole")
-    ended = sweep.run(SWEEP_FAULT_COUNT=folder / "count")
-    if ended.status or sweep.strays():
-        raise AssertionError(f"{ended.err}{sweep.strays()}")
-    return tables(sweep.results)
+    """All of them."""
+    undisturbed = Sweep(folder / "whole")
+    count, merging = undisturbed.operations()
+    whole = tables(undisturbed.results)
+    yield random_moments(times, folder / "random", whole)
+    yield operations(
+        "SIGKILL before, within or after a write, flush or rename of the store",
+        times, folder / "operations", range(1, count + 1), whole,
+    )  # fmt: skip
+    yield operations(
+        "SIGKILL at a step of merging parts into the table, or of clearing up after it",
+        times, folder / "merging", merging, whole,
+    )  # fmt: skip
 
 
 def _killed(sweep: Sweep, chance: random.Random, *, jax: bool) -> Ended:

@@ -1,19 +1,20 @@
-"""`python -m sweep run` without JAX, with a small journal, and with a disk that fails when told.
+"""`python -m sweep run` without JAX, that merges often, and with a disk that fails when told.
 
     python -m tests.faults.driver run sweep.toml
 
-SWEEP_FEWEST_ROWS: of the journal before it goes into the tables. SWEEP_SMALL_GROUP: rows of the
-smallest row group. SWEEP_FAULT: "kill", "half" or
-"full"; SWEEP_FAULT_AT: at which of the store's disk operations. "kill" ends the process by SIGKILL
-before the operation, "half" after half of its bytes where it is a write, else after it. "full"
-refuses it, and everything that would take space from then on, after half of the bytes. The number
-of operations is written to SWEEP_FAULT_COUNT, a file, at the end.
+SWEEP_MERGE_AT: parts before they are merged into the table. SWEEP_SMALL_GROUP: rows of the smallest
+row group. SWEEP_FAULT: "kill", "half" or "full"; SWEEP_FAULT_AT: at which of the store's disk
+operations. "kill" ends the process by SIGKILL before the operation, "half" after half of its bytes
+where it is a write, else after it. "full" refuses it, and everything that would take space from
+then on, after half of the bytes. At the end SWEEP_FAULT_COUNT, a file, is told in JSON how many
+operations there were, and which of them were of merging.
 """
 
 from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import signal
 import sys
@@ -24,14 +25,13 @@ from typing import IO, Any
 
 from sweep.cli.main import main
 from sweep.host import files, machine
-from sweep.results import parquet as tables
-from sweep.results import store
+from sweep.results import parquet, store
 
 MACHINE = machine.Machine(
     cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", platform="cpu",
     device="cpu", governor="unknown", xla_flags="", allocator="default",
 )  # fmt: skip
-TAKES_SPACE = {"write", "pwrite", "mkstemp", "fsync", "fdatasync", "replace"}
+TAKES_SPACE = {"write", "mkstemp", "mkdir", "fsync", "replace"}
 
 
 class Disk:
@@ -39,6 +39,7 @@ class Disk:
 
     def __init__(self, fault: str, at: int) -> None:
         self.fault, self.at, self.count = fault, at, 0
+        self.merging: list[int] = []  # operations
 
     def before(self, operation: str, half: Callable[[], object] | None = None) -> bool:
         """Whether to end after the operation. half: does half of a write."""
@@ -63,11 +64,7 @@ class Disk:
         def called(*arguments: Any, **named: Any) -> Any:
             if not sys._getframe(1).f_globals["__name__"].startswith("sweep."):
                 return real(*arguments, **named)
-            half = None
-            if name == "pwrite":
-                handle, data, at = arguments
-                half = lambda: real(handle, bytes(data)[: len(data) // 2], at)  # noqa: E731
-            ending = self.before(name, half)
+            ending = self.before(name)
             result = real(*arguments, **named)
             if ending:
                 end()
@@ -83,10 +80,19 @@ def end() -> None:
 
 def watch(disk: Disk) -> None:
     """Everything that the store does to the disk goes through `disk`."""
-    for name in ("pwrite", "fsync", "fdatasync", "ftruncate", "replace", "unlink"):
+    for name in ("fsync", "replace", "unlink"):
         disk.watched(os, name)
+    for name in ("mkdir", "unlink", "rmdir"):
+        disk.watched(Path, name)
     disk.watched(tempfile, "mkstemp")
-    disk.watched(Path, "unlink")
+
+    def merge(*arguments: Any, real: Callable[..., str] = store.merge) -> str:
+        first = disk.count + 1
+        table = real(*arguments)
+        disk.merging += range(first, disk.count + 1)
+        return table
+
+    store.merge = merge
 
     class File(io.BufferedRandom):
         def write(self, data: Any, /) -> int:
@@ -116,8 +122,8 @@ def watch(disk: Disk) -> None:
 
 def drive(arguments: list[str]) -> None:
     """Runs the command line, faults and all."""
-    store.FEWEST_ROWS = int(os.environ.get("SWEEP_FEWEST_ROWS", store.FEWEST_ROWS))
-    tables.SMALL_GROUP = int(os.environ.get("SWEEP_SMALL_GROUP", tables.SMALL_GROUP))
+    store.MERGE_AT = int(os.environ.get("SWEEP_MERGE_AT", store.MERGE_AT))
+    parquet.SMALL_GROUP = int(os.environ.get("SWEEP_SMALL_GROUP", parquet.SMALL_GROUP))
     machine.this_machine = lambda: MACHINE
     disk = Disk(os.environ.get("SWEEP_FAULT", ""), int(os.environ.get("SWEEP_FAULT_AT", "0")))
     watch(disk)
@@ -125,7 +131,7 @@ def drive(arguments: list[str]) -> None:
         main(arguments)
     finally:
         if count := os.environ.get("SWEEP_FAULT_COUNT"):
-            Path(count).write_text(str(disk.count))
+            Path(count).write_text(json.dumps({"all": disk.count, "merging": disk.merging}))
 
 
 if __name__ == "__main__":

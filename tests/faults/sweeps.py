@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from sweep.results.check import check
 from sweep.results.load import Results, load
 from sweep.settings.config import GridSettings
 from sweep.settings.grid import points as grid_points
-from sweep.types import Point, Reading
+from sweep.types import CurvePoint, Point, Reading
 from tests.faults.parts import of_point
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +36,7 @@ pause_s = {pause_s}
 hold = "{hold}"
 """
 LEFT = {
-    "settings.toml", "machine.json", "run.json", "readings.parquet", "training.parquet",
-    "points.parquet", "report.html", "run.log",
+    "run.json", "readings.parquet", "training.parquet", "points.parquet", "report.html", "run.log",
 }  # fmt: skip
 _STORED = re.compile(r"numbers (\S+): stored in|^stored numbers (\S+) ", re.MULTILINE)
 
@@ -73,7 +74,7 @@ class Sweep:
         return subprocess.Popen(
             [sys.executable, "-u", "-m", program, "run", "sweep.toml", "--no-compile-cache"],
             cwd=self.folder,
-            env=_environment(**{"SWEEP_FEWEST_ROWS": 6 * self.rows, **environment}),
+            env=_environment(**{"SWEEP_MERGE_AT": 6, **environment}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -98,6 +99,15 @@ class Sweep:
             check=False,
         )
         return Ended(done.returncode, done.stdout, done.stderr)
+
+    def operations(self) -> tuple[int, list[int]]:
+        """Of the store's on the disk, in a run that nobody disturbs: how many, and which merge."""
+        counted = self.folder / "count"
+        ended = self.run(SWEEP_FAULT_COUNT=counted)
+        if ended.status or self.strays():
+            raise AssertionError(f"{ended.err}{self.strays()}")
+        told = json.loads(counted.read_text())
+        return told["all"], told["merging"]
 
     def reported(self, out: str = "") -> set[str]:
         """Labels of the points that the log, or `out`, says are stored."""
@@ -139,14 +149,20 @@ class Ended:
 
 def content(point: Point, rows: int) -> list[tuple[object, ...]]:
     """What must be stored of a point: its readings and its curve."""
-    found: list[tuple[object, ...]] = []
-    for item in of_point(point, rows):
+    return content_of(of_point(point, rows))
+
+
+def content_of(items: Iterable[Reading | CurvePoint]) -> list[tuple[object, ...]]:
+    """The same of any readings and curves."""
+    entries: list[tuple[object, ...]] = []
+    for item in items:
         if isinstance(item, Reading):
             value = "none" if item.value is None else item.value
-            found.append((item.variant, item.metric.name, value, item.samples, item.reason))
+            entries.append((item.variant, item.metric.name, value, item.samples, item.reason))
         else:
-            found.append((item.step, item.epoch, item.loss, item.accuracy, item.seconds))
-    return found
+            place = (item.step, item.epoch, item.loss, item.accuracy, item.seconds)
+            entries.append(("curve", *place))
+    return entries
 
 
 def contents(results: Results) -> dict[str, list[tuple[object, ...]]]:
@@ -157,17 +173,20 @@ def contents(results: Results) -> dict[str, list[tuple[object, ...]]]:
         entry = (row["variant"], row["metric"], value, tuple(row["samples"]), row["reason"])
         found.setdefault(_label(row), []).append(entry)
     for row in results.training.to_dict("records"):
-        entry = (row["step"], row["epoch"], row["loss"], row["accuracy"], row["seconds"])
+        names = ("step", "epoch", "loss", "accuracy", "seconds")
+        entry = ("curve", *(row[name] for name in names))
         found.setdefault(_label(row), []).append(entry)
     return found
 
 
 def tables(folder: Path) -> str:
-    """All that is stored, times and commits apart, in the order of points."""
+    """All that is stored, in the order of points; apart from times, commits and versions, which say
+    who took a reading: the program itself, or the one without JAX.
+    """
     results = load(folder)
     text = ""
     for frame in (results.readings, results.training):
-        apart = frame.drop(columns=["time", "commit"])
+        apart = frame.drop(columns=["time", "commit", "versions"])
         ordered = apart.sort_values(["alpha", "resolution"], kind="stable")
         text += str(ordered.to_json(orient="records", double_precision=15))
     return text

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from sweep.results.load import load
 from sweep.results.schema import Stamp, reading_of
 from sweep.results.store import Store
+from sweep.results.writing import DERIVED
 from sweep.types import CurvePoint, Point, Reading
 from tests.fuzz.command import command, judge
 from tests.fuzz.mutations import changed, damaged, numbers, plain_values, texts
@@ -35,7 +36,10 @@ from tests.fuzz.target import Check, Fault, Target, unchanged
 FOLDER, OTHER = "results/fake", "results/other"
 TABLES = ("readings.parquet", "training.parquet")
 JSONS = ("run.json", "machine.json")
-FILES = (*TABLES, *JSONS, "settings.toml", "journal")
+PART = "part"  # stands for the first in parts/
+FILES = (*TABLES, *JSONS, "settings.toml", "journal", PART)
+# A run of the second version that was broken off: its last batches are in a journal.
+SECOND = Path(__file__).parents[1] / "data" / "schema2"
 COMMANDS = (
     ["report", FOLDER],
     ["report", FOLDER, "--json"],
@@ -60,8 +64,8 @@ def results() -> Target:
 
 
 def seeds() -> list[bytes]:
-    """Every command on both sound folders."""
-    return [_case({"command": one, "sealed": sealed}) for one in COMMANDS for sealed in (0, 1)]
+    """Every command on each sound folder."""
+    return [_case({"command": one, "sealed": sealed}) for one in COMMANDS for sealed in (0, 1, 2)]
 
 
 def _case(whole: dict[str, Any]) -> bytes:
@@ -72,10 +76,10 @@ def cases() -> st.SearchStrategy[bytes]:
     """One or two files of a folder changed."""
     texts = [*map(_json_file, JSONS), _toml_file()]
     tables = [_table(name) for name in TABLES] * 2
-    old = st.one_of(*tables, *texts, _bytes(sealed=False))
+    old = st.one_of(*tables, *texts, _bytes(0))
     # A table that somebody else wrote has no checksum: of sealed ones the bytes change.
-    new = st.one_of(*texts, _bytes(sealed=True))
-    return _folder(0, old) | _folder(1, new)
+    new = st.one_of(*texts, _bytes(1))
+    return _folder(0, old) | _folder(1, new) | _folder(2, _bytes(2))
 
 
 @st.composite
@@ -102,7 +106,8 @@ def _sound() -> Path:
     for name, frame, schema in zip(
         TABLES, (made.readings, made.training), (READINGS, TRAINING), strict=True
     ):
-        pq.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False), folder / name)
+        first = schema.remove_metadata()  # the first versions told no version
+        pq.write_table(pa.Table.from_pandas(frame, first, preserve_index=False), folder / name)
     for name, data in zip(JSONS, (made.run, made.machine), strict=True):
         (folder / name).write_text(json.dumps(data, indent=2))
     (folder / "settings.toml").write_text(tomli_w.dumps(made.settings))
@@ -130,7 +135,7 @@ def _sealed() -> Path:
                 items += [item(row) for row in rows if row["kind"] == "separable"]
             store.add(measure, items, stamp)
         if side == 224:
-            store.compact()
+            store.merge()
     store.close()
     return folder
 
@@ -160,16 +165,27 @@ def _toml_file() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _bytes(*, sealed: bool) -> st.SearchStrategy[dict[str, Any]]:
+def _source(sealed: int) -> Path:
+    """A whole folder: of the first version, of this one, or of the second."""
+    return SECOND if sealed == 2 else _sealed() if sealed else _sound()
+
+
+def _file(folder: Path, name: str) -> Path:
+    """Where a file that may be changed lies."""
+    parts = sorted((folder / "parts").glob("*.parquet"))
+    return parts[0] if name == PART and parts else folder / name
+
+
+def _bytes(sealed: int) -> st.SearchStrategy[dict[str, Any]]:
     """Any file with its bytes changed, empty, or gone."""
-    source = _sealed() if sealed else _sound()
+    source = _source(sealed)
 
     def of(name: str) -> st.SearchStrategy[dict[str, Any]]:
-        content = damaged([(source / name).read_bytes()])
+        content = damaged([_file(source, name).read_bytes()])
         encoded = content.map(lambda each: {"b64": base64.b64encode(each).decode()})
         return (encoded | st.just({"gone": True})).map(lambda value: {name: value})
 
-    return st.sampled_from(FILES if sealed else FILES[:-1]).flatmap(of)
+    return st.sampled_from([n for n in FILES if _file(source, n).exists()]).flatmap(of)
 
 
 @st.composite
@@ -218,21 +234,22 @@ def room(folder: Path) -> Iterator[Check]:
     def check(case: bytes) -> bool:
         made = json.loads(case)
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        shutil.copytree(_sealed() if made.get("sealed") else _sound(), folder / FOLDER)
+        shutil.copytree(_source(made.get("sealed", 0)), folder / FOLDER)
         for name in FILES:
-            if name in made and not _write(folder / FOLDER / name, made[name]):
+            if name in made and not _write(_file(folder / FOLDER, name), made[name]):
                 return False
         words = made["command"]
         if "--repair" in words:
             return _repaired(folder)
-        page, points = (folder / FOLDER / name for name in ("report.html", "points.parquet"))
-        there = os.path.lexists(points)
+        page, *derived = (folder / FOLDER / name for name in ("report.html", *DERIVED))
+        there = {path for path in derived if os.path.lexists(path)}
         with unchanged(folder):
             ended = command(words)
             written = page.read_text("utf-8") if page.exists() else ""
             page.unlink(missing_ok=True)
-            if words[0] == "report" and not there:  # it derives the table where there is none
-                points.unlink(missing_ok=True)
+            for path in derived:  # report derives the tables where there are none
+                if words[0] == "report" and path not in there:
+                    path.unlink(missing_ok=True)
         if written.count("<script") not in (0, SCRIPTS) or "<img" in written.replace("<img>", ""):
             raise Fault("something of the data's is an element of the page")
         return judge(ended, place=FOLDER)

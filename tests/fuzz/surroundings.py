@@ -34,13 +34,8 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     import sweep.cli.evaluate
     import sweep.cli.run
     import sweep.host.machine
-    import sweep.results.check
-    import sweep.results.load
     import sweep.training.speed
 
-    # A second look at what is damaged, in case a run is just writing it.
-    patch.setattr(sweep.results.load, "PAUSE_S", 0.0)
-    patch.setattr(sweep.results.check, "PAUSE_S", 0.0)
     patch.setattr(sweep.cli.run, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.evaluate, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.run, "_log_to", lambda folder: None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,34 +11,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweep.cli.main import main
-from sweep.results import check as verify
-from sweep.results import load as results
-from sweep.results import parquet as tables
+from sweep.results import derived, parquet
 from sweep.results.check import State, check
-from sweep.results.journal import scan
 from sweep.results.load import load
 from sweep.results.repair import repair
-from sweep.results.schema import READINGS
 from sweep.results.store import Store
 from sweep.types import ResultsError
 from tests.fuzz.results import write_sound
-from tests.support.stored import MACHINE, POINTS, STAMP, damaged, filled, items
+from tests.support.stored import POINTS, STAMP, damaged, filled, items
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _nobody_writes(monkeypatch):
-    """No second look, in case a run was just writing: none does here."""
-    monkeypatch.setattr(verify, "PAUSE_S", 0.0)
-    monkeypatch.setattr(results, "PAUSE_S", 0.0)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Six points, each in a row group of its own."""
-    monkeypatch.setattr(tables, "SMALL_GROUP", 2)
-    return filled(tmp_path / "r")
+    """Six points, each in a row group of its own: three readings, and a curve of six."""
+    monkeypatch.setattr(parquet, "SMALL_GROUP", 2)
+    path = filled(tmp_path / "r")
+    derived.renew(path)
+    return path
 
 
 def states(folder):
@@ -56,8 +48,9 @@ def sweep(capsys, *arguments):
 
 def middle(path: Path, group: int) -> int:
     """Where the values of a row group lie."""
-    column = pq.ParquetFile(path).metadata.row_group(group).column(READINGS.names.index("value"))
-    assert column.path_in_schema == "value"
+    metadata = pq.ParquetFile(path).metadata.row_group(group)
+    columns = [metadata.column(at) for at in range(metadata.num_columns)]
+    (column,) = [each for each in columns if each.path_in_schema == "value"]
     return column.data_page_offset + column.total_compressed_size // 2
 
 
@@ -66,8 +59,9 @@ def test_a_whole_folder_is_whole(folder):
     assert check(folder).sealed
     assert set(states(folder).values()) == {"ok"}
     says = {each.file: each.says for each in check(folder).files}
-    assert says["readings.parquet"] == "18 rows of 6 points"
-    assert says["training.parquet"] == "12 rows of 6 points"
+    assert says["readings.parquet"] == "54 rows of 6 points"
+    assert says["training.parquet"] == "12 rows; derived"
+    assert says["points.parquet"] == "6 rows; derived"
 
 
 @pytest.mark.parametrize("name", ["reference", "cifar10"])
@@ -78,9 +72,7 @@ def test_folders_of_earlier_versions_are_whole(name):
     assert any("without a checksum" in each.says for each in found.files)
 
 
-@pytest.mark.parametrize(
-    "name", ["readings.parquet", "training.parquet", "run.json", "machine.json", "settings.toml"]
-)
+@pytest.mark.parametrize("name", ["readings.parquet", "run.json"])
 def test_every_flipped_bit_is_found(folder, name):
     whole = (folder / name).read_bytes()
     for at in range(0, len(whole), max(1, len(whole) // 60)):
@@ -94,7 +86,18 @@ def test_every_flipped_bit_is_found(folder, name):
             (folder / name).write_bytes(whole)
 
 
-@pytest.mark.parametrize("name", ["readings.parquet", "training.parquet", "run.json"])
+@pytest.mark.parametrize("name", ["points.parquet", "training.parquet"])
+def test_every_flipped_bit_that_changes_a_derived_table_is_found(folder, name):
+    path = folder / name
+    whole, right = path.read_bytes(), pq.read_table(path)
+    for at in range(0, len(whole), max(1, len(whole) // 60)):
+        damaged(path, at, 1 << at % 8)
+        if states(folder)[name] == "ok":  # such as who wrote it: no row depends on that
+            assert pq.read_table(path).equals(right), at
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", ["readings.parquet", "run.json"])
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
@@ -118,7 +121,7 @@ def test_one_damaged_row_group_costs_its_points_and_no_other(folder, capsys):
     damaged(path, middle(path, 2))
     status, out, _ = sweep(capsys, "check", folder)
     assert status == 1
-    assert "15 rows of 5 points can be kept" in " ".join(out.split())
+    assert "45 rows of 5 points can be kept" in " ".join(out.split())
     with pytest.raises(ResultsError, match=rf"{path}: can't be read: it was changed"):
         Store(folder)
 
@@ -127,7 +130,7 @@ def test_one_damaged_row_group_costs_its_points_and_no_other(folder, capsys):
     told = json.loads(out)
     assert told["whole"] is True
     assert told["repaired"] == [
-        "readings.parquet: a copy of it is in damaged/readings.parquet; 15 rows of 5 points can be "
+        "readings.parquet: a copy of it is in damaged/readings.parquet; 45 rows of 5 points can be "
         "kept"
     ]
     assert (folder / "damaged" / "readings.parquet").exists()
@@ -138,7 +141,7 @@ def test_one_damaged_row_group_costs_its_points_and_no_other(folder, capsys):
     kept = load(folder).readings
     assert kept.to_json() == before[before["alpha"] != lost.alpha].reset_index(drop=True).to_json()
     store.add("timing", items(lost, 20.0), STAMP)
-    store.compact()
+    store.merge()
     store.close()
     again = load(folder).readings.sort_values(["alpha", "variant"]).reset_index(drop=True)
     assert again.to_json() == before.to_json()
@@ -155,60 +158,52 @@ def test_a_damaged_footer_costs_no_row_whose_digest_it_still_tells(folder):
     assert check(folder).whole
 
 
-def test_damaged_curves_leave_the_report_and_are_told(folder):
-    path = folder / "training.parquet"
-    path.write_bytes(path.read_bytes()[:-10])
-    results = load(folder)
-    assert len(results.readings) == 18
-    assert results.training.empty
-    assert results.damages == (
-        "training.parquet can't be read: it is cut short; curves of training are missing.",
-    )
-    repair(folder)
+@pytest.mark.parametrize("name", ["points.parquet", "training.parquet"])
+def test_a_derived_table_that_is_damaged_costs_nothing(folder, name):
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:-10])
+    assert states(folder)[name] == "damaged"
     assert load(folder).damages == ()
-    assert len(Store(folder).finished()) == len(POINTS)
+    assert len(load(folder).training) == 12
+    assert derived.renew(folder)
+    assert (folder / name).read_bytes() == whole
 
 
-def test_a_damaged_journal_is_repaired_with_what_is_whole_in_it(tmp_path):
-    folder = filled(tmp_path / "r", compacted=False)
-    path = folder / "journal"
-    damaged(path, scan(path, path.read_bytes()).frames[3].start + 9)
+def test_parts_that_are_damaged_are_repaired_with_what_is_whole(tmp_path):
+    folder = filled(tmp_path / "r", merged=False)
+    part = sorted((folder / "parts").iterdir())[3]
+    damaged(part, 99)
     (wrong,) = [each for each in check(folder).files if each.state is not State.OK]
-    assert (wrong.file, wrong.says) == ("journal", "1 of 6 batches in it are damaged")
-    assert wrong.left == "5 of its batches are whole and are kept"
-    repair(folder)
+    assert wrong.file == f"parts/{part.name}"
+    assert wrong.left == "the next run measures it again"
+    assert repair(folder) == (
+        f"parts/{part.name}: is in damaged/ now; the next run measures it again",
+    )
     assert check(folder).whole
-    assert scan(path, path.read_bytes()).frames == ()
-    finished = {each[0] for each in Store(folder).finished()}
-    assert finished == {point.key for point in POINTS if point != POINTS[3]}
+    assert list((folder / "parts").iterdir()) == []
+    kept = {each[0] for each in Store(folder).finished()}
+    assert kept == {point.key for point in POINTS if point != POINTS[3]}
+    assert repair(folder) == ()
 
 
-def test_a_torn_journal_is_told_apart_and_made_whole(tmp_path):
-    folder = filled(tmp_path / "r", compacted=False)
-    path = folder / "journal"
-    path.write_bytes(path.read_bytes()[:-13])
-    assert states(folder)["journal"] == "torn"
-    repair(folder)
-    assert check(folder).whole
-    assert len(Store(folder).finished()) == len(POINTS) - 1
-
-
-def test_a_journal_that_vanished_is_missed_and_begun_again(tmp_path):
-    folder = filled(tmp_path / "r", compacted=False)
-    (folder / "journal").unlink()
-    assert states(folder)["journal"] == "missing"
+def test_parts_that_vanished_are_missed_and_begun_again(tmp_path):
+    folder = filled(tmp_path / "r", merged=False)
+    shutil.rmtree(folder / "parts")
+    assert states(folder)["parts"] == "missing"
     repair(folder)
     assert check(folder).whole
     assert Store(folder).finished() == set()
 
 
-def test_tables_that_vanished_while_the_journal_stayed_are_begun_again(tmp_path):
-    folder = filled(tmp_path / "r", compacted=False)
+def test_a_table_that_vanished_while_parts_stayed_is_begun_again(folder):
+    store = Store(folder)
+    store.add("timing", items(POINTS[0], 70.0), STAMP)
+    store.close()
     (folder / "readings.parquet").unlink()
     assert states(folder)["readings.parquet"] == "missing"
     repair(folder)
     assert check(folder).whole
-    assert len(Store(folder).finished()) == len(POINTS)
+    assert len(Store(folder).finished()) == 1
 
 
 def test_a_reading_that_is_a_value_and_a_reason_costs_its_batch_and_is_measured_again(tmp_path):
@@ -235,61 +230,34 @@ def test_a_reading_that_is_a_value_and_a_reason_costs_its_batch_and_is_measured_
     assert repair(folder) == ()
 
 
-def test_a_journal_cut_between_two_batches_is_told(tmp_path):
-    folder = filled(tmp_path / "r", compacted=False)
-    path = folder / "journal"
-    data = path.read_bytes()
-    path.write_bytes(data[: scan(path, data).frames[-2].end])
-    assert states(folder)["journal"] == "torn"
-    assert load(folder).damages
-    assert len(Store(folder).finished()) == len(POINTS) - 1
-
-
-def test_machines_whose_facts_are_theirs_are_kept(folder):
-    other = json.loads((folder / "machine.json").read_text())
-    other["cores"] = 2
-    (folder / "machine.json").write_text(json.dumps({**MACHINE, "earlier": [other]}))
-    assert states(folder)["machine.json"] == "damaged"
+def test_what_a_run_writes_anew_is_moved_away(folder):
+    (folder / "run.json").write_text('{"machine_id": ')
     repair(folder)
-    assert check(folder).whole
-    assert load(folder).machine == MACHINE
-
-
-def test_a_whole_machine_file_is_left_alone_where_the_run_names_another_machine(folder):
-    run = json.loads((folder / "run.json").read_text())
-    kept = {key: run[key] for key in ("points", "measures")}  # as a first version wrote it
-    (folder / "run.json").write_text(json.dumps(kept | {"machine_id": "another"}))
-    before = (folder / "machine.json").read_bytes()
-    assert states(folder)["machine.json"] == "damaged"
-    repair(folder)
-    assert (folder / "machine.json").read_bytes() == before
-    assert repair(folder) == ()
-
-
-@pytest.mark.parametrize("name", ["run.json", "machine.json"])
-def test_what_a_run_writes_anew_is_moved_away(folder, name):
-    (folder / name).write_text('{"machine_id": ')
-    repair(folder)
-    assert states(folder)[name] == "missing"
-    assert (folder / "damaged" / name).read_text() == '{"machine_id": '
+    assert states(folder)["run.json"] == "missing"
+    assert (folder / "damaged" / "run.json").read_text() == '{"machine_id": '
     store = Store(folder)  # a run goes on from here
     assert len(store.finished()) == len(POINTS)
 
 
 def test_strays_of_dead_writers_are_told_and_cleared(folder):
-    stray = folder / ".readings.parquet.abcd1234"
-    stray.write_bytes(b"half")
+    strays = [
+        folder / ".readings.parquet.abcd1234",
+        folder / "parts" / ".00000007-0123456789abcdef.parquet.abcd1234",
+    ]
+    for stray in strays:
+        stray.write_bytes(b"half")
     found = check(folder)
     assert found.whole
-    assert [each.file for each in found.files if each.state is State.STRAY] == [stray.name]
-    assert repair(folder) == (f"{stray.name}: removed",)
-    assert not stray.exists()
+    names = [stray.name for stray in strays]
+    assert [each.file for each in found.files if each.state is State.STRAY] == names
+    assert repair(folder) == tuple(f"{name}: removed" for name in names)
+    assert not any(stray.exists() for stray in strays)
 
 
 def test_repairing_a_whole_folder_touches_nothing(folder):
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert repair(folder) == ()
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_points_that_a_repair_cost_are_told_until_they_are_measured_again(folder, capsys):
@@ -320,9 +288,9 @@ def test_no_results_folder_is_status_2(tmp_path, capsys):
 
 
 def test_what_is_no_file_is_not_waited_for(folder):
-    (folder / "journal").unlink(missing_ok=True)
-    os.mkfifo(folder / "journal")
-    with pytest.raises(ResultsError, match="journal: can't be read: it is no file"):
+    part = folder / "parts" / "00000007-0123456789abcdef.parquet"
+    os.mkfifo(part)
+    with pytest.raises(ResultsError, match=rf"{part.name}: can't be read: it is no file"):
         load(folder)
 
 
@@ -341,5 +309,6 @@ def test_a_damaged_file_is_kept_under_a_name_that_is_free(folder):
         path = folder / "training.parquet"
         path.write_bytes(path.read_bytes()[:-1])
         repair(folder)
+        derived.renew(folder)
     kept = sorted(path.name for path in (folder / "damaged").iterdir())
     assert kept == ["training.parquet", "training.parquet.2"]

@@ -140,7 +140,9 @@ def test_the_log_of_a_run_is_not_written_through_a_link(tmp_path):
     assert (tmp_path / "secret").read_text() == SECRET
 
 
-@pytest.mark.parametrize("name", ["readings.parquet", "run.json", "points.parquet", "journal"])
+@pytest.mark.parametrize(
+    "name", ["readings.parquet", "run.json", "points.parquet", "journal", "parts"]
+)
 def test_a_pipe_in_the_folder_is_not_waited_on(name, here):
     write_sound(here / "theirs")
     (here / "theirs" / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""points.parquet is what the readings say: report puts it right where it is not."""
+"""points.parquet and training.parquet are what the readings say: report puts them right."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from sweep.cli.main import main
 from sweep.results.check import check
+from sweep.results.derived import renew
 from sweep.results.load import load
-from sweep.results.points import derive
-from sweep.results.repair import renew_points
 from sweep.results.store import Store
 from sweep.types import Reading
 from tests.support.stored import MACHINE, POINTS, SETTINGS, SPEED, STAMP, damaged, filled, run_of
@@ -24,7 +23,7 @@ def folder(tmp_path) -> Path:
     path = filled(tmp_path / "r")
     store = Store(path)
     store.write_run(SETTINGS, MACHINE, run_of(*POINTS) | {"finished": "2026-01-01T00:00:00+00:00"})
-    store.write_points(derive(load(path).readings))
+    store.write_derived(load(path))
     store.close()
     return path
 
@@ -33,8 +32,8 @@ def states(folder: Path) -> dict[str, str]:
     return {each.file: each.state.value for each in check(folder).files}
 
 
-def derived(folder: Path) -> pd.DataFrame:
-    return pd.read_parquet(folder / "points.parquet")
+def derived(folder: Path, name: str = "points.parquet") -> pd.DataFrame:
+    return pd.read_parquet(folder / name)
 
 
 def without(path: Path) -> None:
@@ -43,21 +42,22 @@ def without(path: Path) -> None:
 
 def test_what_is_right_stays_as_it_is(folder):
     before = {path.name: path.stat() for path in folder.iterdir()}
-    assert not renew_points(folder)
+    assert not renew(folder)
     assert {path.name: path.stat() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["points.parquet", "training.parquet"])
 @pytest.mark.parametrize("harm", [without, lambda path: damaged(path, 40)], ids=["gone", "damaged"])
-def test_report_derives_the_points_that_are_gone(folder, harm, capsys):
-    right, others = derived(folder), {"points.parquet", "report.html"}
-    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in others}
-    harm(folder / "points.parquet")
+def test_report_derives_the_tables_that_are_gone(folder, name, harm, capsys):
+    right = derived(folder, name)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    harm(folder / name)
     with pytest.raises(SystemExit) as ended:
         main(["report", str(folder)])
     assert not ended.value.code
-    pd.testing.assert_frame_equal(derived(folder), right)
+    pd.testing.assert_frame_equal(derived(folder, name), right)
     assert set(states(folder).values()) == {"ok"}
-    assert states(folder)["points.parquet"] == "ok"
+    assert states(folder)[name] == "ok"
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert "can't be read" not in (folder / "report.html").read_text("utf-8")
 
@@ -69,21 +69,20 @@ def test_points_of_before_a_run_that_was_killed_are_derived_anew(folder):
     store = Store(folder)
     store.write_run(SETTINGS, MACHINE, run_of(*POINTS))
     store.add("timing", NEW, STAMP)
-    assert not renew_points(folder)  # a run writes the folder, and will itself
+    assert not renew(folder)  # a run writes the folder, and will itself
     store.close()
     assert "speed" not in derived(folder)
-    assert renew_points(folder)
+    assert renew(folder)
     assert 70.0 in derived(folder)["speed"].tolist()
 
 
-def test_points_of_before_the_tables_were_written_anew_are_derived_anew(folder):
+def test_points_of_before_the_table_was_written_anew_are_derived_anew(folder):
     store = Store(folder)
     with store.writing():
         store.add("timing", NEW, STAMP)
-    (folder / "journal").unlink()  # the run came to its end, but for its points
-    assert renew_points(folder)
+    assert renew(folder)
     assert 70.0 in derived(folder)["speed"].tolist()
-    assert not renew_points(folder)
+    assert not renew(folder)
 
 
 def test_where_nothing_can_be_written_one_sentence_says_so(folder, capsys, monkeypatch):

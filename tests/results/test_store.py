@@ -15,9 +15,7 @@ from hypothesis import strategies as st
 
 from sweep.host import files
 from sweep.host.files import WriteError
-from sweep.results import load as results
-from sweep.results import store as store_module
-from sweep.results.digests import digest
+from sweep.results.digests import data_digest, digest
 from sweep.results.schema import READINGS, Stamp
 from sweep.results.store import BusyError, Store, load, replace_file
 from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
@@ -119,8 +117,8 @@ def test_curves_are_replaced_with_their_readings(store):
     assert load(store.path).training["loss"].tolist() == [0.5]
 
 
-def test_settings_are_kept_as_run_without_what_toml_cannot_say(store):
-    assert load(store.path).settings == {"name": "test", "grid": {"extra": [{"kind": "shallow"}]}}
+def test_settings_are_kept_as_run(store):
+    assert load(store.path).settings == SETTINGS
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -141,13 +139,19 @@ def test_what_cannot_be_read_is_named(store, tmp_path):
     with pytest.raises(ResultsError, match=r"nowhere: not a results folder"):
         load(tmp_path / "nowhere")
     store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    store.merge()
     readings = store.path / "readings.parquet"
     readings.write_bytes(readings.read_bytes()[:100])
     with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read"):
         load(store.path)
     pq.write_table(pa.table({"x": [1]}), readings)
-    with pytest.raises(ResultsError, match=r"readings\.parquet: its columns are not those"):
+    with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read: it was changed"):
         load(store.path)
+    run = json.loads((store.path / "run.json").read_text())
+    (store.path / "run.json").write_text(json.dumps(run_of(POINT) | {"machines": run["machines"]}))
+    with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read: its columns are"):
+        load(store.path)
+    readings.unlink()
     (store.path / "run.json").write_text(json.dumps({})[:1])
     with pytest.raises(ResultsError, match=r"run\.json: can't be read"):
         load(store.path)
@@ -197,7 +201,7 @@ def test_without_locks_in_the_file_system_a_run_goes_on_and_says_so(tmp_path, mo
     store = Store(tmp_path / "r")
     store.write_run(SETTINGS, MACHINE, run_of(POINT))
     store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
-    store.compact()
+    store.merge()
     store.close()
     assert load(tmp_path / "r").readings["value"].tolist() == [1.0]
     assert "no locks here; let one run at a time write to it" in caplog.text
@@ -210,7 +214,7 @@ def test_a_folder_that_goes_away_under_a_run_ends_it_in_words(store, move):
     with pytest.raises(WriteError, match="the folder was moved or removed meanwhile"):
         store.add("timing", [Reading(SPEED, OTHER, 1.0)], STAMP)
     with pytest.raises(WriteError, match="the folder was moved or removed meanwhile"):
-        store.compact()
+        store.merge()
     assert not store.path.exists()
 
 
@@ -235,7 +239,7 @@ def test_joint_batches_are_stored_point_by_point(store):
         readings = load(store.path).readings
         assert readings["alpha"].tolist() == [0.5, 0.5, 0.25, 0.25]
         assert readings["value"].tolist() == [1.0, 2.0, 1.0, 2.0]
-        store.compact()
+        store.merge()
 
 
 def test_a_failure_after_a_success_is_not_finished_and_the_other_way_round(store):
@@ -243,58 +247,15 @@ def test_a_failure_after_a_success_is_not_finished_and_the_other_way_round(store
     store.add("timing", good, STAMP)
     store.add("timing", bad, STAMP, failed=True)
     assert store.finished() == Store(store.path).finished() == set()
-    store.compact()
+    store.merge()
     assert Store(store.path).finished() == set()
     store.add("timing", good, STAMP)
     assert len(store.finished()) == len(Store(store.path).finished()) == 1
 
 
-def test_settings_of_the_run_before_are_told_apart_from_changed_ones(store, monkeypatch):
-    monkeypatch.setattr(results, "PAUSE_S", 0)
-    store.close()
-
-    def broken(path, write, real=replace_file):
-        if path.name == "settings.toml":
-            raise KeyboardInterrupt
-        real(path, write)
-
-    again = Store(store.path)
-    with monkeypatch.context() as patched:
-        patched.setattr(store_module, "replace_file", broken)
-        with pytest.raises(KeyboardInterrupt):
-            again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
-    (told,) = load(store.path).damages
-    assert "settings.toml can't be trusted: it is of the run before: the last one was" in told
-    again.write_run(SETTINGS | {"name": "other"}, MACHINE, run_of(POINT))
-    assert load(store.path).damages == ()
-    text = (store.path / "settings.toml").read_text()
-    (store.path / "settings.toml").write_text(text.replace("other", "mine"))
-    changed = load(store.path)
-    assert changed.settings["name"] == "mine"
-    assert changed.damages == (
-        "settings.toml can't be trusted: it was changed since the run wrote it; the next run "
-        "writes it anew.",
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("settings.toml", "settings.toml can't be read: it is missing; the next run writes it "),
-        ("machine.json", "machine.json can't be read: it is missing; facts of the machine are "),
-        ("training.parquet", "training.parquet can't be read: it is missing; curves of training"),
-    ],
-)
-def test_what_a_report_can_do_without_is_a_caution(store, name, says):
-    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
-    (store.path / name).unlink()
-    found = load(store.path)
-    assert found.readings["value"].tolist() == [1.0]
-    (told,) = found.damages
-    assert told.startswith(says)
-
-
 def test_readings_that_vanished_are_no_empty_run(store):
+    store.add("timing", [Reading(SPEED, POINT, 1.0)], STAMP)
+    store.merge()
     (store.path / "readings.parquet").unlink()
     with pytest.raises(ResultsError, match=r"readings\.parquet: can't be read: it is missing"):
         load(store.path)
@@ -312,10 +273,16 @@ def test_a_run_that_says_not_what_it_covers_is_named(store, change):
         load(store.path)
 
 
-def test_tables_of_a_newer_version_are_refused(store):
+def test_folders_of_a_newer_version_are_refused(store):
+    newer = r"was written by a newer version \(schema 99\)"
     schema = READINGS.with_metadata({"sweep_schema_version": "99"})
     pq.write_table(schema.empty_table(), store.path / "readings.parquet")
-    with pytest.raises(ResultsError, match=r"was written by a newer version \(schema 99\)"):
+    (store.path / "run.json").write_text(json.dumps(run_of(POINT)))
+    with pytest.raises(ResultsError, match=rf"readings\.parquet: {newer}"):
+        load(store.path)
+    run = run_of(POINT) | {"schema": 99}
+    (store.path / "run.json").write_text(json.dumps(run | {"sha256": data_digest(run)}))
+    with pytest.raises(ResultsError, match=rf"run\.json: {newer}"):
         load(store.path)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sweep.metrics import BUILT_IN
+from sweep.results import curves, parts
 from sweep.results.points import derive
 from sweep.results.store import READINGS, TRAINING, Results, Store
 from sweep.settings.config import digest_of
@@ -84,13 +84,14 @@ def results(
 
 def stored(results: Results, folder: Path) -> Path:
     """A results folder with what is in `results`."""
-    Store(folder).write_run(results.settings, results.machine, results.run)
-    for name, frame, schema in (
-        ("readings", results.readings, READINGS),
-        ("training", results.training, TRAINING),
-    ):
-        table = pa.Table.from_pandas(frame, schema, preserve_index=False)
-        pq.write_table(table, folder / f"{name}.parquet")
+    store = Store(folder)
+    going_on = {key: value for key, value in results.run.items() if key != "finished"}
+    store.write_run(results.settings, results.machine, going_on)
+    readings = pa.Table.from_pandas(results.readings, READINGS, preserve_index=False)
+    training = pa.Table.from_pandas(results.training, TRAINING, preserve_index=False)
+    parts.write(folder, 1, pa.concat_tables([readings, curves.as_readings(training)]))
+    store.write_run(results.settings, results.machine, results.run)
+    store.close()
     return folder
 
 

@@ -40,13 +40,13 @@ def begun(folder: Path) -> Store:
     return store
 
 
-def filled(folder: Path, *, compacted: bool = True, rows: int = 3) -> Path:
-    """A folder with readings and curves of all points, in the tables or still in the journal."""
+def filled(folder: Path, *, merged: bool = True, rows: int = 3) -> Path:
+    """A folder with readings and curves of all points, in the table or still in parts."""
     store = begun(folder)
     for number, point in enumerate(POINTS):
         store.add("timing", items(point, 10.0 * number, rows), STAMP)
-    if compacted:
-        store.compact()
+    if merged:
+        store.merge()
     store.close()
     return folder
 
