@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchmarks.memory import TIMED, TRAINED, WITHIN, measured
-from sweep.contracts import Failed, Measure, Network
+from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.host import memory
 from sweep.host.memory import limit
@@ -25,10 +24,9 @@ from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, LatencySettings, SettingsError, parse
-from sweep.types import Better, Metric, Progress, Reading
 from tests.support.commands import QUICK, flat
 from tests.support.runs import MACHINE, Watcher
-from tests.support.toys import CALLS, Perimeter, point
+from tests.support.toys import CALLS, point
 
 FAMILY = MobileNetV1Family()
 GB = 10**9
@@ -135,37 +133,8 @@ def test_a_limit_on_addresses_counts_and_what_is_no_memory_is_taken_off():
 # What becomes of points that would not fit.
 
 
-class Heavy(Perimeter):
-    """Takes as many bytes as its input has pixels, a million times."""
-
-    name = "heavy"
-
-    def bytes_of(self, networks: Any) -> int:
-        return max(each.point.resolution**2 * 10**6 for each in networks)
-
-
-class HeavyTogether(Measure):
-    """The same, all in one process."""
-
-    name = "together"
-    machine_bound = True
-    together = True
-    metrics = (Metric("perimeter", "Perimeter", "1", Better.LOWER),)
-
-    def identity(self) -> dict[str, Any]:
-        return {}
-
-    def bytes_of(self, networks: Any) -> int:
-        return sum(each.point.resolution**2 * 10**6 for each in networks)
-
-    def __call__(self, networks: Any, progress: Progress) -> Iterator[Reading | Failed]:
-        for network in networks:
-            CALLS.append(network.point.label)
-            yield Reading(self.metrics[0], network.point, 1.0)
-
-
 TEXT = """
-measures = ["test_memory:{measure}"]
+measures = ["tests.support.toys:{measure}"]
 {share}
 [grid]
 alpha = [0.5]

@@ -6,21 +6,19 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.settings.config import Section, Settings, parse
 from sweep.settings.registry import BUILT_IN, find
 from tests.support.image_files import encoded, plain, write_folder
 from tests.support.runs import MACHINE
-from tests.support.toys import Brightness
 
 BASE = """
     [grid]
@@ -31,20 +29,6 @@ BASE = """
     dataset = "tests.support.toys:Brightness"
     batch_size = 4
 """
-HERE = "test_settings_identity"
-
-
-class Sibling(MobileNetV1Family):
-    """Another family: its points are other points."""
-
-    name = "sibling"
-
-
-class Dimness(Brightness):
-    """Other images."""
-
-    def identity(self) -> dict[str, Any]:
-        return {"name": "dimness"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +67,7 @@ EXPONENTIAL = ('accuracy.schedule="exponential"',)
 
 ROWS: dict[str, Row] = {
     "name": Row('name="other"'),
-    "family": Row(f'family="{HERE}:Sibling"'),
+    "family": Row('family="tests.support.short:Sibling"'),
     "num_classes": Row("num_classes=10", "cost latency"),  # a trained network has its data's
     "measures": Row('measures=["cost"]'),
     "max_memory_share": Row("max_memory_share=0.5"),
@@ -116,7 +100,7 @@ ROWS: dict[str, Row] = {
         same=('accuracy.checkpoints="copy.h5"',),
     ),
     "accuracy.background": Row("accuracy.background=true", "accuracy", given=CHECKPOINTS),
-    "accuracy.dataset": Row(f'accuracy.dataset="{HERE}:Dimness"', "accuracy"),
+    "accuracy.dataset": Row('accuracy.dataset="tests.support.toys:Dimness"', "accuracy"),
     "accuracy.data": Row('accuracy.data={path="other"}', "accuracy", given=FOLDER),
     "accuracy.train_images": Row(
         "accuracy.train_images=512", "accuracy", same=("accuracy.train_images=10000",)
@@ -159,7 +143,7 @@ ROWS: dict[str, Row] = {
     "accuracy.checkpoint_s": Row("accuracy.checkpoint_s=5"),
     "accuracy.seed": Row("accuracy.seed=1", "accuracy"),
     "custom": Row(
-        "custom.toys:Perimeter.factor=8",
+        'custom."tests.support.toys:Perimeter".factor=8',
         "perimeter",
         given=('measures=["cost", "tests.support.toys:Perimeter"]',),
     ),

@@ -52,3 +52,9 @@ class Short(MobileNetV1Family):
             point.alpha, resolution, num_classes, point.kind, dropout_rate=dropout_rate,
             bn_momentum=bn_momentum, lowering=lowering, dtype=dtype, rngs=nnx.Rngs(seed),
         )  # fmt: skip
+
+
+class Sibling(MobileNetV1Family):
+    """Another family: its points are other points."""
+
+    name = "sibling"

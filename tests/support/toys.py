@@ -46,6 +46,13 @@ class Brightness(Dataset):
         return Images(images.astype(np.float32), labels)
 
 
+class Dimness(Brightness):
+    """The same images under another name."""
+
+    def identity(self) -> dict[str, Any]:
+        return {"name": "dimness"}
+
+
 class Unlit(Brightness):
     """The same with a pixel that is no number: neither is any loss, on any machine."""
 
@@ -173,3 +180,34 @@ class Counts(Perimeter):
                 os.kill(os.getpid(), signal.SIGKILL)
             text = network.artefacts["text"].read_text()
             yield Reading(self.metrics[0], network.point, float(len(text)))
+
+
+class Heavy(Perimeter):
+    """Takes as many bytes as its input has pixels, a million times."""
+
+    name = "heavy"
+
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        return max(each.point.resolution**2 * 10**6 for each in networks)
+
+
+class HeavyTogether(Measure):
+    """The same, all in one process."""
+
+    name = "together"
+    machine_bound = True
+    together = True
+    metrics = (Metric("perimeter", "Perimeter", "1", Better.LOWER),)
+
+    def identity(self) -> dict[str, Any]:
+        return {}
+
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        return sum(each.point.resolution**2 * 10**6 for each in networks)
+
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | Failed]:
+        for network in networks:
+            CALLS.append(network.point.label)
+            yield Reading(self.metrics[0], network.point, 1.0)
