@@ -56,6 +56,7 @@ class _Part:
     hashes: Hashes
     there: dict[Network, Identity]
     wanted: bool
+    again: bool  # whatever is stored
 
     @property
     def missing(self) -> list[Network]:
@@ -84,39 +85,43 @@ def make_plan(
     _check(settings, family, points)
     artefacts = Artefacts(store.path)
     parts: list[_Part] = []
-    finished = store.finished()
     measures = in_order(_measures(settings))
-    needed = {kind for measure in measures.values() for kind in measure.needs}
     for name, measure in measures.items():
         networks = [
             Network(point, family, settings.num_classes)
             for point in points
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
-        wanted = not only or name in only
-        if wanted:
-            measure.check_points(networks)
         hashes = Hashes(measure, networks, settings.num_classes, artefacts)
-        part = _Part(measure, networks, hashes, {}, wanted)
-        if name not in again:
-            part.there = _finished(part, machine, finished, artefacts)
-        if part.there and needed.intersection(measure.gives):
-            _note_artefacts(part, store, artefacts)
-        parts.append(part)
-    _give_again(parts, artefacts)
+        parts.append(_Part(measure, networks, hashes, {}, not only or name in only, name in again))
+    _look_up(parts, store, machine, artefacts)
     most = memory_limit(settings, machine)
     tasks, notes = _tasks(parts, store, engine or LocalEngine(machine), most)
     return Plan(
         tuple(tasks),
         points,
-        tuple(part.measure for part in parts),
+        tuple(measures.values()),
         {part.measure.name: part.hashes for part in parts},
         artefacts,
         sum(len(part.there) for part in parts),
         tuple(notes),
         most.bytes,
-        frozenset(measure.name for name, measure in measures.items() if name in again),
+        frozenset(part.measure.name for part in parts if part.again),
     )
+
+
+def _look_up(parts: Sequence[_Part], store: Store, machine: Machine, artefacts: Artefacts) -> None:
+    """What of each part is stored. Raises SettingsError as the measures' checks do."""
+    finished = store.finished()
+    needed = {kind for part in parts for kind in part.measure.needs}
+    for part in parts:
+        if part.wanted:
+            part.measure.check_points(part.networks)
+        if not part.again:
+            part.there = _finished(part, machine, finished, artefacts)
+        if part.there and needed.intersection(part.measure.gives):
+            _note_artefacts(part, store, artefacts)
+    _give_again(parts, artefacts)
 
 
 def _finished(

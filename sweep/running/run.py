@@ -60,15 +60,7 @@ def execute(
     with its reason, and tried again by the next run. Ctrl-C, or SIGTERM where it is heard, ends it
     between two readings' being whole: what is finished is kept and reported.
     """
-    run: dict[str, Any] = {
-        "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
-        "commit": commit(),
-        "versions": versions_of(PACKAGES),
-        "started": now().isoformat(timespec="seconds"),
-        "machine_id": machine.id,
-        "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
-        "base_resolution": settings.grid.base_resolution,
-    }
+    run = _told(plan, settings, machine, now)
     as_run = settings.model_dump(mode="json")
     recorder = Recorder(plan, store, run["commit"], machine, observer, now)
     engine = engine or LocalEngine(machine, limit=plan.limit_bytes, meanwhile=recorder.take)
@@ -92,6 +84,21 @@ def execute(
     return Outcome(
         stage_s, tuple(recorder.failures), end is not None, report, isinstance(end, Terminated)
     )
+
+
+def _told(
+    plan: Plan, settings: Settings, machine: Machine, now: Callable[[], datetime]
+) -> dict[str, Any]:
+    """What run.json tells of a run that begins."""
+    return {
+        "command": command_line(["python", "-m", "sweep", *sys.argv[1:]]),
+        "commit": commit(),
+        "versions": versions_of(PACKAGES),
+        "started": now().isoformat(timespec="seconds"),
+        "machine_id": machine.id,
+        "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
+        "base_resolution": settings.grid.base_resolution,
+    }
 
 
 def look_first(plan: Plan) -> tuple[str, ...]:
