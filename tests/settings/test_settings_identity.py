@@ -143,7 +143,7 @@ ROWS: dict[str, Row] = {
     "accuracy.checkpoint_s": Row("accuracy.checkpoint_s=5"),
     "accuracy.seed": Row("accuracy.seed=1", "accuracy"),
     "custom": Row(
-        'custom."tests.support.toys:Perimeter".factor=8',
+        'custom={"tests.support.toys:Perimeter" = {factor = 8}}',
         "perimeter",
         given=('measures=["cost", "tests.support.toys:Perimeter"]',),
     ),
