@@ -50,7 +50,7 @@ def show(
     from sweep.report.content.build import view
     from sweep.report.content.readings_table import readings_table
     from sweep.report.terminal import answers
-    from sweep.report.terminal.tables import rendered
+    from sweep.report.terminal.rendering import rendered
     from sweep.report.values.printable import printable
 
     results = read_results(folder)
