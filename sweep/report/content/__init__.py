@@ -1,1 +1,1 @@
-"""Results -> one View: what is shown, settled before any ink."""
+"""Results -> one View: what is shown, settled before anything is drawn."""
