@@ -99,8 +99,15 @@ def metric_of(row: Mapping[str, Any]) -> Metric:
     others as the row has them.
     """
     known = BUILT_IN.get(row["metric"])
-    better, form = Better(row["better"]), Form(row["form"])
-    return known or Metric(row["metric"], row["title"], row["unit"], better, form)
+    return known or Metric(
+        row["metric"],
+        row["title"],
+        row["unit"],
+        Better(row["better"]),
+        Form(row["form"]),
+        row["short"],
+        row["beside"],
+    )
 
 
 def has_column(metric: Metric) -> bool:

@@ -44,6 +44,8 @@ READINGS = pa.schema(
         ("unit", pa.string()),
         ("better", pa.string()),
         ("form", pa.string()),
+        ("short", pa.string()),
+        ("beside", pa.string()),
         *((name, pa.int64() if name in NUMBERED else pa.string()) for name in CONDITIONS),
         ("value", pa.float64()),
         ("samples", pa.list_(pa.float64())),
@@ -70,7 +72,7 @@ TRAINING = pa.schema(
     metadata=_META,
 )
 # Of schema 1 and 2, in which `variant` told all that tells readings apart.
-_SINCE_3 = {"form", "artefacts", *CONDITIONS} - {"variant"}
+_SINCE_3 = {"form", "short", "beside", "artefacts", *CONDITIONS} - {"variant"}
 READINGS_2 = pa.schema([each for each in READINGS if each.name not in _SINCE_3])
 _VARIANT_2 = re.compile(r"(?s)batch=(?P<batch>\d{1,9})|dataset=(?P<dataset>.*)|layer=(?P<layer>.*)")
 
@@ -98,6 +100,8 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
         "unit": item.metric.unit,
         "better": item.metric.better.value,
         "form": item.metric.form.value,
+        "short": item.metric.short,
+        "beside": item.metric.beside,
         **item.conditions,
         "value": item.value,
         "samples": list(item.samples),
@@ -154,6 +158,7 @@ def upgraded(table: pa.Table) -> pa.Table:
     added["artefacts"] = pa.array([[]] * len(table), READINGS.field("artefacts").type)
     forms = [_mapped(table[name], _form_of[name], "form") for name in ("metric", "unit")]
     added["form"] = pc.call_function("coalesce", forms)
+    added |= {"short": table["title"], "beside": pa.array([""] * len(table))}
     columns = [
         added[field.name] if field.name in added else table[field.name] for field in READINGS
     ]

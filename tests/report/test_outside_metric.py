@@ -24,7 +24,6 @@ from tests.support.fake_results import stored
 
 ROOT = Path(__file__).parents[2]
 KEYS = fake_results.all_points()
-ENERGY = {"title": "Energy, estimated", "unit": "J", "measure": "energy"}
 
 
 def energies(factor: float = 1.0):
@@ -32,7 +31,14 @@ def energies(factor: float = 1.0):
     rows = fake_results.results().readings
     counted = rows.loc[rows["metric"] == "mult_adds", ["kind", "alpha", "resolution", "value"]]
     return [
-        fake_results.reading((kind, alpha, side), "energy_j", factor * 4.6e-12 * value, **ENERGY)
+        fake_results.reading(
+            (kind, alpha, side),
+            "energy_j",
+            factor * 4.6e-12 * value,
+            measure="energy",
+            title="Energy, estimated",
+            unit="J",
+        )
         for kind, alpha, side, value in counted.itertuples(index=False)
     ]
 
@@ -147,6 +153,18 @@ def test_a_page_without_it_is_drawn_from_what_is_stored_alone(results):
     assert view(again) == view(results)
     assert difference(results, again).moved == ()
     assert derive(again.readings).equals(results.points)
+
+
+def test_what_restates_another_stands_beside_it_and_has_no_axis():
+    flops = [
+        fake_results.reading(
+            key, "flops", 2e6, title="FLOPs by hand", short="By hand", beside="mult_adds"
+        )
+        for key in KEYS
+    ]
+    shown = view(fake_results.results(more=flops))
+    assert "flops" not in [each.name for each in shown.figures]
+    assert "By hand" in [each.title for each in shown.counts.columns]
 
 
 def literals(path: Path) -> set[str]:

@@ -116,20 +116,22 @@ def reading(
     title: str = "",
     unit: str = "1",
     better: str = "lower",
+    short: str = "",
+    beside: str = "",
 ) -> dict[str, Any]:
-    """One row of readings.parquet. Known metrics bring their own title, unit and direction."""
-    if own := BUILT_IN.get(metric):
-        title, unit, better = own.title, own.unit, own.better.value
+    """One row of readings.parquet. Our own metrics bring what is known of them."""
+    other = Metric(metric, title, unit, Better(better), short=short, beside=beside)
+    of = BUILT_IN.get(metric, other)
     return {
         **_point(key),
         "measure": measure,
-        "metric": metric,
-        "title": title,
-        "unit": unit,
-        "better": better,
-        "form": BUILT_IN[metric].form
-        if metric in BUILT_IN
-        else Metric("", "", unit, Better.NEITHER).form,
+        "metric": of.name,
+        "title": of.title,
+        "unit": of.unit,
+        "better": of.better.value,
+        "form": of.form,
+        "short": of.short,
+        "beside": of.beside,
         "batch": batch,
         "runtime": "xla" if batch else "",
         "precision": "float32" if batch or dataset else "",

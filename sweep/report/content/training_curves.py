@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from sweep.metrics import TOP1
 from sweep.paper.layers import Place
 from sweep.report.content.axes import number
 from sweep.report.content.point_rows import NOT_READ, Reasons, Row, place
@@ -73,5 +74,5 @@ def _went(first: float, last: float) -> str:
 
 def why_none(row: Row, reasons: Reasons) -> str:
     """Of a point without a curve."""
-    why = NOT_READ if number(row["top1"]) is not None else reasons.why(row, "top1")
+    why = NOT_READ if number(row[TOP1.name]) is not None else reasons.why(row, TOP1.name)
     return f"No training of this point is stored{'' if why == NOT_READ else f': {why}'}."
