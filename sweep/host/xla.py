@@ -65,9 +65,9 @@ def unknown_fusions(text: str) -> tuple[str, ...]:
     """The library's fusions in a compiled program's text that have none of the known forms, by
     their operations: "dot, multiply, reduce".
     """
-    found = list(_fusions(text))
-    unknown = {", ".join(sorted(used)) for used, axes in found if not _is_known(used, axes)}
-    if len(found) != text.count(_KIND):
+    fusions = list(_fusions(text))
+    unknown = {", ".join(sorted(used)) for used, axes in fusions if not _is_known(used, axes)}
+    if len(fusions) != text.count(_KIND):
         unknown.add("what this version of XLA writes in another way")
     return tuple(sorted(unknown))
 
@@ -99,8 +99,8 @@ def sums_are_right() -> bool:
 
     wide, wide_other = maps.astype(np.int64), other.astype(np.int64)
     right = [each.sum((0, 1, 2)) for each in (wide, wide * wide, wide * wide_other)]
-    found = sums(maps, other)
-    return all(np.array_equal(*each) for each in zip(found, right, strict=True))
+    computed = sums(maps, other)
+    return all(np.array_equal(*each) for each in zip(computed, right, strict=True))
 
 
 def _integers(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -128,11 +128,11 @@ def cautions() -> tuple[str, ...]:
     if jax.default_backend() != "cpu":
         return ()
     jaxlib, told = f"jaxlib {version('jaxlib')}", []
-    found, right = summed_product()
-    if found != right:
+    computed, right = summed_product()
+    if computed != right:
         told.append(
             f"no program here holds what {jaxlib} miscalculates, a product summed in the same loop "
-            f"(JAX issue 39103; {found:,.0f} in place of {right:,.0f}): there is nothing to do"
+            f"(JAX issue 39103; {computed:,.0f} in place of {right:,.0f}): there is nothing to do"
         )
     if not sums_are_right():
         told.append(

@@ -68,10 +68,10 @@ class CheckpointAccuracy(Measure):
             return data, *notes, told, *cautions()
         paths = [self._path(network.point) for network in networks]
         missing = [str(path) for path in paths if not _is_there(path)]
-        found = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
+        there = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
         if missing:
-            found += f"; missing: {listed(missing, MOST_NAMED)}"
-        return data, *notes, found, *cautions()
+            there += f"; missing: {listed(missing, MOST_NAMED)}"
+        return data, *notes, there, *cautions()
 
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""
@@ -89,23 +89,23 @@ class CheckpointAccuracy(Measure):
         progress(0.0, "loading")
         began = time.perf_counter()
         trained, origin = self._trained(network)
-        found = evaluated(trained, self.source, self.settings.background, progress)
+        evaluation = evaluated(trained, self.source, self.settings.background, progress)
         side = trained.resolution
         note = "; ".join(
             [
                 f"{origin} at {side} px",
-                *found.notes,
+                *evaluation.notes,
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
             network.point,
-            found.score,
+            evaluation.score,
             classes,
             side,
             note,
-            found.left_out,
+            evaluation.left_out,
             dataset=self.source.dataset.name,
             precision="float32",
         )

@@ -69,8 +69,8 @@ def evaluate_checkpoint(
             f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "
             f"{SMALLEST} (--resolution)"
         )
-    found = evaluated(trained, source, background, progress)
-    score, classes = found.score, len(source.dataset.class_names)
+    evaluation = evaluated(trained, source, background, progress)
+    score, classes = evaluation.score, len(source.dataset.class_names)
     if reason := no_share(score, classes, 1):
         raise SettingsError(f"there is no accuracy: {reason}")
     told = not no_share(score, classes, FIVE)
@@ -82,8 +82,8 @@ def evaluate_checkpoint(
         top1_interval=wilson(score.top1, score.images),
         top5=score.top5 / score.images if told else None,
         top5_interval=wilson(score.top5, score.images) if told else None,
-        left_out=found.left_out,
-        notes=(*found.notes, *source.notes(trains=False)),
+        left_out=evaluation.left_out,
+        notes=(*evaluation.notes, *source.notes(trains=False)),
     )
 
 

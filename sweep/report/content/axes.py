@@ -45,11 +45,11 @@ def metrics_of(readings: pd.DataFrame) -> tuple[Metric, ...]:
     return tuple(filter(has_column, known.values()))
 
 
-def axes(found: Iterable[Quantity], points: pd.DataFrame) -> tuple[Quantity, ...]:
+def axes(known: Iterable[Quantity], points: pd.DataFrame) -> tuple[Quantity, ...]:
     """Those that accuracies are drawn against. A run that times nothing has none of latency; one
     that has read nothing yet has the first all the same.
     """
-    able = [each for each in found if each.is_axis]
+    able = [each for each in known if each.is_axis]
     return tuple(each for each in able if _any(points, each.column)) or tuple(able[:1])
 
 

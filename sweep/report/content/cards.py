@@ -57,10 +57,10 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
     rows = _carded(rows, drawn)
     layers, curves = layers_of(_of(rows, readings)), curves_of(results.training)
     reasons = Reasons(readings)
-    found = []
+    made = []
     for row in rows:
         curve = curves.get(place(row), ())
-        found.append(
+        made.append(
             Card(
                 label=label(row),
                 figures=tuple(quote(row)),
@@ -70,7 +70,7 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
                 curve_summary=in_words(curve) if curve else why_none(row, reasons),
             )
         )
-    return tuple(found)
+    return tuple(made)
 
 
 def _guessing(row: Row) -> list[str]:

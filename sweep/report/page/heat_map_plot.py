@@ -141,13 +141,13 @@ def _line(contours: Contours, level: float) -> list[tuple[float, float]]:
     """(resolution, alpha) along which the cost is `level`: between two alphas it is nearly linear,
     and it rises with alpha.
     """
-    found = []
+    line = []
     for resolution, column in zip(
         contours.resolutions, zip(*contours.values, strict=True), strict=True
     ):
         if column[0] <= level <= column[-1]:
-            found.append((resolution, round(float(np.interp(level, column, contours.alphas)), 4)))
-    return found
+            line.append((resolution, round(float(np.interp(level, column, contours.alphas)), 4)))
+    return line
 
 
 def _range(values: tuple[float, ...] | tuple[int, ...], right: float = 0.6) -> list[float]:

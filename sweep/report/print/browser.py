@@ -41,9 +41,9 @@ def find() -> Path:
             raise NoBrowserError(f'{VARIABLE} = "{named}": is no program that can be run.')
         return Path(named)
     for name in NAMES:
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+        path = shutil.which(name)
+        if path:
+            return Path(path)
     own = _of_playwright()
     if own is None:
         raise NoBrowserError(MISSING)
