@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,12 +23,10 @@ from sweep.results.parquet import CHANGED, MISSING, DamagedError, TableFile, byt
 from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS
 from sweep.results.soundness import contradicts
-from sweep.results.writing import DERIVED, strays_of
+from sweep.results.writing import DERIVED, NETWORK, NETWORKS, strays_of
 from sweep.types import ResultsError, listed
 
 UNSEALED = "without a checksum"
-NETWORKS = "networks"
-_NETWORK = re.compile(r".+-([0-9a-f]{32})(?:\..*)?")
 
 
 class State(StrEnum):
@@ -225,10 +222,10 @@ def _networks(path: Path) -> list[FileCheck]:
     """What was trained: names are of the content."""
     files, whole = [], 0
     for each in sorted((path / NETWORKS).glob("*")):
-        if (told := _NETWORK.fullmatch(each.name)) is None:
+        if (told := NETWORK.fullmatch(each.name)) is None:
             continue
         data = bytes_of(each) or b""
-        if hashlib.sha256(data).hexdigest().startswith(told[1]):
+        if hashlib.sha256(data).hexdigest().startswith(told["digest"]):
             whole += 1
         else:
             files.append(FileCheck(f"{NETWORKS}/{each.name}", State.DAMAGED, CHANGED, _TRAIN_AGAIN))

@@ -35,7 +35,7 @@ from sweep.results.identity import IDENTITY, Identity, finished_in, identities_i
 from sweep.results.load import Results, damages, load
 from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS, TRAINING, Stamp
-from sweep.results.writing import BusyError, merge, put_aside, strays_of, taken
+from sweep.results.writing import NETWORKS, BusyError, merge, put_aside, strays_of, taken
 from sweep.types import CurvePoint, Reading, ResultsError
 
 __all__ = ["READINGS", "TRAINING", "BusyError", "Results", "Store", "load", "replace_file"]
@@ -43,7 +43,6 @@ __all__ = ["READINGS", "TRAINING", "BusyError", "Results", "Store", "load", "rep
 log = logging.getLogger(__name__)
 
 MERGE_AT = 500  # parts: to read so many takes a quarter of a second
-NETWORKS = "networks"
 
 
 class Store:
@@ -186,10 +185,9 @@ class Store:
             self._begin()
             name = f"{kind}-{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}{path.suffix}"
             (self.path / NETWORKS).mkdir(exist_ok=True)
-            if not (self.path / NETWORKS / name).exists():
-                file.seek(0)
-                replace_file(self.path / NETWORKS / name, lambda to: shutil.copyfileobj(file, to))
-                sync_folder(self.path)
+            file.seek(0)  # written also where it lies there: that one may be damaged
+            replace_file(self.path / NETWORKS / name, lambda to: shutil.copyfileobj(file, to))
+            sync_folder(self.path)
             path.unlink()
         return name
 

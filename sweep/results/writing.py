@@ -21,6 +21,10 @@ from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS
 from sweep.types import ResultsError
 
+NETWORKS = "networks"
+# A file in it: its kind, the start of its content's SHA-256, and what others know it by.
+NETWORK = re.compile(r"(?P<kind>[\w-]+)-(?P<digest>[0-9a-f]{32})(?:\.\w+)?", re.ASCII)
+
 DERIVED = ("points.parquet", "training.parquet")
 KEPT = "damaged"  # the folder, inside the results folder, that damaged files go to
 
@@ -103,6 +107,7 @@ def strays_of(path: Path) -> Iterator[Path]:
     files = "|".join(map(re.escape, (RUN, READINGS_FILE, *DERIVED, *earlier.FILES, "report.html")))
     yield from strays(path, files)
     yield from strays(path / parts.FOLDER, parts.NAME.pattern)
+    yield from strays(path / NETWORKS, NETWORK.pattern)
 
 
 def put_aside(path: Path, name: str, *, move: bool = False) -> str:

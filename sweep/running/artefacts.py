@@ -5,21 +5,14 @@ which files are there.
 from __future__ import annotations
 
 import hashlib
-import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from sweep.contracts import Measure, Network
-from sweep.host.files import replace_file
+from sweep.results.writing import NETWORK, NETWORKS
 from sweep.types import Point, SettingsError, listed
-
-FOLDER = "networks"
-# Kind, the start of the content's SHA-256, and what the file is for others. Nothing else is opened:
-# a folder may be from somebody else.
-_NAME = re.compile(r"(?P<kind>[\w-]+)-(?P<digest>[0-9a-f]{32})(\.\w+)?", re.ASCII)
 
 
 def givers_of(measures: Mapping[str, Measure]) -> dict[str, str]:
@@ -65,31 +58,23 @@ class Artefacts:
     """
 
     def __init__(self, results: Path) -> None:
-        self.folder = results / FOLDER
+        self.folder = results / NETWORKS
         self._names: dict[tuple[str, Point], str] = {}
-
-    def keep(self, path: Path, kind: str) -> str:
-        """Takes a file over; its name from now on. Raises WriteError where it can't be stored."""
-        name = f"{kind}-{_digest(path)}{path.suffix}"
-        if not self.is_whole(name):
-            self.folder.mkdir(exist_ok=True)
-            with path.open("rb") as content:
-                replace_file(self.folder / name, lambda file: shutil.copyfileobj(content, file))
-        path.unlink()
-        return name
 
     def is_whole(self, name: str) -> bool:
         """Whether the file is there, with the content that it is named by."""
-        told = _NAME.fullmatch(name)
+        told = NETWORK.fullmatch(name)
         try:
             return told is not None and _digest(self.folder / name) == told["digest"]
         except OSError:
             return False
 
     def note(self, point: Point, names: Iterable[str]) -> None:
-        """These files are of the point from now on."""
+        """These files are of the point from now on. What has no name of ours is passed over: the
+        readings may be from somebody else.
+        """
         for name in names:
-            if told := _NAME.fullmatch(name):
+            if told := NETWORK.fullmatch(name):
                 self._names[told["kind"], point] = name
 
     def forget(self, point: Point, kind: str) -> None:

@@ -153,7 +153,7 @@ class Recorder:
         """Stores the files, before the readings that name them; their names, by point."""
         names: dict[Point, list[str]] = {}
         for each in artefacts:
-            names.setdefault(each.point, []).append(self.plan.artefacts.keep(each.path, each.kind))
+            names.setdefault(each.point, []).append(self.store.keep(each.path, each.kind))
         return names
 
     def _nowhere(self, task: Task, reason: str) -> Ended:

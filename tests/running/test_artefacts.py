@@ -14,12 +14,13 @@ import pytest
 
 from sweep.results.load import load
 from sweep.results.store import Store
+from sweep.running.artefacts import Artefacts
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
 from tests.support.engines import MACHINE
 from tests.support.runs import Watcher
-from tests.support.toys import CALLS, Counts, Perimeter, Writes
+from tests.support.toys import CALLS, Counts, Perimeter, Writes, point
 
 BOTH = ("Counts", "Writes")  # as nobody would have to know that one needs the other
 
@@ -83,6 +84,18 @@ def test_a_reading_belongs_to_the_content_that_it_was_read_with(tmp_path, monkey
     run(tmp_path / "r", *BOTH)
     assert CALLS == ["0.5-64", "0.5-32"]
     assert letters(tmp_path / "r") == [4, 4]
+
+
+def test_names_that_are_not_ours_lead_nowhere(tmp_path):
+    """A folder may be from somebody else."""
+    shelf, of = Artefacts(tmp_path / "r"), point()
+    (tmp_path / "secret.txt").write_text("x")
+    digest = hashlib.sha256(b"x").hexdigest()[:32]
+    (tmp_path / f"text-{digest}.txt").write_text("x")
+    shelf.note(of, ["../secret.txt", f"../text-{digest}.txt", f"../../text-{digest}", "\x00", ""])
+    assert shelf.names_of(of, ["text"]) == {}
+    shelf.note(of, [f"text-{digest}.txt"])
+    assert shelf.damaged(of, ["text"]) == ["text"]  # there is none of it
 
 
 def test_a_run_that_is_killed_goes_on_with_what_was_made(tmp_path):
