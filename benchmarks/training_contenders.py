@@ -26,7 +26,7 @@ def ours(
     from sweep.families.mobilenet_v1 import MobileNetV1Family
     from sweep.settings.config import AccuracySettings
     from sweep.training.feeds import ResidentFeed
-    from sweep.training.loop import make_ready
+    from sweep.training.learner import make_ready
     from sweep.types import Images, Point
 
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.families.mobilenet_v1_torch import mobilenet_v1
 from sweep.training.feeds import ResidentFeed
-from sweep.training.loop import make_ready
+from sweep.training.learner import make_ready
 from sweep.training.loop import train as our_train
 from sweep.types import CurvePoint, Images
 from tests.support.torch_weights import copy_weights

@@ -26,7 +26,8 @@ from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, dig
 from sweep.training.checkpointing import Checkpoint, remove
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
-from sweep.training.loop import Ready, make_ready, train
+from sweep.training.learner import Ready, make_ready
+from sweep.training.loop import train
 from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s

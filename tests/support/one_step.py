@@ -14,7 +14,7 @@ from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.settings.config import AccuracySettings
 from sweep.training.feeds import ResidentFeed
-from sweep.training.loop import make_ready
+from sweep.training.learner import make_ready
 from sweep.types import Images
 from tests.support.short import Short
 from tests.support.toys import point

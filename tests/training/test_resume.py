@@ -26,7 +26,8 @@ from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
 from sweep.training.checkpointing import Checkpoint, Course, partial_of
 from sweep.training.feeds import ResidentFeed
-from sweep.training.loop import Ready, TrainingError, make_ready, train
+from sweep.training.learner import Ready, make_ready
+from sweep.training.loop import TrainingError, train
 from sweep.training.stream_feed import StreamFeed
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder

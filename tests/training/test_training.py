@@ -16,7 +16,8 @@ from sweep.settings.config import AccuracySettings
 from sweep.training.augment import turned_and_mirrored
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import ResidentFeed, TestImages
-from sweep.training.loop import TrainingError, make_ready, train
+from sweep.training.learner import make_ready
+from sweep.training.loop import TrainingError, train
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Images
 from tests.support.one_step import NETWORK, ONE_BATCH, apart, first_step, in_float64
