@@ -31,7 +31,8 @@ CODE = ("py", "js", "css", "jinja", "csv", "toml", "md", "txt")
 # Words in code's letters that are other people's.
 FOREIGN = {
     "ClassLabel", "ProcessPoolExecutor", "argmax", "bfloat16", "cond", "details", "flock", "lax",
-    "memfd", "vmap", "mobilenetv1_100", "val2017", "code", "uint8", "xla_cpu_multi_thread_eigen",
+    "memfd", "vmap", "mobilenetv1_100", "val2017", "code", "uint8", "write_images",
+    "xla_cpu_multi_thread_eigen",
 }  # fmt: skip
 # The page on libraries is full of their names: of it, paths and what begins with a package of ours.
 OF_LIBRARIES = "docs/decisions/0001-libraries.md"
@@ -276,6 +277,17 @@ def of_programs() -> set[str]:
 def test_what_a_page_names_is_there(page):
     errors = wrong((ROOT / page).read_text(encoding="utf-8"))
     assert not [each for each in errors if page != OF_LIBRARIES or each.startswith(PACKAGES)]
+
+
+@pytest.mark.parametrize("package", ["sweep", "mnv1_flax", "benchmarks"])
+def test_what_a_comment_or_docstring_refers_to_is_there(package):
+    for path in (ROOT / package).rglob("*.py"):
+        for name in re.findall(
+            rf"`((?:{'|'.join(PACKAGES)})[./][\w./]+)`", path.read_text("utf-8")
+        ):
+            whole = name.strip("./")
+            errors = _wrong_file(whole) if "/" in whole else _wrong_dotted(whole)
+            assert not list(errors), path
 
 
 def test_the_index_of_the_decisions_has_them_all():
