@@ -1,7 +1,11 @@
 """The examples of docs/adding.md, taken from the page and run."""
 
+import atexit
 import re
+import sys
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
@@ -13,11 +17,24 @@ PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(# (\w+\.py)\n.*?)```", PAGE, flags=re.DOTALL)
 
 
+def written(folder: Path) -> Path:
+    for text, name in EXAMPLES:
+        (folder / name).write_text(text)
+    return folder
+
+
+_HERE = TemporaryDirectory()
+atexit.register(_HERE.cleanup)
+sys.path.append(str(written(Path(_HERE.name))))
+# Tests of the page's own, which pytest finds here.
+TestEnergy, TestStripes, TestTiny = (
+    getattr(import_module("test_mine"), name) for name in ("TestEnergy", "TestStripes", "TestTiny")
+)
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    for text, name in EXAMPLES:
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    return written(tmp_path)
 
 
 def run(folder: Path, config: str, *, inside: str = ".") -> pd.DataFrame:
@@ -30,8 +47,9 @@ def run(folder: Path, config: str, *, inside: str = ".") -> pd.DataFrame:
 
 
 def test_the_page_has_its_examples():
-    assert [name for _, name in EXAMPLES] == ["energy.py", "stripes.py"]
-    assert all(len(text.splitlines()) < 40 for text, _ in EXAMPLES)
+    names = ["energy.py", "stripes.py", "tiny.py", "test_mine.py"]
+    assert [name for _, name in EXAMPLES] == names
+    assert [len(text.splitlines()) < 40 for text, _ in EXAMPLES] == [True, True, False, True]
 
 
 def test_a_measure_in_one_file(folder):
@@ -51,3 +69,16 @@ def test_a_data_set_in_one_file_from_another_folder(folder):
     points = run(folder, config, inside="elsewhere")
     assert points["dataset"].tolist() == ["stripes"]
     assert points["test_images"].tolist() == [40]
+
+
+def test_a_family_in_one_file(folder):
+    config = QUICK.replace('"cost", "latency", "accuracy"', '"cost"').replace(
+        'name = "quick"', 'name = "quick"\nfamily = "tiny:Tiny"'
+    )
+    config = config.replace("[grid]", '[grid]\nkind = ["plain"]')
+    points = run(folder, config)
+    first = points.iloc[0]
+    # 3 x 3 x 3 taps to each of 8 channels of the halved map, and 8 inputs to each class.
+    assert (first["alpha"], first["resolution"]) == (0.25, 64)
+    assert first["mult_adds"] == 27 * 8 * 32 * 32 + 8 * 1000
+    assert first["mult_adds_traced"] == first["mult_adds"]

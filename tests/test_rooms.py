@@ -26,10 +26,10 @@ MAY_IMPORT = {
     "datasets": "words settings host loading",
     "training": "words settings host loading datasets",
     "measures": "words settings host training",
-    "testing": "words host",
     # These join rooms.
     "running": "words maths settings host results report.content report.page datasets training"
     " measures",
+    "testing": "words settings host measures running",
     "notebook": "results report.values report.content report.print",
     "cli": "words maths settings host paper results report.values report.content report.page"
     " report.print report.terminal datasets running",

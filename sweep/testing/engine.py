@@ -245,7 +245,7 @@ class EngineContract:
         """A process with an engine at work, and the one that executes its call."""
         code = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            f"from sweep.testing import drive; drive({self.make!r}, {str(folder)!r})"
+            f"from sweep.testing.engine import drive; drive({self.make!r}, {str(folder)!r})"
         )
         driver = subprocess.Popen(
             [sys.executable, "-c", code],
