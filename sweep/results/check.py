@@ -50,8 +50,6 @@ class FileCheck:
 
 @dataclass(frozen=True)
 class Check:
-    """A results folder, file by file."""
-
     path: Path
     files: tuple[FileCheck, ...]
 
@@ -87,7 +85,6 @@ def _wrong(folder: Contents, name: str, left: str) -> FileCheck:
 
 
 def _run(folder: Contents) -> FileCheck:
-    """What run.json covers."""
     left = "the next run writes it anew; no reading is lost"
     if RUN in folder.wrong:
         return _wrong(folder, RUN, left)

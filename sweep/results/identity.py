@@ -32,7 +32,6 @@ def identities(table: pa.Table) -> tuple[npt.NDArray[np.int64], list[Identity]]:
 
 
 def identities_in(table: pa.Table) -> set[Identity]:
-    """Those that have rows."""
     return set(identities(table)[1])
 
 

@@ -91,7 +91,6 @@ class Stamp:
 
 
 def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict[str, Any]:
-    """A row of READINGS."""
     return {
         **vars(item.point),
         "measure": measure,
@@ -114,7 +113,6 @@ def reading_row(item: Reading, measure: str, stamp: Stamp, failed: bool) -> dict
 
 
 def reading_of(row: Mapping[str, Any]) -> Reading:
-    """The reading that a row of READINGS is of."""
     return Reading(
         metric_of(row),
         Point(*(row[name] for name, _ in _POINT_FIELDS)),
@@ -137,7 +135,6 @@ def conditions_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:
-    """A row of TRAINING."""
     own = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "point"}
     return {**vars(item.point), "measure": measure, **own, **vars(stamp)}
 

@@ -53,7 +53,6 @@ class Bridged:
 
     @property
     def reason(self) -> str:
-        """Why not."""
         if self.drift is None:
             why = "no network was timed in both"
         else:
@@ -141,7 +140,6 @@ def _half_widths(readings: pd.DataFrame, latencies: pd.DataFrame) -> Iterator[fl
 
 
 def with_values(readings: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The readings of a metric that have a value."""
     return readings.loc[(readings["metric"] == metric) & readings["value"].notna()]
 
 

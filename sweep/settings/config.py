@@ -22,8 +22,8 @@ from pydantic import (
 )
 
 from sweep.settings import toml_data
-from sweep.settings.toml_data import joined, short
-from sweep.settings.unknown_keys import meant
+from sweep.settings.mistakes import explained
+from sweep.settings.toml_data import short
 from sweep.types import SettingsError, alpha_text, digest_of
 
 __all__ = ["Section", "Settings", "SettingsError", "digest_of", "load", "parse", "validated"]
@@ -294,41 +294,10 @@ def validated(section: type[S], data: dict[str, Any], *, source: str, place: str
         details = error.errors()
         # A list whose only item is wrong is also "too short" to pydantic: said once is enough.
         lines = [
-            _explain(detail, source, place, section)
+            explained(detail, source, place, section, Settings)
             for detail in details
             if detail["type"] != "too_short"
             or not any(other["loc"][:-1] == detail["loc"] for other in details)
         ]
         more = [f"and {len(lines) - MOST_LINES} more"] if len(lines) > MOST_LINES else []
         raise SettingsError("\n".join([*lines[:MOST_LINES], *more])) from None
-
-
-def _explain(detail: Any, source: str, place: str, section: type[Section]) -> str:
-    """`grid.alpha[2] = 5.0: must be at most 4  (sweep.toml)` out of pydantic's words."""
-    above = place
-    for part in detail["loc"]:
-        place = joined(place, part)
-    message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        hint = meant(place, section, above, Settings if section is not Settings else None)
-        return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"
-    for words, ours in (
-        ("Input should be ", "must be "),
-        ("greater than or equal to", "at least"),
-        ("less than or equal to", "at most"),
-        ("greater than", "above"),
-        ("less than", "below"),
-        ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
-        ("String should have at least 1 character", "must not be empty"),
-        ("must be a valid array", "must be a list, such as [0.5, 0.25]"),
-        ("must be a valid integer", "must be a whole number"),
-        ("must be a valid number", "must be a number"),
-        ("must be a valid string", "must be a text, in quotes"),
-        ("must be a valid boolean", "must be true or false"),
-        ("must be an object", "must be a section"),
-    ):
-        message = message.replace(words, ours)
-    if isinstance(detail["input"], dict) or not place:
-        return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
-    given = short(json.dumps(detail["input"], default=str))
-    return f"{place} = {given}: {message}  ({source})"
