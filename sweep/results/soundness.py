@@ -97,11 +97,11 @@ def unsound(data: dict[str, Any], form: type[_Known]) -> str:
         toml_data.check(data, source="", longest=LONGEST)
         form.model_validate(data)
     except ValidationError as error:
-        found = error.errors()[0]
+        first = error.errors()[0]
         place = ""
-        for part in found["loc"]:
+        for part in first["loc"]:
             place = joined(place, part)
-        return f"{short(place)}: {found['msg'][:1].lower()}{found['msg'][1:]}"
+        return f"{short(place)}: {first['msg'][:1].lower()}{first['msg'][1:]}"
     except SettingsError as error:
         return str(error).removesuffix("  ()")
     return ""
@@ -122,9 +122,9 @@ def left_out(path: Path, readings: pd.DataFrame) -> tuple[pd.DataFrame, list[str
     kept, sentences = np.ones(len(readings), bool), []
     metrics = readings["metric"].tolist()
     for wrong, why in _wrong(readings):
-        if len(found := np.flatnonzero(wrong & kept)):
-            of = short(str(metrics[found[0]]))
-            sentences.append(f"{path.name}: {len(found)} readings are left out: {why} ({of}).")
+        if len(rows := np.flatnonzero(wrong & kept)):
+            of = short(str(metrics[rows[0]]))
+            sentences.append(f"{path.name}: {len(rows)} readings are left out: {why} ({of}).")
         kept &= ~wrong
     return readings.loc[kept].reset_index(drop=True), sentences
 

@@ -112,8 +112,10 @@
     const lines = [line(words.best, first)];
     if (second) lines.push(line(words.runner_up, second));
     const labels = (points) => points.map(({ label }) => label);
-    const tied = ([from, to], place) => from <= place && place <= to;
-    const near = fitting.filter((point) => first.ties.some((run) => tied(run, all.indexOf(point))));
+    const places = new Map(all.map((point, place) => [point, place]));
+    const near = fitting.filter((point) =>
+      first.ties.some(([from, to]) => from <= places.get(point) && places.get(point) <= to),
+    );
     if (near.length) lines.push(said(fill(first.tied, { names: listed(labels(near), first.most_tied) })));
     const also = fitting.filter((point) => point !== first && point !== second);
     if (limited.length && also.length) lines.push(said(fill(words.also, { names: labels(also).join(", ") })));
