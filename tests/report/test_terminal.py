@@ -152,7 +152,7 @@ def test_names_from_data_are_not_markup():
     ],
 )
 def test_numbers_as_a_person_reads_them(value, form, expected):
-    assert typed(units.shown(value, form)) == expected
+    assert typed(units.formatted(value, form)) == expected
 
 
 @pytest.mark.parametrize(

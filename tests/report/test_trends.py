@@ -213,11 +213,11 @@ def test_another_family_has_no_published_numbers(results):
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (units.shown(16.07e-12, Form.SECONDS), "16.1 ps"),
-        (units.shown(0.9996e-9, Form.SECONDS), "1.00 ns"),
-        (units.shown(0.0, Form.SECONDS), "0.00 s"),
-        (units.shown(0.0123, Form.POINTS), "+1.2 pt"),
-        (units.shown(-0.0004, Form.POINTS), "0.0 pt"),
+        (units.formatted(16.07e-12, Form.SECONDS), "16.1 ps"),
+        (units.formatted(0.9996e-9, Form.SECONDS), "1.00 ns"),
+        (units.formatted(0.0, Form.SECONDS), "0.00 s"),
+        (units.formatted(0.0123, Form.POINTS), "+1.2 pt"),
+        (units.formatted(-0.0004, Form.POINTS), "0.0 pt"),
         (units.span(-0.02, -0.01, Form.POINTS), "-2.0 to -1.0 pt"),
         (units.in_points(-0.0123), "1.2 points"),
         (units.times(2.934), "2.9 times"),

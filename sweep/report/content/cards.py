@@ -30,7 +30,7 @@ from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
-from sweep.report.values.units import shown
+from sweep.report.values.units import formatted
 from sweep.report.values.view import Card, Quoted
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
@@ -220,7 +220,7 @@ class _Standings:
 
 def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
     """What beats the point over one cost, with both their figures."""
-    accuracies = [shown(each.y.value, TOP1.form) for each in (by, mark)]
+    accuracies = [formatted(each.y.value, TOP1.form) for each in (by, mark)]
     costs = [figure.of.written(each.x.value) for each in (by, mark)]
     if by.x.value == mark.x.value:
         told = f"{' against '.join(accuracies)}, both at {costs[0]}"

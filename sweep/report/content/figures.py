@@ -19,7 +19,7 @@ from sweep.report.content.axes import LOG_FROM, axes, number, quantities
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, PaperMark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity, inside
-from sweep.report.values.units import SPACE, Form, bracket, shown
+from sweep.report.values.units import SPACE, Form, bracket, formatted
 from sweep.results.points import end_of
 from sweep.types import Better, Point, listed
 
@@ -183,7 +183,7 @@ def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> 
 
 def written(estimate: Estimate, form: Form) -> str:
     """The number with its interval in brackets: 52.3 % (50.8 to 53.8)."""
-    text = shown(estimate.value, form)
+    text = formatted(estimate.value, form)
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} ({bracket(estimate.value, estimate.low, estimate.high, form)})"
@@ -220,7 +220,7 @@ def _summary(of: Quantity, ahead: list[Mark], marks: tuple[Mark, ...]) -> str:
         return ""
     cheapest = "highest" if of.metric.better == Better.HIGHER else "cheapest"
     steps = [
-        f"{mark.label} ({shown(mark.y.value, Form.SHARE)} at {of.written(mark.x.value)})"
+        f"{mark.label} ({formatted(mark.y.value, Form.SHARE)} at {of.written(mark.x.value)})"
         for mark in ahead
     ]
     beaten = [f"{mark.label} by {mark.dominated_by}" for mark in marks if mark.dominated_by]

@@ -14,7 +14,7 @@ from sweep.report.content.certainty import guessing, may_be_guessing, not_told_a
 from sweep.report.content.figures import MEASURED, label, sizes, written
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import SPACE, Form, percent, shown
+from sweep.report.values.units import SPACE, Form, percent, share
 from sweep.results.points import end_of
 from sweep.types import listed
 
@@ -136,7 +136,7 @@ def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> l
         return [first]
     this, that = by_label[enough.label], by_label[best.label]
     parts = [
-        f"{shown(enough.y.value, Form.SHARE)} against {shown(best.y.value, Form.SHARE)} top-1",
+        f"{share(enough.y.value)} against {share(best.y.value)} top-1",
         *(
             f"{of.written(this[of.column])} against {of.written(that[of.column])} {of.called}"
             for of in dict.fromkeys(each.of for each in drawn)

@@ -19,7 +19,7 @@ from sweep.report.content.point_rows import Row
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate, share_a_value
 from sweep.report.values.quantity import Quantity
-from sweep.report.values.units import Form, shown, times
+from sweep.report.values.units import Form, formatted, times
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _priced(point: _Timed, price: Estimate) -> Dot:
         price,
         f"{written(price, Form.SECONDS)} a mult-add",
         f"latency {written(point.latency, Form.SECONDS)}",
-        f"{shown(_mult_adds(point), Form.COUNT)} mult-adds",
+        f"{formatted(_mult_adds(point), Form.COUNT)} mult-adds",
     )
 
 
@@ -117,11 +117,11 @@ def _dot(point: _Timed, x: Estimate, y: Estimate, *told: str) -> Dot:
 def _misled(each: list[tuple[_Timed, Estimate]]) -> str:
     """The price of a mult-add at its lowest and highest, and pairs that mult-adds order wrongly."""
     cheap, dear = (pick(each, key=lambda pair: pair[1].value) for pick in (min, max))
-    price = f"A mult-add takes {shown(cheap[1].value, Form.SECONDS)} in {cheap[0].label}"
+    price = f"A mult-add takes {formatted(cheap[1].value, Form.SECONDS)} in {cheap[0].label}"
     if len(each) == 1:
         return f"{price}."
     sentence = (
-        f"{price} and {shown(dear[1].value, Form.SECONDS)} in {dear[0].label}, "
+        f"{price} and {formatted(dear[1].value, Form.SECONDS)} in {dear[0].label}, "
         f"{times(dear[1].value / cheap[1].value)} as long."
     )
     return f"{sentence} {_wrong_order([point for point, _ in each])}"
@@ -138,10 +138,10 @@ def _wrong_order(points: list[_Timed]) -> str:
         f"{beyond or 'none'} of them beyond the 95 % intervals"
     )
     pairs = [
-        f"{pair.slow.label} takes {shown(pair.slow.latency.value, Form.SECONDS)} for "
-        f"{shown(_mult_adds(pair.slow), Form.COUNT)}, {pair.fast.label} "
-        f"{shown(pair.fast.latency.value, Form.SECONDS)} for "
-        f"{shown(_mult_adds(pair.fast), Form.COUNT)}"
+        f"{pair.slow.label} takes {formatted(pair.slow.latency.value, Form.SECONDS)} for "
+        f"{formatted(_mult_adds(pair.slow), Form.COUNT)}, {pair.fast.label} "
+        f"{formatted(pair.fast.latency.value, Form.SECONDS)} for "
+        f"{formatted(_mult_adds(pair.fast), Form.COUNT)}"
         for pair in worst
     ]
     return f"{sentence}: {'; '.join(pairs)}." if pairs else f"{sentence}."
@@ -190,7 +190,7 @@ def _against(phone: Phone, timed: list[_Timed], of: Quantity) -> Scatter:
                 point,
                 Estimate(there),
                 point.latency,
-                f"{phone.title}: {shown(there, Form.SECONDS)}, as published",
+                f"{phone.title}: {formatted(there, Form.SECONDS)}, as published",
                 f"here: {written(point.latency, Form.SECONDS)}",
             )
             for point, there in both
@@ -200,7 +200,7 @@ def _against(phone: Phone, timed: list[_Timed], of: Quantity) -> Scatter:
         summary=_listed(
             [
                 f"{point.label} ({written(point.latency, Form.SECONDS)} here, "
-                f"{shown(there, Form.SECONDS)} there)"
+                f"{formatted(there, Form.SECONDS)} there)"
                 for point, there in both
             ],
             "Fastest on the phone first",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sweep.paper.networks import Key, Network, Networks, networks_of
 from sweep.report.values.tables import Column, Table, Value
-from sweep.report.values.units import Form, exact, percent, plain
+from sweep.report.values.units import Form, exact, percent, three_digits
 from sweep.report.values.view import Derivation, Formula
 from sweep.types import alpha_text, listed
 
@@ -131,7 +131,7 @@ def _derived(blocks: tuple[Block, ...], name: str) -> tuple[str, ...]:
         f"D_F = {block.d_f}. Standard: {k} · {m} · {n} · {f} = {exact(block.standard)}. "
         f"Separable: {k} · {m} · {f} + {m} · {n} · {f} = {exact(block.depthwise)} + "
         f"{exact(block.pointwise)} = {exact(block.separable)}. The ratio is 1/{n} + 1/{k} = "
-        f"{plain(block.ratio)}, so {plain(1 / block.ratio)} times less.",
+        f"{three_digits(block.ratio)}, so {three_digits(1 / block.ratio)} times less.",
     )
 
 
@@ -168,7 +168,7 @@ def _eight_to_nine(blocks: tuple[Block, ...], name: str) -> tuple[str, ...]:
 def _range(blocks: tuple[Block, ...]) -> str:
     """ "8.41 to 8.92", or "7.89" where they are the same."""
     savings = sorted(1 / block.ratio for block in blocks)
-    low, high = plain(savings[0]), plain(savings[-1])
+    low, high = three_digits(savings[0]), three_digits(savings[-1])
     return low if low == high else f"{low} to {high}"
 
 
@@ -177,7 +177,7 @@ def _together(blocks: tuple[Block, ...], name: str) -> str:
     return (
         f"All {len(blocks)} blocks of {name} together: {exact(total.standard)} mult-adds with "
         f"standard convolutions, {exact(total.separable)} with separable ones, "
-        f"{plain(total.standard / total.separable)} times less. Of what is left "
+        f"{three_digits(total.standard / total.separable)} times less. Of what is left "
         f"{percent(total.pointwise / total.separable)} is in the 1 × 1 filters."
     )
 
@@ -209,13 +209,13 @@ def _whole(key: Key, networks: Networks) -> tuple[str, ...]:
     told = [
         "Stem and classifier are the same in both networks, so the whole saves a little less: "
         f"{exact(standard.mult_adds)} against {exact(separable.mult_adds)} mult-adds, "
-        f"{plain(standard.mult_adds / separable.mult_adds)} times less."
+        f"{three_digits(standard.mult_adds / separable.mult_adds)} times less."
     ]
     if standard.weights is not None and separable.weights:
         told.append(
             "The weights of a block shrink by the same ratio, in which D_F doesn't occur; with "
             f"stem and classifier {exact(standard.weights)} against {exact(separable.weights)}, "
-            f"{plain(standard.weights / separable.weights)} times less."
+            f"{three_digits(standard.weights / separable.weights)} times less."
         )
     return tuple(told)
 
@@ -228,11 +228,15 @@ def _multipliers(key: Key, networks: Networks) -> tuple[str, ...]:
     for (other_kind, a, r), network in networks.items():
         if other_kind != kind or not whole or network.mult_adds is None:
             continue
-        share = plain(network.mult_adds / whole)
+        share = three_digits(network.mult_adds / whole)
         if r == resolution and a < alpha:
-            narrower.append(f"{_name((kind, a, r))} {share} (α² = {plain((a / alpha) ** 2)})")
+            narrower.append(
+                f"{_name((kind, a, r))} {share} (α² = {three_digits((a / alpha) ** 2)})"
+            )
         if a == alpha and r < resolution:
-            smaller.append(f"{_name((kind, a, r))} {share} (ρ² = {plain((r / resolution) ** 2)})")
+            smaller.append(
+                f"{_name((kind, a, r))} {share} (ρ² = {three_digits((r / resolution) ** 2)})"
+            )
     told = []
     if narrower:
         told.append(

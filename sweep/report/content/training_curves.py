@@ -11,7 +11,7 @@ from sweep.metrics import TOP1
 from sweep.paper.layers import Place
 from sweep.report.content.axes import number
 from sweep.report.content.point_rows import NOT_READ, Reasons, Row, place
-from sweep.report.values.units import plain, share
+from sweep.report.values.units import share, three_digits
 from sweep.report.values.view import Trained
 
 MOST_STEPS = 60  # of a training that is drawn
@@ -57,13 +57,16 @@ def in_words(curve: tuple[Trained, ...]) -> str:
     first, last = curve[0], curve[-1]
     if len(curve) == 1:
         return (
-            f"At epoch {plain(last.epoch)} the loss of the training batches was "
-            f"{plain(last.loss)}, their accuracy {share(last.accuracy)}."
+            f"At epoch {three_digits(last.epoch)} the loss of the training batches was "
+            f"{three_digits(last.loss)}, their accuracy {share(last.accuracy)}."
         )
+    epochs, losses = (
+        [three_digits(getattr(each, name)) for each in (first, last)] for name in ("epoch", "loss")
+    )
     return (
-        f"From epoch {plain(first.epoch)} to {plain(last.epoch)} the loss of the training batches "
-        f"{_went(first.loss, last.loss)} from {plain(first.loss)} to {plain(last.loss)}; their "
-        f"accuracy {_went(first.accuracy, last.accuracy)} from {share(first.accuracy)} to "
+        f"From epoch {' to '.join(epochs)} the loss of the training batches "
+        f"{_went(first.loss, last.loss)} from {' to '.join(losses)}; their accuracy "
+        f"{_went(first.accuracy, last.accuracy)} from {share(first.accuracy)} to "
         f"{share(last.accuracy)}."
     )
 

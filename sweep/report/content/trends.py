@@ -16,7 +16,7 @@ from sweep.report.content.latency_trends import latency_trends
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import Form, in_points, joined, points, shown
+from sweep.report.values.units import Form, formatted, in_points, joined, points
 from sweep.results.points import end_of
 from sweep.types import alpha_text, listed
 
@@ -190,7 +190,7 @@ def _residuals(source: _Source, known: tuple[_Known, ...], x: Axis) -> Scatter:
 
 
 def _dot(point: _Known, fit: _Fit | str, y: Estimate, told: str) -> Dot:
-    hover = [point.label, told, f"{shown(point.mult_adds, Form.COUNT)} mult-adds"]
+    hover = [point.label, told, f"{formatted(point.mult_adds, Form.COUNT)} mult-adds"]
     if isinstance(fit, _Fit) and point.label not in fit.labels:
         hover.append("another kind: not part of the fit")
     return Dot(
@@ -274,7 +274,7 @@ def _beyond(above: list[Estimate]) -> str:
 def _listed(pairs: list[tuple[_Known, Estimate]], form: Form) -> str:
     """Every point in words, the cheapest first."""
     each = [
-        f"{point.label} ({written(y, form)} at {shown(point.mult_adds, Form.COUNT)})"
+        f"{point.label} ({written(y, form)} at {formatted(point.mult_adds, Form.COUNT)})"
         for point, y in pairs
     ]
     return f"Cheapest first: {listed(each, LONGEST)}." if each else ""

@@ -12,7 +12,7 @@ from sweep.report.page import frontier_plot
 from sweep.report.page.style import SYMBOLS, colours, symbols
 from sweep.report.values.figures import Figure, Key
 from sweep.report.values.quantity import Quantity, inside
-from sweep.report.values.units import DASH, shown
+from sweep.report.values.units import DASH, formatted
 from sweep.report.values.view import Candidate, View
 from sweep.types import alpha_text
 
@@ -69,7 +69,9 @@ def _headline(candidate: Candidate, source: str, costs: tuple[Quantity, ...]) ->
     """The accuracy and the first costs."""
     accuracy, read = dict(candidate.accuracies).get(source), dict(candidate.costs)
     return (
-        DASH if accuracy is None else f"{shown(accuracy.value, TOP1.form)} {inside(TOP1.short)}",
+        DASH
+        if accuracy is None
+        else f"{formatted(accuracy.value, TOP1.form)} {inside(TOP1.short)}",
         *(
             f"{of.written(read[of.name])} {of.noun}" if of.name in read else DASH
             for of in costs[:HEADLINE_COSTS]

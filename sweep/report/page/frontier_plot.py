@@ -11,7 +11,7 @@ from sweep.report.page import style
 from sweep.report.page.style import GREY, colours, lines, symbols
 from sweep.report.values.figures import Figure, Key, Mark
 from sweep.report.values.intervals import Estimate
-from sweep.report.values.units import SPACE, Form, shown
+from sweep.report.values.units import SPACE, Form, formatted
 
 DIMMED = 0.42
 MOST_LABELS = 14
@@ -72,8 +72,8 @@ def _paper(figure: Figure, key: Key) -> list[dict[str, Any]]:
                 lines(
                     [
                         f"{mark.label}, published",
-                        f"top-1 {shown(mark.y, Form.SHARE)} on ImageNet",
-                        f"{figure.x.title}: {shown(mark.x, figure.x.form)}",
+                        f"top-1 {formatted(mark.y, Form.SHARE)} on ImageNet",
+                        f"{figure.x.title}: {formatted(mark.x, figure.x.form)}",
                         f"source: {mark.source}",
                     ]
                 )

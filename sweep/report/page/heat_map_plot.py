@@ -15,7 +15,7 @@ from plotly.colors import sample_colorscale
 from sweep.report.page import style
 from sweep.report.page.style import GREY, lines
 from sweep.report.values.figures import Contours, HeatMap
-from sweep.report.values.units import SPACE, Form, bracket, shown
+from sweep.report.values.units import SPACE, Form, bracket, formatted
 from sweep.types import alpha_text
 
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't
@@ -88,7 +88,7 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
             "size": size,
             "color": [str(colour) for colour in sample_colorscale(SCALE, shares)],
         },
-        "text": [shown(value, heat.form).replace(SPACE, "<br>") for value in values],
+        "text": [formatted(value, heat.form).replace(SPACE, "<br>") for value in values],
         "textfont": {
             "color": ["#15171a" if share >= LIGHT else "#ffffff" for share in shares],
         },
@@ -97,7 +97,7 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
             lines(
                 [
                     f"{alpha_text(alpha)}-{resolution}",
-                    shown(value, heat.form)
+                    formatted(value, heat.form)
                     + (
                         f" ({bracket(value, cell.low, cell.high, heat.form)})"
                         if cell.low is not None and cell.high is not None
@@ -123,7 +123,7 @@ def _lines(contours: Contours) -> list[dict[str, Any]]:
             traces.append(
                 {
                     "type": "scatter",
-                    "name": f"{shown(level, Form.COUNT)} mult-adds",
+                    "name": f"{formatted(level, Form.COUNT)} mult-adds",
                     "mode": "lines+text",
                     "x": [resolution for resolution, _ in line],
                     "y": [alpha for _, alpha in line],

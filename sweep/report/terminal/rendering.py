@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from sweep.report.values.tables import Column, Table, Value
-from sweep.report.values.units import DASH, Form, bracket, shown
+from sweep.report.values.units import DASH, Form, bracket, formatted
 
 FAINT, BAD = "dim", "bold red"
 
@@ -104,7 +104,7 @@ def _fill_down(drawn: RichTable, table: Table) -> None:
     for column in (name, Column("", Form.TEXT), *kinds.values(), Column("Notes", Form.TEXT)):
         _add_column(drawn, column)
     for first, *row in table.rows:
-        rest, called = iter(zip(columns, row, strict=True)), shown(first.value or "", Form.TEXT)
+        rest, called = iter(zip(columns, row, strict=True)), formatted(first.value or "", Form.TEXT)
         for group, size in table.groups:
             cells = {column.title: (cell, column) for column, cell in islice(rest, size)}
             numbers = sorted({n for cell, _ in cells.values() for n in table.marks(cell)})
@@ -127,7 +127,7 @@ def _cell(cell: Value, column: Column, marks: Sequence[int]) -> Text:
     if cell.value is None:
         return Text(f"{DASH}{noted}", style=FAINT)
     form = cell.form or column.form
-    text = Text(shown(cell.value, form), style=BAD if _is_bad(cell, form) else "")
+    text = Text(formatted(cell.value, form), style=BAD if _is_bad(cell, form) else "")
     if cell.low is not None and cell.high is not None:
         text.append(f" ({bracket(cell.value, cell.low, cell.high, form)})", style=FAINT)
     text.append(noted, style=FAINT)

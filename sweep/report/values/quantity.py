@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweep.metrics import is_axis
-from sweep.report.values.units import prefixed, shown
+from sweep.report.values.units import formatted, prefixed
 from sweep.types import Better, Form, Metric
 
 
@@ -79,7 +79,7 @@ class Quantity:
         """A value with its unit, whatever it is."""
         if self.metric.form is Form.NUMBER and self.metric.unit != "1":
             return prefixed(value, self.metric.unit)
-        return shown(value, self.metric.form)
+        return formatted(value, self.metric.form)
 
     @property
     def suffix(self) -> str:

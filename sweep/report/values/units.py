@@ -19,7 +19,7 @@ _PREFIXES = (
 )  # fmt: skip
 
 
-def shown(value: float | str, form: Form) -> str:
+def formatted(value: float | str, form: Form) -> str:
     if isinstance(value, str):
         return value
     return _WRITERS[form](value)
@@ -29,7 +29,7 @@ def span(low: float, high: float, form: Form) -> str:
     """An interval with a dash between, or "to" beside signs; the unit is written once where both
     ends have the same.
     """
-    first, last = shown(low, form), shown(high, form)
+    first, last = formatted(low, form), formatted(high, form)
     number, _, unit = first.rpartition(SPACE)
     same = number and last.endswith(SPACE + unit)
     between = " to " if last.startswith((MINUS, "+")) else DASH
@@ -38,7 +38,7 @@ def span(low: float, high: float, form: Form) -> str:
 
 def bracket(value: float | str, low: float, high: float, form: Form) -> str:
     """The interval to stand in brackets after its value, whose unit it leaves out."""
-    unit = shown(value, form).rpartition(SPACE)[2]
+    unit = formatted(value, form).rpartition(SPACE)[2]
     text = span(low, high, form)
     return text.removesuffix(SPACE + unit) if text.count(SPACE) == 1 else text
 
@@ -117,7 +117,7 @@ def percent(value: float) -> str:
     return signed(f"{100 * value:.{digits}f}".removesuffix(".0") + f"{SPACE}%")
 
 
-def plain(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three digits, the unit standing elsewhere."""
     return signed(f"{value:.3g}")
 
@@ -153,8 +153,8 @@ def signed(text: str) -> str:
 
 
 _WRITERS: dict[Form, Callable[[float], str]] = {
-    Form.TEXT: plain,
-    Form.WRITTEN: plain,
+    Form.TEXT: three_digits,
+    Form.WRITTEN: three_digits,
     Form.VERDICT: verdict,
     Form.EXACT: exact,
     Form.COUNT: count,
@@ -164,5 +164,5 @@ _WRITERS: dict[Form, Callable[[float], str]] = {
     Form.PART: part,
     Form.POINTS: points,
     Form.PIXELS: pixels,
-    Form.NUMBER: plain,
+    Form.NUMBER: three_digits,
 }
