@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,9 +18,8 @@ from sweep.results.curves import PLACE
 from sweep.results.derived import checked
 from sweep.results.earlier import TRAINING_FILE, Earlier
 from sweep.results.identity import chosen, identities, identities_in
-from sweep.results.parquet import CHANGED, MISSING, DamagedError, TableFile, bytes_of, opened
+from sweep.results.parquet import CHANGED, MISSING, DamagedError, TableFile, bytes_of
 from sweep.results.run_file import RUN
-from sweep.results.schema import READINGS
 from sweep.results.soundness import contradicts
 from sweep.results.writing import DERIVED, NETWORK, NETWORKS, strays_of
 from sweep.types import ResultsError, listed
@@ -101,29 +99,16 @@ def _run(folder: Contents) -> FileCheck:
 def _table(folder: Contents) -> list[FileCheck]:
     """readings.parquet."""
     if READINGS_FILE in folder.wrong:
-        return [_wrong(folder, READINGS_FILE, _kept(salvaged(folder)))]
+        return [_wrong(folder, READINGS_FILE, _kept(folder.table))]
     if folder.table is None:
         return []  # its rows are all in parts yet
-    try:
-        groups = list(folder.table.groups())
-    except DamagedError as error:
-        left = _kept(salvaged(folder))
-        return [FileCheck(READINGS_FILE, State.DAMAGED, error.reason, left)]
+    groups = list(folder.table.groups())
     if wrong := sum(contradictory(group).sum() for group in groups):
         reason = f"{wrong} rows have neither a value nor a reason, or both"
         left = f"{_amount(map(consistent, groups))} can be kept"
         return [FileCheck(READINGS_FILE, State.DAMAGED, reason, left)]
     sealed = "" if folder.table.version > 1 else f"; of an earlier version, {UNSEALED}"
     return [FileCheck(READINGS_FILE, State.OK, f"{_amount(groups)}{sealed}")]
-
-
-def salvaged(folder: Contents) -> TableFile | None:
-    """What is whole of a damaged table: row groups, which hold whole batches of points."""
-    path = folder.path / READINGS_FILE
-    with suppress(ResultsError):
-        if (data := bytes_of(path)) is not None:
-            return opened(path, data, READINGS).salvaged()
-    return None
 
 
 def _kept(table: TableFile | None) -> str:

@@ -34,7 +34,8 @@ _TRIES = 100
 @dataclass(frozen=True)
 class Contents:
     """run: run.json, with settings and machines whatever version wrote it, None where it is missing
-    or damaged. table: None where there is none or it is damaged; sha256: of its file. parts: those
+    or damaged. table: None where there is none, what is whole of a damaged one; sha256: of its
+    file. parts: those
     that the table has not, in order. last: the highest number that a part has had. leftover:
     whether parts lie there that the table has. wrong: what is damaged or missing, by file. earlier:
     what a folder of schema 1 or 2 has beside its table.
@@ -133,8 +134,8 @@ def _read(path: Path, text: bytes | None) -> Contents:
 def _table(
     path: Path, told: list[str | None] | None, wrong: dict[str, DamagedError], *, expected: bool
 ) -> tuple[TableFile | None, str | None]:
-    """The table where it is whole, and its digest. told: what run.json says that this can be, None
-    where it doesn't say; expected: whether there is a run.json.
+    """The table, what is whole of it where it is damaged, and its digest. told: what run.json says
+    that this can be, None where it doesn't say; expected: whether there is a run.json.
     """
     file = path / READINGS_FILE
     data = bytes_of(file)
@@ -147,10 +148,14 @@ def _table(
         table = opened(file, data, READINGS, CHANGED if told and sha256 not in told else "")
         if not told:
             table.check()
+            for _ in table.groups():
+                pass
+        return table, sha256
     except DamagedError as error:
         wrong[READINGS_FILE] = error
-        table = None
-    return table, sha256
+    with suppress(ResultsError):
+        return opened(file, data, READINGS).salvaged(), sha256
+    return None, sha256
 
 
 def _parts(

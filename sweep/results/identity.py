@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,13 @@ def contiguous(table: pa.Table) -> pa.Table:
     lengths = np.diff([*begins, table.num_rows])
     order = np.repeat([first[each] for each in of], lengths)
     return table.take(pa.array(np.argsort(order, kind="stable")))
+
+
+def apart(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of one identity after another, of a table in which they stand side by side."""
+    begins = [*starts(table), table.num_rows]
+    for begin, end in itertools.pairwise(begins):
+        yield table.slice(begin, end - begin)
 
 
 def starts(table: pa.Table) -> npt.NDArray[np.int64]:

@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 
 from sweep.host.files import opened_plain, why
 from sweep.results.digests import digest
-from sweep.results.identity import contiguous, starts
 from sweep.results.schema import NULLABLE, SCHEMA_VERSION, upgraded
 from sweep.results.soundness import too_large
 from sweep.types import ResultsError
@@ -172,8 +171,8 @@ def _told(metadata: Mapping[bytes, bytes]) -> tuple[tuple[int, str], ...]:
 def write_table(
     file: IO[bytes], tables: Iterable[pa.Table], columns: pa.Schema, rows: int, **told: str
 ) -> str:
-    """Writes a Parquet file, and returns its SHA-256 in hex. A batch's rows of one point are all in
-    one of `tables`.
+    """Writes a Parquet file, and returns its SHA-256 in hex. Rows of one identity are all in one of
+    `tables`, which no row group parts.
 
     rows: about as many as there will be, for the size of row groups. told: goes into the footer as
     `sweep_..`.
@@ -181,7 +180,7 @@ def write_table(
     target = min(max(rows // GROUPS, SMALL_GROUP), LARGE_GROUP)
     written: list[dict[str, Any]] = []
     with pq.ParquetWriter(file, columns, compression="zstd", write_page_checksum=True) as writer:
-        for group in _groups(tables, target, columns):
+        for group in _groups(tables, target):
             if group.num_rows:
                 writer.write_table(group, row_group_size=group.num_rows)
                 written.append({"rows": group.num_rows, "sha256": digest(group)})
@@ -191,27 +190,16 @@ def write_table(
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _groups(tables: Iterable[pa.Table], target: int, columns: pa.Schema) -> Iterator[pa.Table]:
-    """The rows in row groups of at least `target` rows; the last may be smaller, or empty."""
-    waiting, count = [columns.empty_table()], 0
+def _groups(tables: Iterable[pa.Table], target: int) -> Iterator[pa.Table]:
+    """The rows in row groups of at least `target` rows, but for the last one."""
+    waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
-        count += table.num_rows
-        if count >= target:
-            *whole, rest = _cut(contiguous(pa.concat_tables(waiting)), target)
-            yield from whole
-            waiting, count = [rest], rest.num_rows
-    yield contiguous(pa.concat_tables(waiting))
-
-
-def _cut(table: pa.Table, target: int) -> list[pa.Table]:
-    """The table in pieces of at least `target` rows, none ending within a batch's point."""
-    pieces, begin = [], 0
-    for end in [*starts(table)[1:], table.num_rows]:
-        if end - begin >= target:
-            pieces.append(table.slice(begin, end - begin))
-            begin = end
-    return [*pieces, table.slice(begin)]
+        if sum(each.num_rows for each in waiting) >= target:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def first_line(error: BaseException) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from sweep.host.files import sync_folder
 from sweep.results import contents, earlier, parts
-from sweep.results.check import FileCheck, State, check, consistent, salvaged
+from sweep.results.check import FileCheck, State, check, consistent
 from sweep.results.contents import READINGS_FILE, Contents
-from sweep.results.parquet import DamagedError, TableFile
 from sweep.results.writing import KEPT, merge, put_aside, strays_of, taken
 
 DAMAGED, MISSING = State.DAMAGED, State.MISSING
@@ -53,8 +50,6 @@ def _merge(folder: Contents, wrong: list[FileCheck]) -> list[str]:
     """Writes the table anew from what is whole in it, in parts, and in earlier versions' files."""
     done = []
     for each in wrong:
-        if each.file == READINGS_FILE:
-            folder = replace(folder, table=_readable(folder))
         if each.state is MISSING:
             done.append(f"{each.file}: made whole")
         elif each.file == READINGS_FILE:
@@ -64,13 +59,3 @@ def _merge(folder: Contents, wrong: list[FileCheck]) -> list[str]:
             done.append(f"{each.file}: is in {KEPT}/ now; {each.left}")
     merge(folder, map(consistent, folder.readings()))
     return done
-
-
-def _readable(folder: Contents) -> TableFile | None:
-    """The table where all of it can be read, else what is whole of it."""
-    with suppress(DamagedError):
-        if folder.table:
-            for _ in folder.table.groups():
-                pass
-            return folder.table
-    return salvaged(folder)

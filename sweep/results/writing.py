@@ -15,7 +15,7 @@ import pyarrow as pa
 from sweep.host.files import FolderLock, replace_file, strays, sync_folder
 from sweep.results import earlier, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
-from sweep.results.identity import contiguous
+from sweep.results.identity import apart, contiguous
 from sweep.results.parquet import bytes_of, write_table
 from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS
@@ -63,7 +63,7 @@ def merge(folder: Contents, rows: Iterable[pa.Table] | None = None) -> str:
         folder = replace(folder, run=folder.run | {"anew": True})  # its old files can go then
     rows = folder.readings() if rows is None else rows
     if folder.earlier:  # its curves lay apart from the readings beside them
-        rows = [contiguous(pa.concat_tables([READINGS.empty_table(), *rows]))]
+        rows = apart(contiguous(pa.concat_tables([READINGS.empty_table(), *rows])))
     written: list[str] = []
 
     def write(file: IO[bytes]) -> None:
