@@ -13,6 +13,7 @@ from sweep.report.content.budget_words import sentences
 from sweep.report.content.build import view
 from sweep.report.content.candidates import candidates
 from sweep.report.content.certainty import not_told_apart
+from sweep.results.points import with_points
 from sweep.results.store import load
 from sweep.settings import config
 from tests.support import fake_results
@@ -139,9 +140,10 @@ def test_what_a_seed_moves_is_told_of_the_recipe_that_it_was_measured_with(chang
 
 @pytest.mark.parametrize(("name", "usual"), [("reference", True), ("cifar10", False)])
 def test_it_is_told_of_runs_of_earlier_versions(name, usual):
-    found = [each.text for each in cautions(load(ROOT / "results" / name))]
-    assert any("1.5\u00a0points" in each for each in found) == usual
-    assert any("trained once, from one seed" in each for each in found) != usual
+    results = with_points(load(ROOT / "results" / name))
+    texts = [each.text for each in cautions(results)]
+    assert any("1.5\u00a0points" in each for each in texts) == usual
+    assert any("trained once, from one seed" in each for each in texts) != usual
 
 
 def told(results, latency_s: float | None = None) -> list[str]:
