@@ -44,7 +44,7 @@ def test_a_point_that_kills_the_run_keeps_no_other_from_being_measured(told, tmp
 
 
 def test_a_run_killed_in_the_middle_of_trainings_ends_at_the_same_weights(told, tmp_path):
-    assert unlike(training.harness(1, tmp_path, KILLED, epochs=40), told) == []
+    assert unlike(training.harness(1, tmp_path, KILLED, epochs=100), told) == []
 
 
 @pytest.mark.slow

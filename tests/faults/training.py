@@ -40,16 +40,16 @@ CONTINUED = "continued at step"
 STARTED = ": started"
 TEXT = """
 name = "toy"
+family = "tests.support.short:Short"
 measures = ["tests.faults.training:Weights"]
 [grid]
-kind = ["shallow"]
 alpha = [0.125]
 resolution = [128, 96]
 [custom."tests.faults.training:Weights"]
 epochs = {epochs}
 checkpoint_s = 0.2
 """
-EPOCHS = 150
+EPOCHS = 400
 LONGEST_S = 7.0  # after the first point's start, which is before its process has JAX
 PATIENCE_S = 120.0
 

@@ -21,11 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweep.contracts import Network
+from sweep.measures import accuracy
 from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
 from sweep.training.checkpointing import Checkpoint, Course, partial_of
-from sweep.training.feeds import ResidentFeed
+from sweep.training.feeds import Feed, ResidentFeed
 from sweep.training.learner import Ready, make_ready
 from sweep.training.loop import TrainingError, train
 from sweep.training.stream_feed import StreamFeed
@@ -61,8 +62,8 @@ def _as_users_run_it() -> Iterator[None]:
 def compiled(optimizer: str) -> Ready:
     """Ready once, for many trainings: each is given a copy of the start."""
     recipe = RECIPE.model_copy(update={"optimizer": optimizer})
-    splits = Brightness().load(12, train=64, test=16, seed=0)
-    return make_ready(NETWORK, ResidentFeed(splits.train, 12, recipe), 8, recipe)
+    splits = Brightness().load(14, train=64, test=16, seed=0)
+    return make_ready(NETWORK, ResidentFeed(splits.train, 14, recipe), 8, recipe)
 
 
 def fresh(ready: Ready) -> Ready:
@@ -132,7 +133,7 @@ def test_the_weights_differ_where_the_order_of_steps_does(tmp_path):
         def calls(self, start: int, stop: int) -> Iterator[Any]:
             return iter(calls[start:stop])
 
-    feed = Swapped(ready.feed.train, 12, ready.settings)  # type: ignore[attr-defined]
+    feed = Swapped(ready.feed.train, 14, ready.settings)  # type: ignore[attr-defined]
     assert trained(replace(fresh(ready), feed=feed))[0] != whole("sgd")[0]
 
 
@@ -286,7 +287,12 @@ def test_streamed_it_goes_on_too_and_remembers_the_images_that_it_could_not_read
     assert last.feed.left_out() == 2
 
 
-def test_a_measure_goes_on_says_so_and_forgets(tmp_path):
+def test_a_measure_goes_on_says_so_and_forgets(tmp_path, monkeypatch):
+    def make_ready(network: Network, feed: Feed, classes: int, recipe: AccuracySettings) -> Ready:
+        """Without compiling it again: all trainings here are one program."""
+        return replace(fresh(compiled("sgd")), network=network, feed=feed, settings=recipe)
+
+    monkeypatch.setattr(accuracy, "make_ready", make_ready)
     never = Accuracy(RECIPE.model_copy(update={"checkpoint_s": 0.0}))
     never.keep_in(tmp_path / "unfinished")
     unbroken = list(never([NETWORK], quiet))
