@@ -118,13 +118,13 @@ class Store:
             self._begin()
             self._make_parts()
             parts.write(self.path, self._last + 1, rows)
-        self._last += 1
-        self._waiting += 1
-        own = identities_in(rows)
-        if failed:
-            self._finished -= own
-        else:
-            self._finished |= own
+            self._last += 1
+            self._waiting += 1
+            own = identities_in(rows)
+            if failed:
+                self._finished -= own
+            else:
+                self._finished |= own
         if self._waiting >= MERGE_AT:
             self.merge()
 
