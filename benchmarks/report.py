@@ -46,7 +46,8 @@ import sweep.cli.main
 from sweep.results.points import with_points
 from sweep.report.page.page import render
 from sweep.report.content.build import view
-from sweep.results.store import load, replace_file
+from sweep.host.files import replace_file
+from sweep.results.load import load
 lap("imports")
 results = with_points(load(folder))
 lap("reading Parquet, deriving points")

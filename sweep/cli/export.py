@@ -31,8 +31,8 @@ def export(
     from sweep.report.print.export import ExportError
     from sweep.report.print.export import export as write
     from sweep.report.values.printable import visible
+    from sweep.results.load import load
     from sweep.results.points import with_points
-    from sweep.results.store import load
 
     shown = view(with_points(load(folder)))
     formats = ("svg", "png") if format_ is None else (format_,)

@@ -24,7 +24,7 @@ from sweep.results.schema import conditions_of
 if TYPE_CHECKING:
     from sweep.contracts import LayerRow
     from sweep.paper.layers import Layer
-    from sweep.results.store import Results
+    from sweep.results.load import Results
     from sweep.running.plan import Plan
 
 

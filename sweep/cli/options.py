@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 Folder = Annotated[Path, typer.Argument(help="A results folder, such as results/default.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 def read_results(folder: Path) -> Results:
     """A results folder with its points derived anew."""
+    from sweep.results.load import load
     from sweep.results.points import with_points
-    from sweep.results.store import load
 
     return with_points(load(folder))

@@ -11,7 +11,7 @@ from sweep.cli.options import AsJson, Folder, read_results
 from sweep.settings.config import SettingsError
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 NOTHING_FITS = 1
 

@@ -32,13 +32,11 @@ from sweep.host.interrupts import held_back
 from sweep.results import contents, derived, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
 from sweep.results.identity import IDENTITY, Identity, finished_in, identities_in
-from sweep.results.load import Results, damages, load
+from sweep.results.load import Results, damages
 from sweep.results.run_file import RUN
-from sweep.results.schema import READINGS, TRAINING, Stamp
+from sweep.results.schema import Stamp
 from sweep.results.writing import NETWORKS, BusyError, merge, put_aside, strays_of, taken
 from sweep.types import CurvePoint, Reading, ResultsError
-
-__all__ = ["READINGS", "TRAINING", "BusyError", "Results", "Store", "load", "replace_file"]
 
 log = logging.getLogger(__name__)
 

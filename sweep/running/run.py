@@ -18,8 +18,9 @@ from sweep.host.interrupts import Terminated
 from sweep.host.machine import PACKAGES, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
+from sweep.results.load import load
 from sweep.results.points import with_points
-from sweep.results.store import Store, load, writer
+from sweep.results.store import Store, writer
 from sweep.running.attempts import Attempts
 from sweep.running.identities import machine_id
 from sweep.running.local import LocalEngine

@@ -13,8 +13,8 @@ from sweep.report.content.budget_words import sentences
 from sweep.report.content.build import view
 from sweep.report.content.candidates import candidates
 from sweep.report.content.certainty import not_told_apart
+from sweep.results.load import load
 from sweep.results.points import with_points
-from sweep.results.store import load
 from sweep.settings import config
 from tests.support import fake_results
 from tests.support.commands import flat, typed

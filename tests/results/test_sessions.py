@@ -13,10 +13,10 @@ import pytest
 
 from sweep.measures import latency_session, latency_worker
 from sweep.report.content.cautions import warnings
-from sweep.results.load import Results
+from sweep.results.load import Results, load
 from sweep.results.points import derive
 from sweep.results.sessions import bridges
-from sweep.results.store import Store, load
+from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse

@@ -14,10 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweep.host import files
-from sweep.host.files import WriteError
+from sweep.host.files import WriteError, replace_file
 from sweep.results.digests import data_digest, digest
+from sweep.results.load import load
 from sweep.results.schema import READINGS, Stamp
-from sweep.results.store import BusyError, Store, load, replace_file
+from sweep.results.store import Store
+from sweep.results.writing import BusyError
 from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
 
 SPEED = Metric("speed", "Speed", "1", Better.HIGHER)

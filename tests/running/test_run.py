@@ -5,7 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from sweep.results.store import Store, load
+from sweep.results.load import load
+from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.settings.config import SettingsError, parse
 from tests.support import toys

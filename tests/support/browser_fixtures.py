@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
     from sweep.report.values.view import View
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 # No request of the browser's own, and no reliance on a GPU.
 FLAGS = (

@@ -16,8 +16,10 @@ import pyarrow as pa
 
 from sweep.metrics import BUILT_IN
 from sweep.results import curves, parts
+from sweep.results.load import Results
 from sweep.results.points import derive
-from sweep.results.store import READINGS, TRAINING, Results, Store
+from sweep.results.schema import READINGS, TRAINING
+from sweep.results.store import Store
 from sweep.settings.config import digest_of
 from sweep.types import Better, Metric
 

@@ -8,8 +8,9 @@ import pytest
 from flax import nnx
 
 from sweep.contracts import Trained
+from sweep.results.load import load
 from sweep.results.points import derive
-from sweep.results.store import Store, load
+from sweep.results.store import Store
 from sweep.running.evaluate import evaluate_checkpoint
 from sweep.running.plan import make_plan
 from sweep.settings.config import AccuracySettings, SettingsError, parse

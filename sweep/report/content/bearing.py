@@ -22,7 +22,7 @@ from sweep.types import listed
 
 if TYPE_CHECKING:
     from sweep.report.content.budget import Picked
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 ACCURACY = "accuracy"
 TRAINED_WITH = ("jax", "jaxlib", "flax", "optax")

@@ -20,7 +20,7 @@ from sweep.report.values.tables import Fact
 from sweep.report.values.view import View
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 
 def view(results: Results) -> View:

@@ -37,7 +37,7 @@ from sweep.results.schema import conditions_of
 from sweep.types import Better, Form, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 MOST_CARDS = 60
 UNPUBLISHED = "not published for this network"

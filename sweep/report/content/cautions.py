@@ -20,7 +20,7 @@ from sweep.settings.grid import measures_of
 from sweep.types import Point, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 FEW = 4  # points, at most, that a sentence about missing readings names
 Rows = list[dict[str, Any]]

@@ -18,7 +18,7 @@ from sweep.report.values.quantity import Quantity
 from sweep.types import Better, Point, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 OTHER_MACHINE = "machines that may not be compared"
 Row = dict[str, Any]

@@ -21,7 +21,7 @@ from sweep.types import listed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 PROXY = "photo-patches"
 ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for

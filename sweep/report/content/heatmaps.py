@@ -26,7 +26,7 @@ from sweep.report.values.units import Form, joined, points, times
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 FINE = 25  # values of alpha, and of resolution, that the contours are worked out at
 NOT_IN_RUN = "not a point of this run"

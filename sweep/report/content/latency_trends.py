@@ -23,7 +23,7 @@ from sweep.report.values.units import Form, formatted, times
 from sweep.types import listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 FEWEST = 3  # points that are worth a rank correlation
 MOST_NAMED = 3  # pairs in the wrong order that a sentence names

@@ -12,7 +12,7 @@ from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import DASH, SPACE, Form, exact, rounded, signed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 AS_PRINTED = "as printed"
 NOT_PRINTED = Value(None, reason="not printed")

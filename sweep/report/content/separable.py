@@ -12,7 +12,7 @@ from sweep.report.values.view import Derivation, Formula
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 # Howard et al. 2017, section 3.1 to 3.4, in the paper's symbols: D_K the side of the filter, M and
 # N the channels in and out, D_F the side of the output map, alpha and rho the two multipliers.

@@ -20,7 +20,7 @@ from sweep.results.points import end_of, front_of
 from sweep.types import Better
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 CLOSED_FORM = "Closed form"  # beside the other ways to count mult-adds
 MOST_ROWS = 300  # of a table: a page with thousands could not be opened

@@ -21,7 +21,7 @@ from sweep.results.points import end_of
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
-    from sweep.results.store import Results
+    from sweep.results.load import Results
 
 FEWEST = 3  # points that a line is fitted to: two are always on one
 MOST_NAMED = 3  # residuals that a sentence names
