@@ -167,6 +167,18 @@ def test_a_browser_that_fails_is_named(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_browser_that_never_answers_is_not_waited_for(tmp_path, monkeypatch):
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 20\n")
+    silent.chmod(0o755)
+    monkeypatch.setenv("CHROMIUM", str(silent))
+    monkeypatch.setattr("sweep.report.print.export.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("sweep.report.print.export.FILE_S", 0.0)
+    with pytest.raises(ExportError, match=r"silent could not draw the figures: it does not answer"):
+        export(few(view(fake_results.results())), tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
 def test_names_of_points_keep_clear_of_the_edge_and_of_each_other():
     # A name of seven letters is about 0.6 x 11 x 8 = 53 px long and 12 px high.
     assert labels.sides([Spot("1.0-224", 60, 50)]) == [LEFT]

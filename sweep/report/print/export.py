@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, Literal
 
 from sweep.host.files import replace_file
@@ -20,6 +22,7 @@ from sweep.report.values.view import View
 
 WIDTH = 640
 TIMEOUT_S = 90.0  # for one figure, on a slow machine
+FILE_S = 10.0  # for each of many: together they have TIMEOUT_S and this for every file
 _LONGEST_STEM = 80
 
 Format = Literal["svg", "png"]
@@ -120,7 +123,10 @@ def _draw(
         "enable_sandbox": browser.sandboxed(),
     }
     try:
-        kaleido.write_fig_from_object_sync(orders, kopts=how, cancel_on_error=True)
+        _within(
+            TIMEOUT_S + FILE_S * len(orders),
+            lambda: kaleido.write_fig_from_object_sync(orders, kopts=how, cancel_on_error=True),
+        )
     except (
         BrowserClosedError,
         BrowserFailedError,
@@ -129,5 +135,21 @@ def _draw(
         KaleidoError,
         TimeoutError,
     ) as error:
-        said = str(error.args[0]).partition("\n")[0] if error.args else type(error).__name__
+        said = str(error.args[0]).partition("\n")[0] if error.args else "it does not answer"
         raise ExportError(f"{chromium} could not draw the figures: {said}") from error
+
+
+def _within(seconds: float, draw: Callable[[], object]) -> None:
+    """Raises TimeoutError once it takes longer: kaleido limits the time of a figure, but waits for
+    ever where a browser never answers when it starts or ends. The thread that waits is left behind.
+    """
+    ended: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            ended.set_result(draw())
+        except BaseException as error:  # noqa: BLE001 - told where the result is asked for
+            ended.set_exception(error)
+
+    Thread(target=run, daemon=True, name="drawing").start()
+    ended.result(seconds)
