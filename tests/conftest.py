@@ -9,9 +9,10 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["KERAS_BACKEND"] = "jax"
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -116,3 +117,21 @@ def randomise() -> Callable[[MobileNetV1], None]:
         model.classifier.bias[...] = jnp.asarray(biases, jnp.float32)
 
     return move
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, Any]:
+    """What a process of pytest-xdist tells of a test can have half a surrogate pair in it, as some
+    tests do in their logs; it goes through UTF-8.
+    """
+    return _encodable((yield))
+
+
+def _encodable(told: Any) -> Any:
+    if isinstance(told, str):
+        return told.encode("utf-8", "backslashreplace").decode()
+    if isinstance(told, dict):
+        return {_encodable(key): _encodable(value) for key, value in told.items()}
+    if isinstance(told, list | tuple):
+        return type(told)(map(_encodable, told))
+    return told
