@@ -103,7 +103,7 @@ def _read_facts(earlier: Earlier, run: dict[str, Any]) -> None:
         run_file.json_object(file, text, sealed="schema" in run)
         if not machines or len(machines) != 1 + len(told.get("earlier", [])):
             earlier.note(MACHINE, "its facts are not those of the machine that it names")
-        if run.get("machine_id") not in {each["id"] for each in machines}:
+        if run and run["machine_id"] not in {each["id"] for each in machines}:
             earlier.note(MACHINE, "the machine of the last run is not in it")
     except DamagedError as error:
         earlier.note(MACHINE, error.reason)

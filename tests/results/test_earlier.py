@@ -207,6 +207,17 @@ def test_a_machine_file_is_kept_where_the_run_names_another_machine(folder):
     assert repair(folder) == ()
 
 
+def test_a_run_json_that_is_damaged_takes_nothing_else_with_it(folder):
+    damaged(folder / "run.json", 40)
+    assert [name for name, state in states(folder).items() if state != "ok"] == ["run.json"]
+    repair(folder)
+    store = Store(folder)
+    with store.writing():
+        store.write_run(SETTINGS, MACHINE, run_of(*POINTS))
+    assert (firsts(folder), curves(folder)) == (FIRST, CURVES)
+    assert load(folder).damages == ()
+
+
 @pytest.mark.parametrize("name", ["reference", "cifar10"])
 def test_folders_of_the_first_version_are_continued(name, tmp_path):
     folder = shutil.copytree(Path(__file__).parents[2] / "results" / name, tmp_path / name)
