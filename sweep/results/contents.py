@@ -20,11 +20,12 @@ import pyarrow as pa
 
 from sweep.results import earlier, parts, run_file
 from sweep.results.earlier import Earlier
-from sweep.results.identity import identities_in, rows_of
+from sweep.results.identity import rows_of
 from sweep.results.parquet import CHANGED, MISSING, DamagedError, TableFile, bytes_of, opened
 from sweep.results.parts import Part
 from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS
+from sweep.results.soundness import Kept, Run
 from sweep.types import ResultsError
 
 READINGS_FILE = "readings.parquet"
@@ -56,17 +57,19 @@ class Contents:
         Raises DamagedError.
         """
         newest = {
-            identity: place
-            for place, part in enumerate(self.parts)
-            for identity in identities_in(part.rows)
+            identity: place for place, part in enumerate(self.parts) for identity in part.identities
         }
-        for group in self._table_groups(columns):
+        for group in self.table_groups(columns):
             yield rows_of(group, lambda identity: identity not in newest)
         for place, part in enumerate(self.parts):
             rows = part.rows.select(columns) if columns else part.rows
-            yield rows_of(rows, lambda identity, own=place: newest[identity] == own)
+            if all(newest[identity] == place for identity in part.identities):
+                yield rows
+            else:
+                yield rows_of(rows, lambda identity, own=place: newest[identity] == own)
 
-    def _table_groups(self, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    def table_groups(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of the table, those that a part replaces among them. Raises DamagedError."""
         if self.table:
             yield from self.table.groups(columns)
         if self.earlier:
@@ -90,12 +93,14 @@ class Contents:
         return [] if READINGS_FILE in self.wrong else [self.sha256]
 
 
-def read(path: Path) -> Contents:
-    """Raises ResultsError where a file can't be read, or is of a newer version."""
+def read(path: Path, form: type[Kept] = Run) -> Contents:
+    """form: what is asked of run.json. Raises ResultsError where a file can't be read, or is of a
+    newer version.
+    """
     for _ in range(_TRIES):
         text = bytes_of(path / RUN)
         with suppress(_PartGoneError):
-            contents = _read(path, text)
+            contents = _read(path, text, form)
             if bytes_of(path / RUN) == text:
                 return contents
     raise ResultsError(f"{path}: changes faster than it can be read")
@@ -105,13 +110,13 @@ class _PartGoneError(Exception):
     """A part was merged into the table, and removed, after it was listed."""
 
 
-def _read(path: Path, text: bytes | None) -> Contents:
+def _read(path: Path, text: bytes | None, form: type[Kept]) -> Contents:
     wrong: dict[str, DamagedError] = {}
     numbered = parts.numbered(path)
     run = None
     if text is not None:
         try:
-            run = run_file.read(path / RUN, text)
+            run = run_file.read(path / RUN, text, form)
         except DamagedError as error:
             wrong[RUN] = error
     told = run.get("table") if run else None
@@ -121,7 +126,7 @@ def _read(path: Path, text: bytes | None) -> Contents:
     before = earlier.read(path, run, table)
     if before:
         run = run and before.facts | run
-        own = [Part(0, "", rows) for rows in before.batches] + own
+        own = [Part.of(0, "", rows) for rows in before.batches] + own
         wrong |= before.wrong
     elif run and numbered is None and "finished" not in run:
         wrong[parts.FOLDER] = DamagedError(path / parts.FOLDER, MISSING)

@@ -136,7 +136,7 @@ def opened(path: Path, data: bytes, columns: pa.Schema | None = None, wrong: str
         raise DamagedError(path, reason)
     if version > SCHEMA_VERSION:
         raise ResultsError(f"{path}: was written by a newer version (schema {version})")
-    if columns is not None and _upgraded(stored) != columns:
+    if columns is not None and stored != columns and _upgraded(stored) != columns:
         raise DamagedError(path, f"its columns are not those of schema {SCHEMA_VERSION}")
     groups = tuple(range(parquet.num_row_groups))
     return TableFile(path, parquet, version, metadata, _told(metadata), groups)

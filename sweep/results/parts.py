@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sweep.host.files import replace_file, why
 from sweep.results.curves import curve_readings
-from sweep.results.identity import contiguous
+from sweep.results.identity import Identity, contiguous, finished_in, identities_in
 from sweep.results.parquet import CHANGED, DamagedError, bytes_of, opened
 from sweep.results.schema import READINGS, Stamp, reading_row
 from sweep.types import CurvePoint, Reading, ResultsError
@@ -38,6 +39,15 @@ class Part:
     number: int
     name: str
     rows: pa.Table
+    identities: frozenset[Identity]
+    finished: frozenset[Identity]
+
+    @classmethod
+    def of(cls, number: int, name: str, rows: pa.Table) -> Part:
+        """The part with such rows."""
+        own = frozenset(identities_in(rows))
+        failed = pc.call_function("any", [rows.column("failed")]).as_py()
+        return cls(number, name, rows, own, frozenset(finished_in(rows)) if failed else own)
 
 
 def batch(
@@ -90,4 +100,4 @@ def read(folder: Path, number: int, name: str) -> Part | None:
     if _name(number, data) != name:
         raise DamagedError(path, CHANGED if data else "it is empty")
     tables = [READINGS.empty_table(), *opened(path, data, READINGS).groups()]
-    return Part(number, name, pa.concat_tables(tables))
+    return Part.of(number, name, pa.concat_tables(tables))

@@ -20,7 +20,7 @@ from sweep.host.files import in_words, replace_file
 from sweep.results.digests import data_digest
 from sweep.results.parquet import CHANGED, MISSING, DamagedError
 from sweep.results.schema import SCHEMA_VERSION
-from sweep.results.soundness import Run, unsound
+from sweep.results.soundness import Kept, Run, unsound
 from sweep.types import Point, ResultsError
 
 RUN = "run.json"
@@ -54,16 +54,20 @@ def parsed(path: Path, text: bytes | None) -> dict[str, Any]:
     return data
 
 
-def read(path: Path, text: bytes | None) -> dict[str, Any]:
-    """Raises DamagedError where it is missing, damaged, or of a form that no run writes, and
-    ResultsError where a newer version wrote it.
+def read(path: Path, text: bytes | None, form: type[Kept] = Run) -> dict[str, Any]:
+    """Raises DamagedError where it is missing, damaged, or of another form, and ResultsError where
+    a newer version wrote it. A writer, which replaces the rest, asks for what is `Kept` alone.
     """
     run = json_object(path, text)
     version = run.get("schema", 1)
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise ResultsError(f"{path}: was written by a newer version (schema {version})")
-    wanted(path, run)
-    if reason := unsound(run, Run):
+    if form is Run:
+        wanted(path, run)
+        reason = unsound(run, form)
+    else:
+        reason = unsound({name: run[name] for name in form.names() if name in run}, form)
+    if reason:
         raise DamagedError(path, reason)
     return run
 

@@ -76,18 +76,28 @@ class StoredSettings(_Known):
     accuracy: _Accuracy = _Accuracy()
 
 
-class Run(_Known):
-    """run.json."""
+class Kept(_Known):
+    """What of run.json outlives a run."""
 
     version: StrictInt = Field(1, alias="schema")
+    table: list[StrictStr | None] = []
+    machines: list[Machine] = []
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """Of the fields, as they are stored."""
+        return {field.alias or name for name, field in cls.model_fields.items()}
+
+
+class Run(Kept):
+    """run.json."""
+
     machine_id: StrictStr
     points: list[tuple[StrictStr, StrictStr, _Number, StrictInt]]
     base_resolution: Annotated[StrictInt, Field(ge=1)] | None = None  # earlier versions had none
     measures: dict[StrictStr, _Identity]
     commit: StrictStr = ""
     stage_s: dict[StrictStr, _Number] = {}
-    table: list[StrictStr | None] = []
-    machines: list[Machine] = []
     settings: StoredSettings = StoredSettings()
 
 

@@ -35,12 +35,13 @@ from sweep.results.identity import IDENTITY, Identity, finished_in, identities_i
 from sweep.results.load import Results, damages
 from sweep.results.run_file import RUN
 from sweep.results.schema import Stamp
+from sweep.results.soundness import Kept
 from sweep.results.writing import NETWORKS, BusyError, merge, put_aside, strays_of, taken
 from sweep.types import CurvePoint, Reading, ResultsError
 
 log = logging.getLogger(__name__)
 
-MERGE_AT = 500  # parts: to read so many takes a quarter of a second
+MERGE_AT = 250  # parts: to read so many takes a quarter of a second
 
 
 class Store:
@@ -56,7 +57,7 @@ class Store:
         self._lock: FolderLock | None = None
         self._within = False  # `writing`
         self._state = contents.state(path)
-        folder = contents.read(path)
+        folder = contents.read(path, Kept)
         if READINGS_FILE in folder.wrong:
             raise folder.wrong[READINGS_FILE]
         self.damages = tuple(damages(folder))
@@ -66,8 +67,11 @@ class Store:
         self._machines = folder.machines
         self._last, self._waiting = folder.last, len(folder.parts)
         self._finished: set[Identity] = set()
-        for rows in folder.readings([*IDENTITY, "failed"]):
+        for rows in folder.table_groups([*IDENTITY, "failed"]):
             self._finished |= finished_in(rows)
+        for part in folder.parts:
+            self._finished -= part.identities
+            self._finished |= part.finished
 
     def finished(self) -> set[Identity]:
         """(point key, measure, settings hash, machine id) of every batch that did not fail."""
@@ -130,7 +134,7 @@ class Store:
         """Puts the parts into the table, and removes them."""
         with self._disk():
             self._begin()
-            folder = contents.read(self.path)
+            folder = contents.read(self.path, Kept)
             if READINGS_FILE in folder.wrong:
                 raise folder.wrong[READINGS_FILE]
             for sentence in damages(folder):
