@@ -65,7 +65,8 @@ class Store:
         self._may_make_parts = True
         self._table = folder.whole_table
         self._machines = folder.machines
-        self._last, self._waiting = folder.last, len(folder.parts)
+        # What a dead run left is merged with what this one adds, not before its first batch.
+        self._last, self._waiting = folder.last, max(0, len(folder.parts) - MERGE_AT)
         self._finished: set[Identity] = set()
         for rows in folder.table_groups([*IDENTITY, "failed"]):
             self._finished |= finished_in(rows)
@@ -149,6 +150,7 @@ class Store:
         """run.json: the settings as run, the machine, and what the run covers; earlier, different
         machines are kept. A run with "finished" has come to its end: its parts go into the table.
         """
+        run = run_file.checked(self.path, run | {"settings": settings, "machines": [machine]})
         ended = "finished" in run
         if ended:
             self.merge()
@@ -158,8 +160,7 @@ class Store:
                 self._make_parts()
             others = [each for each in self._machines if each.get("id") != machine.get("id")]
             self._machines = [machine, *others]
-            told = {"settings": settings, "machines": self._machines, "table": self._table}
-            run_file.write(self.path, run_file.checked(self.path, run | told))
+            run_file.write(self.path, run | {"machines": self._machines, "table": self._table})
             if ended:
                 with contextlib.suppress(OSError):  # where something else lies in it
                     (self.path / parts.FOLDER).rmdir()
