@@ -55,7 +55,7 @@ COMMANDS = (
     ["check", FOLDER, "--json"],
     ["check", FOLDER, "--repair"],
 )
-SCRIPTS = 5  # elements of the page that are the page's own
+SCRIPTS = 6  # elements of the page that are the page's own
 
 
 def results() -> Target:
