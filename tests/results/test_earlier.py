@@ -15,6 +15,7 @@ from sweep.results.check import State, check
 from sweep.results.load import load
 from sweep.results.repair import repair
 from sweep.results.store import Store
+from tests.support.merging import steps_of_merging
 from tests.support.stored import MACHINE, POINTS, SETTINGS, STAMP, damaged, items, run_of
 
 DATA = Path(__file__).parents[1] / "data" / "schema2"
@@ -94,8 +95,6 @@ def test_a_run_goes_on_from_it_and_writes_it_as_this_version_does(folder):
 
 @pytest.mark.parametrize("stop", range(6))
 def test_a_run_that_dies_while_it_writes_the_folder_anew_loses_nothing(folder, stop, monkeypatch):
-    from tests.results.test_parts import steps_of_merging
-
     steps_of_merging(folder, monkeypatch, stop, look=lambda: firsts(folder))
     assert firsts(folder) == FIRST
     assert curves(folder) == CURVES

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from sweep.results.check import check
 from sweep.results.load import load
 from sweep.results.parquet import DamagedError
 from sweep.results.store import Store
+from tests.support.merging import steps_of_merging
 from tests.support.stored import (
     MACHINE,
     POINTS,
@@ -159,40 +159,6 @@ def test_a_disk_that_refuses_half_way_leaves_the_folder_as_it_was(folder, monkey
 
 
 # Merging
-
-
-class BrokenOffError(Exception):
-    """A run that ended here."""
-
-
-def steps_of_merging(folder, monkeypatch, stop=10**6, look=lambda: None):
-    """Merges, and looks after each step; ends after `stop` of them. Returns their names."""
-    names = []
-
-    def watched(real, name):
-        def called(path, *arguments, **named):
-            result = real(path, *arguments, **named) if stop else None
-            names.append(f"{name} {Path(path).name[:9]}")
-            look()
-            if len(names) >= stop:
-                raise BrokenOffError
-            return result
-
-        return called
-
-    with monkeypatch.context() as patched:
-        replaced = watched(files.replace_file, "replace")
-        for module in ("writing", "run_file"):
-            patched.setattr(f"sweep.results.{module}.replace_file", replaced)
-        patched.setattr(Path, "unlink", watched(Path.unlink, "unlink"))
-        opened = Store(folder)
-        try:
-            opened.merge()
-        except BrokenOffError:
-            pass
-        finally:
-            opened.close()
-    return names
 
 
 def test_every_state_that_merging_passes_through_reads_the_same(folder, monkeypatch):
