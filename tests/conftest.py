@@ -7,6 +7,7 @@ import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["KERAS_BACKEND"] = "jax"
+os.environ.pop("COLUMNS", None)  # tables are as wide as in a file, whatever terminal this is
 
 import csv
 from collections.abc import Callable, Generator, Iterator
