@@ -36,10 +36,9 @@ _TRIES = 100
 class Contents:
     """run: run.json, with settings and machines whatever version wrote it, None where it is missing
     or damaged. table: None where there is none, what is whole of a damaged one; sha256: of its
-    file. parts: those
-    that the table has not, in order. last: the highest number that a part has had. leftover:
-    whether parts lie there that the table has. wrong: what is damaged or missing, by file. earlier:
-    what a folder of schema 1 or 2 has beside its table.
+    file. parts: those that the table has not, in order. last: the highest number that a part has
+    had. leftover: whether parts lie there that the table has. wrong: what is damaged or missing, by
+    file. earlier: what a folder of schema 1 or 2 has beside its table.
     """
 
     path: Path
