@@ -1,6 +1,5 @@
 """Latency per mult-add and phones' latencies, against counting by hand and scipy."""
 
-import dataclasses
 from itertools import combinations
 from typing import Any, cast
 
@@ -11,30 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from sweep.paper.phones import phones
-from sweep.report.content.trends import trends
 from tests.support import fake_results
+from tests.support.trend_runs import FOUR, SIXTEEN, drawn, of_four, plain
 
-SIXTEEN = [key for key in fake_results.all_points() if key[0] == "separable"]
-FOUR = [("separable", 1.0, 224), ("separable", 0.5, 224), ("separable", 0.25, 224)]
-FOUR += [("separable", 0.25, 128)]
 PHONES = [f"latency_against_{phone.name}" for phone in phones()]
-
-
-def drawn(results, name):
-    return next(each for each in trends(results) if each.name == name)
-
-
-def plain(text):
-    return text.replace("\u00a0", " ").replace("\u2212", "-").replace("\u2013", "-")
-
-
-def changed(results, **columns):
-    """The run with columns of points.parquet set, in the order of its points."""
-    return dataclasses.replace(results, points=results.points.assign(**columns))
-
-
-def of_four(**columns):
-    return changed(fake_results.results(points=FOUR), **columns)
 
 
 @pytest.fixture(scope="module")

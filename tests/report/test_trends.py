@@ -11,6 +11,7 @@ from sweep.report.values import units
 from sweep.report.values.units import Form
 from sweep.results.points import derive
 from tests.support import fake_results
+from tests.support.trend_runs import FOUR, changed, drawn, of_four, plain
 
 NAMES = [
     "accuracy_against_log_mult_adds",
@@ -22,26 +23,6 @@ NAMES = [
     "latency_against_pixel3_cpu4",
     "latency_against_pixel3_gpu",
 ]
-SIXTEEN = [key for key in fake_results.all_points() if key[0] == "separable"]
-FOUR = [("separable", 1.0, 224), ("separable", 0.5, 224), ("separable", 0.25, 224)]
-FOUR += [("separable", 0.25, 128)]
-
-
-def drawn(results, name):
-    return next(each for each in trends(results) if each.name == name)
-
-
-def plain(text):
-    return text.replace("\u00a0", " ").replace("\u2212", "-").replace("\u2013", "-")
-
-
-def changed(results, **columns):
-    """The run with columns of points.parquet set, in the order of its points."""
-    return dataclasses.replace(results, points=results.points.assign(**columns))
-
-
-def of_four(**columns):
-    return changed(fake_results.results(points=FOUR), **columns)
 
 
 @pytest.fixture(scope="module")
