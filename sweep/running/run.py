@@ -76,7 +76,6 @@ def execute(
         begin = partial(write_run, writer=writer(run["started"]))
         begin()
         stage_s, end = _execute(plan, engine, recorder, begin)
-        store.merge()
         run |= {"finished": now().isoformat(timespec="seconds"), "interrupted": end is not None}
         write_run(stage_s=stage_s)
         began = time.perf_counter()
