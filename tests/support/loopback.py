@@ -55,8 +55,8 @@ class Loopback:
         handler.end_headers()
         cut = self.cuts.pop(0) if self.cuts else None
         body = self.content[start:][:cut]
+        self.served += len(body)  # before the client can have it all and be asked about it
         handler.wfile.write(body)
-        self.served += len(body)
         self.hold.wait(60)
 
 
