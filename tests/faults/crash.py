@@ -74,7 +74,9 @@ def _killed(sweep: Sweep, chance: random.Random, *, jax: bool) -> Ended:
     process = sweep.start(jax=jax)
     moment = chance.choice(MOMENTS)
     after = {"starting": 0, "storing": chance.randint(1, 5), "ending": sweep.points}[moment]
-    delay = chance.uniform(0.0, {"starting": 2.0, "storing": 0.05, "ending": 1.5}[moment])
+    # `python -m sweep` imports for most of its time, and draws a page at its end.
+    longest = {"starting": 2.0 if jax else 0.2, "storing": 0.05, "ending": 1.5 if jax else 0.2}
+    delay = chance.uniform(0.0, longest[moment])
     timers = []
 
     def kill_soon() -> None:

@@ -3,7 +3,8 @@
     python -m tests.faults.driver run sweep.toml
 
 SWEEP_MERGE_AT: parts before they are merged into the table. SWEEP_SMALL_GROUP: rows of the smallest
-row group. SWEEP_FAULT: "kill", "half" or "full"; SWEEP_FAULT_AT: at which of the store's disk
+row group. SWEEP_PAGE: "empty" where no figure is to be drawn, which takes longer than all else.
+SWEEP_FAULT: "kill", "half" or "full"; SWEEP_FAULT_AT: at which of the store's disk
 operations. "kill" ends the process by SIGKILL before the operation, "half" after half of its bytes
 where it is a write, else after it. "full" refuses it, and everything that would take space from
 then on, after half of the bytes. At the end SWEEP_FAULT_COUNT, a file, is told in JSON how many
@@ -25,7 +26,9 @@ from typing import IO, Any
 
 from sweep.cli.main import main
 from sweep.host import files, machine
+from sweep.report.page import page
 from sweep.results import parquet, store
+from sweep.running import run
 
 MACHINE = machine.Machine(
     cpu="abacus", cores=1, memory_bytes=1 << 34, system="none", platform="cpu",
@@ -125,6 +128,8 @@ def drive(arguments: list[str]) -> None:
     store.MERGE_AT = int(os.environ.get("SWEEP_MERGE_AT", store.MERGE_AT))
     parquet.SMALL_GROUP = int(os.environ.get("SWEEP_SMALL_GROUP", parquet.SMALL_GROUP))
     machine.this_machine = lambda: MACHINE
+    if os.environ.get("SWEEP_PAGE") == "empty":
+        run.view = page.render = lambda _: "<!doctype html>"
     disk = Disk(os.environ.get("SWEEP_FAULT", ""), int(os.environ.get("SWEEP_FAULT_AT", "0")))
     watch(disk)
     try:

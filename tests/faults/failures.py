@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from sweep.contracts import Measure, Network
 from sweep.results.load import load
 from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 from tests.faults import Row, row, says
+from tests.faults.sweeps import COLD, Ended, ended, started
 
-ROOT = Path(__file__).parents[2]
 EDGE = Metric("edge", "Edge", "1", Better.NEITHER)
 ESCAPES = "\x1b[31mred\x1b[0m \x07\udc80"
 BAD = 0.5  # alpha of the points that fail
@@ -171,17 +170,9 @@ class Experiment:
     def results(self) -> Path:
         return self.folder / "results" / "toy"
 
-    def run(self) -> subprocess.CompletedProcess[str]:
+    def run(self) -> Ended:
         """Without JAX."""
-        return subprocess.run(
-            [sys.executable, "-m", "tests.faults.driver", "run", "--no-compile-cache"],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return ended(started(self.folder, "run", *COLD))
 
     def stored(self) -> dict[tuple[float, int], float | str]:
         """Value or reason, by alpha and resolution."""
@@ -200,11 +191,11 @@ WHOLE = GOOD | {(BAD, side): float(side) for side in (64, 32)}
 
 def _failed(experiment: Experiment, kind: Kind) -> list[str]:
     """What was wrong with a run in which points fail, and the one after that."""
-    ended = experiment.run()
-    wrong = [] if ended.returncode == 1 else [f"status {ended.returncode}: {ended.stderr}"]
-    wrong += [] if "Traceback" not in ended.stderr else [ended.stderr]
-    wrong += _not_said(f"`{kind.shows}`", ended.stderr) + _not_said(AGAIN, ended.stderr)
-    if set(ended.stdout + ended.stderr) & {"\x1b", "\x07"}:
+    run = experiment.run()
+    wrong = [] if run.status == 1 else [f"status {run.status}: {run.err}"]
+    wrong += [] if "Traceback" not in run.err else [run.err]
+    wrong += _not_said(f"`{kind.shows}`", run.err) + _not_said(AGAIN, run.err)
+    if set(run.out + run.err) & {"\x1b", "\x07"}:
         wrong.append("control characters reach the terminal")
     stored = experiment.stored()
     if {key: stored.get(key) for key in GOOD} != GOOD:
@@ -218,9 +209,9 @@ def _failed(experiment: Experiment, kind: Kind) -> list[str]:
 def _mended(experiment: Experiment) -> list[str]:
     """What was wrong with the next run, once nothing is broken."""
     (experiment.folder / "broken").unlink()
-    ended = experiment.run()
-    wrong = [] if ended.returncode == 0 else [f"status {ended.returncode}: {ended.stderr}"]
-    again = ended.stdout.count("stored failing")
+    run = experiment.run()
+    wrong = [] if run.status == 0 else [f"status {run.status}: {run.err}"]
+    again = run.out.count("stored failing")
     wrong += [] if again == 2 else [f"{again} points were measured again"]
     if (experiment.results / "unfinished").exists():
         wrong.append("unfinished/ is left")
@@ -230,8 +221,8 @@ def _mended(experiment: Experiment) -> list[str]:
 def _deadly(folder: Path) -> list[str]:
     """Runs are killed over the same two points: twice each, then the others have their turn."""
     experiment = Experiment(folder, Kind("kill", "", ""))
-    ended = [experiment.run() for _ in range(5)]
-    wrong = [f"status {each.returncode}" for each in ended if each.returncode != -9]
+    runs = [experiment.run() for _ in range(5)]
+    wrong = [f"status {each.status}" for each in runs if each.status != -9]
     stored = experiment.stored()
     if {key: stored.get(key) for key in GOOD} != GOOD:
         wrong.append(f"others are lost: {stored}")

@@ -5,7 +5,6 @@ python -m tests.faults neighbours --times 50
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sweep.results.check import check
 from sweep.results.load import load
 from sweep.types import ResultsError
 from tests.faults import Row, row, says
-from tests.faults.sweeps import Ended, Sweep, content, contents, tables
+from tests.faults.sweeps import Running, Sweep, content, contents, ended, tables
 
 BUSY = (
     "exit 2, `results/toy: is being written by process .. on .. since ..: wait until it has ended; "
@@ -56,17 +55,14 @@ def same_moment(times: int, folder: Path) -> Row:
     wanted = _whole(folder)
     for number in range(times):
         sweep = Sweep(folder / f"{number}")
-        both = [sweep.start() for _ in range(2)]
-        ended = []
+        processes = [sweep.start() for _ in range(2)]
+        both = [ended(each) for each in processes]
         for each in both:
-            out, err = each.communicate(timeout=300)
-            ended.append(Ended(each.returncode, out, err))
-        for each in ended:
             if each.status not in (0, 2) or not each.in_words:
                 lost.append(f"status {each.status}: {each.err}")
             if each.status == 2 and not says(AT_ONCE, each.err):
                 lost.append(each.err)
-        if all(each.status for each in ended):
+        if all(each.status for each in both):
             lost.append("neither ran")
         lost += sweep.lost(sweep.reported()) + sweep.strays()
         lost += ["other tables"] if tables(sweep.results) != wanted else []
@@ -139,7 +135,7 @@ def _whole(folder: Path, points: int = 24) -> str:
     return tables(sweep.results)
 
 
-def _first_stored(process: subprocess.Popen[str]) -> str:
+def _first_stored(process: Running) -> str:
     """What a run says up to its first stored point."""
     said = ""
     for line in process.stdout or ():

@@ -18,10 +18,13 @@ from sweep.results.load import Results, load
 from sweep.settings.config import GridSettings
 from sweep.settings.grid import points as grid_points
 from sweep.types import CurvePoint, Point, Reading
+from tests.faults.forked import Forked
 from tests.faults.parts import of_point
 
 ROOT = Path(__file__).parents[2]
+Running = subprocess.Popen[str] | Forked
 ROWS = 12
+COLD = ("--no-compile-cache",)
 CONTINUES = "What was finished is kept; the same command continues."
 TEXT = """
 name = "toy"
@@ -68,37 +71,18 @@ class Sweep:
         alphas = tuple(round(0.05 * (n + 1), 2) for n in range(self.points // 2))
         return grid_points(GridSettings(alpha=alphas, resolution=(64, 32)), family="toy")
 
-    def start(self, *, jax: bool = False, **environment: object) -> subprocess.Popen[str]:
+    def start(self, *, jax: bool = False, **environment: object) -> Running:
         """`run` in a process of its own: `python -m sweep` itself, or without JAX and small."""
-        program = "sweep" if jax else "tests.faults.driver"
-        return subprocess.Popen(
-            [sys.executable, "-u", "-m", program, "run", "sweep.toml", "--no-compile-cache"],
-            cwd=self.folder,
-            env=_environment(**{"SWEEP_MERGE_AT": 6, **environment}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environment = {"SWEEP_MERGE_AT": 6, "SWEEP_PAGE": "empty", **environment}
+        return started(self.folder, "run", "sweep.toml", *COLD, jax=jax, **environment)
 
     def run(self, **environment: object) -> Ended:
         """The same to its end."""
-        process = self.start(jax=False, **environment)
-        out, err = process.communicate(timeout=300)
-        return Ended(process.returncode, out, err)
+        return ended(self.start(jax=False, **environment))
 
     def command(self, *arguments: str) -> Ended:
         """Another command on the results."""
-        done = subprocess.run(
-            [sys.executable, "-m", "sweep", *arguments],
-            cwd=self.folder,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return ended(started(self.folder, *arguments))
 
     def operations(self) -> tuple[int, list[int]]:
         """Of the store's on the disk, in a run that nobody disturbs: how many, and which merge."""
@@ -145,6 +129,25 @@ class Ended:
     def in_words(self) -> bool:
         """Whether it ended with a message, and not with a traceback."""
         return "Traceback" not in self.err and len(self.err.strip().splitlines()) <= 1
+
+
+def started(folder: Path, *arguments: str, jax: bool = False, **environment: object) -> Running:
+    """A command in a process of its own, in a folder."""
+    told = {name: str(value) for name, value in environment.items()}
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | told
+    if not jax:
+        return Forked(arguments, folder, variables)
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "sweep", *arguments],
+        cwd=folder, env=variables, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def ended(process: Running) -> Ended:
+    """A command waited for."""
+    out, err = process.communicate(timeout=300)
+    return Ended(process.returncode, out, err)
 
 
 def content(point: Point, rows: int) -> list[tuple[object, ...]]:
@@ -194,11 +197,3 @@ def tables(folder: Path) -> str:
 
 def _label(row: dict[str, object]) -> str:
     return Point(*(row[name] for name in ("family", "kind", "alpha", "rho", "resolution"))).label  # type: ignore[arg-type]
-
-
-def _environment(**more: object) -> dict[str, str]:
-    return os.environ | {
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "200",
-        **{name: str(value) for name, value in more.items()},
-    }
