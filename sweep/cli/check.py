@@ -9,7 +9,6 @@ import typer
 
 from sweep.cli.console import out, tell, write_json
 from sweep.cli.options import AsJson, Folder
-from sweep.report.values.printable import visible
 from sweep.types import ResultsError
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def _show(result: Check, *, repaired: bool) -> None:
         (each.file, each.state.value, f"{each.says}; {each.left}" if each.left else each.says)
         for each in result.files
     )
-    table = text_table("file", "state", "what", rows=[map(visible, row) for row in rows])
+    table = text_table("file", "state", "what", rows=rows)
     out.print(rendered(table))
     if result.whole and result.sealed:
         tell(f"{result.path}: whole")

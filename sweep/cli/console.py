@@ -10,7 +10,6 @@ from io import TextIOWrapper
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from sweep.report.values.printable import visible
 
@@ -42,13 +41,6 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
     text = error.object[error.start : error.end]
     spelt = (_SPELT.get(each) or each.encode("ascii", "backslashreplace").decode() for each in text)
     return "".join(spelt), error.end
-
-
-def printed(text: str) -> Text:
-    """Text from data for a table or a line: nothing in it is obeyed, neither markup nor control
-    characters.
-    """
-    return Text(visible(text))
 
 
 def say(message: str) -> None:

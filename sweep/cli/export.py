@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.text import Text
 
-from sweep.cli.console import out
+from sweep.cli.console import tell
+from sweep.cli.options import Folder, read_results
 from sweep.settings.config import SettingsError
 from sweep.types import ResultsError
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="A results folder, such as results/default.")],
+    folder: Folder,
     to: Annotated[Path, typer.Option("--to", help="Folder for the figures; made if absent.")],
     format_: Annotated[
         Literal["svg", "png"] | None, typer.Option("--format", help="Default: both.")
@@ -30,11 +30,8 @@ def export(
     from sweep.report.content.build import view
     from sweep.report.print.export import ExportError
     from sweep.report.print.export import export as write
-    from sweep.report.values.printable import visible
-    from sweep.results.load import load
-    from sweep.results.points import with_points
 
-    shown = view(with_points(load(folder)))
+    shown = view(read_results(folder))
     formats = ("svg", "png") if format_ is None else (format_,)
     try:
         files = write(shown, to, formats, width=width, scale=scale)
@@ -44,4 +41,4 @@ def export(
         reasons = dict.fromkeys(figure.absent for figure in shown.figures)
         raise ResultsError(f"{folder}: no figure to export. {' '.join(reasons)}")
     for file in files:
-        out.print(Text(visible(str(file))), soft_wrap=True)
+        tell(str(file))

@@ -64,7 +64,6 @@ def pick(
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
     from sweep.report.terminal import answers
-    from sweep.report.values.printable import printable, visible
 
     named = {
         "--max-latency": max_latency,
@@ -81,9 +80,8 @@ def pick(
     if as_json:
         write_json(json_answers.picked(picked, called, cautions, costs))
     else:
-        told = printable(tuple(each for each in costs if each.is_axis))
-        said = [*map(visible, cautions)]
-        out.print(answers.picked(printable(picked), visible(called), said, told))
+        told = tuple(each for each in costs if each.is_axis)
+        out.print(answers.picked(picked, called, cautions, told))
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 

@@ -7,32 +7,37 @@ from types import TracebackType
 
 from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Column, Table
+from rich.table import Column as BarText
 
-from sweep.cli.console import printed
 from sweep.host.failures import shortened
+from sweep.report.terminal.rendering import printed, rendered
 from sweep.report.values.printable import visible
+from sweep.report.values.tables import Column, Table, Value
+from sweep.report.values.units import Form
 from sweep.running.plan import Plan, Task
 
+PLANNED = (
+    Column("measure", Form.TEXT),
+    Column("points to do", Form.EXACT),
+    Column("estimate", Form.WRITTEN),
+)
 ROOMY = 120  # columns of a terminal that has room for a long bar
 
 
 def plan_table(plan: Plan, folder: Path) -> Group:
     """What a run would do: points and estimated time of each measure, and where it all goes."""
-    table = Table(title=printed(f"Plan for {folder}"), title_justify="left")
-    for heading in ("measure", "points to do", "estimate"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    rows = []
     for measure in plan.measures:
         tasks = [task for task in plan.tasks if task.measure is measure]
         points = sum(len(task.networks) for task in tasks)
         estimate = duration(sum(task.estimate_s for task in tasks))
-        table.add_row(printed(measure.name), str(points), estimate)
-    table.add_row("all", "", duration(plan.estimate_s), style="bold")
+        rows.append((Value(measure.name), Value(points), Value(estimate)))
+    rows.append((Value("all"), Value(""), Value(duration(plan.estimate_s))))
     notes = list(plan.notes)
     if plan.done:
         are = "reading of a point is" if plan.done == 1 else "readings of points are"
         notes.append(f"{plan.done} {are} stored already: nothing of it is done again.")
-    return Group(table, *map(printed, notes))
+    return rendered(Table(f"Plan for {folder}", "", PLANNED, tuple(rows)), *notes)
 
 
 def duration(seconds: float) -> str:
@@ -68,7 +73,7 @@ class ProgressBar:
             TextColumn(
                 "{task.description}",
                 markup=False,
-                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+                table_column=BarText(ratio=1, no_wrap=True, overflow="ellipsis"),
             ),
             console=console,
             expand=True,
@@ -109,10 +114,8 @@ class ProgressBar:
         why = f"as {self._failed[failure]}" if failure in self._failed else shortened(failure)
         if failure:
             self._failed.setdefault(failure, task.label)
-        self._console.print(
-            printed(f"{mark} {task.label}  {seconds:.1f} s  {why}".rstrip()),
-            soft_wrap=True,
-        )
+        told = f"{mark} {task.label}  {seconds:.1f} s  {why}".rstrip()
+        self._console.print(printed(told), soft_wrap=True)
 
     def _draw(self) -> None:
         self._bar.update(

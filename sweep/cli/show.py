@@ -1,6 +1,6 @@
 """The commands that show what a run has left: report, show, compare and diff.
 
-None imports JAX or PyTorch. All texts from data are made printable before a terminal sees them.
+None imports JAX or PyTorch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from sweep.cli.console import out, write_json
+from sweep.cli.console import out, tell, write_json
 from sweep.cli.options import AsJson, Folder, read_results
 
 OUTSIDE = 1
@@ -24,7 +23,6 @@ def report(folder: Folder, as_json: AsJson = False) -> None:
     from sweep.cli import json_answers
     from sweep.report.content.build import view
     from sweep.report.page.page import write
-    from sweep.report.values.printable import visible
     from sweep.results import derived
 
     results = read_results(folder)
@@ -35,7 +33,7 @@ def report(folder: Folder, as_json: AsJson = False) -> None:
     if as_json:
         write_json(json_answers.report(shown, page))
     else:
-        out.print(Text(f"report: {visible(str(page))}"), soft_wrap=True)
+        tell(f"report: {page}")
 
 
 def show(
@@ -51,20 +49,19 @@ def show(
     from sweep.report.content.readings_table import readings_table
     from sweep.report.terminal import answers
     from sweep.report.terminal.rendering import rendered
-    from sweep.report.values.printable import printable
 
     results = read_results(folder)
     if long:
         if as_json:
             write_json(json_answers.readings(results))
         else:
-            out.print(rendered(printable(readings_table(results))))
+            out.print(rendered(readings_table(results)))
         return
     shown = view(results)
     if as_json:
         write_json(json_answers.points(results, shown))
     else:
-        out.print(answers.points(printable(shown)))
+        out.print(answers.points(shown))
 
 
 def compare(folder: Folder, as_json: AsJson = False) -> None:
@@ -72,13 +69,12 @@ def compare(folder: Folder, as_json: AsJson = False) -> None:
     from sweep.cli import json_answers
     from sweep.report.content.build import view
     from sweep.report.terminal import answers
-    from sweep.report.values.printable import printable
 
     shown = view(read_results(folder))
     if as_json:
         write_json(json_answers.comparison(shown))
     else:
-        out.print(answers.comparison(printable(shown)))
+        out.print(answers.comparison(shown))
     if shown.outside:
         raise typer.Exit(OUTSIDE)
 
@@ -93,10 +89,9 @@ def diff(
     from sweep.report.content.difference import difference
     from sweep.report.content.difference_words import cautions
     from sweep.report.terminal import answers
-    from sweep.report.values.printable import printable
 
     differing = difference(read_results(before), read_results(after))
     if as_json:
         write_json(json_answers.difference(differing, cautions(differing)))
     else:
-        out.print(answers.difference(printable(differing)))
+        out.print(answers.difference(differing))

@@ -20,7 +20,7 @@ from sweep.running.local import LocalEngine
 from sweep.running.tasks import Task, bridged, tasks_of
 from sweep.settings import grid
 from sweep.settings.config import Settings
-from sweep.settings.registry import UnknownPartError, find, lacking_base
+from sweep.settings.registry import UnknownPartError, find
 from sweep.settings.toml_data import short
 from sweep.types import Machine, Point, Reading, SettingsError, listed
 
@@ -263,8 +263,6 @@ def _measure(settings: Settings, name: str) -> Measure:
             raise
         raise SettingsError(f"custom.{short(name)}: {error}") from None
     named = f'measures = "{short(name)}"'
-    if not isinstance(measure, Measure):
-        raise UnknownPartError(f"{named}: {lacking_base('measure')}")
     if lacking := [each for each in ("name", "metrics") if not hasattr(measure, each)]:
         raise UnknownPartError(f"{named}: has no {' and no '.join(lacking)} (docs/adding.md)")
     return measure

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from sweep.settings.toml_data import joined, short
-from sweep.settings.unknown_keys import meant
 
 
 def explained(
@@ -20,7 +22,8 @@ def explained(
         place = joined(place, part)
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        hint = meant(place, section, above, root if section is not root else None)
+        known = [*keys(section, above), *(keys(root, "") if section is not root else ())]
+        hint = _meant(place, known)
         return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"
     for words, ours in (
         ("Input should be ", "must be "),
@@ -42,3 +45,32 @@ def explained(
         return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
     given = short(json.dumps(detail["input"], default=str))
     return f"{place} = {given}: {message}  ({source})"
+
+
+def _meant(place: str, known: Sequence[str]) -> str:
+    """ "did you mean accuracy.epochs?" for "accuracy.epoch", or for "epochs"; where no key is like
+    it, those of its section, or nothing.
+    """
+    inside, _, key = place.rpartition(".")
+    parts = [each.rpartition(".") for each in known]
+    # Of a list, "grid.extra[1]", the item that the key stands in is meant.
+    section = re.sub(r"\[\d+\]", "[]", inside)
+    beside = [name for above, _, name in parts if above == section]
+    likely = [joined(inside, each) for each in get_close_matches(key, beside, 1)]
+    likely += [each for each, (_, _, name) in zip(known, parts, strict=True) if name == key]
+    if not likely and "data" in beside:  # whose keys are the data set's own
+        likely = [f"{inside}.data.{key}"]
+    if likely:
+        return f"did you mean {' or '.join(dict.fromkeys(likely))}?"
+    return f"must be one of {', '.join(beside)}" if beside else ""
+
+
+def keys(section: type[BaseModel], place: str) -> Iterator[str]:
+    """Of a section and all within it; "grid.extra[].alpha" of the items of a list."""
+    for name, field in section.model_fields.items():
+        key = joined(place, name)
+        yield key
+        for mark, kinds in (("", [field.annotation]), ("[]", get_args(field.annotation))):
+            for kind in kinds:
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    yield from keys(kind, f"{key}{mark}")

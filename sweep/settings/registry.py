@@ -61,12 +61,9 @@ def find(part: str, name: str) -> Any:
         return _import(part, name)
     if name in BUILT_IN[part]:
         return _import(part, BUILT_IN[part][name])
-    installed = {entry.name: entry for entry in entry_points(group=f"sweep.{part}")}
+    installed = {entry.name: entry.value for entry in entry_points(group=f"sweep.{part}")}
     if name in installed:
-        part_there = installed[name].load()
-        if isinstance(part_there, type):  # else a function that makes one
-            _check(part, part_there, f'{_KEYS[part]} = "{short(name)}"')
-        return part_there
+        return _import(part, installed[name])
     known = ", ".join(sorted([*BUILT_IN[part], *installed]))
     raise UnknownPartError(
         f'{_KEYS[part]} = "{short(name)}": must be one of {known}, or "package.module:Class"'
@@ -115,15 +112,10 @@ def _check(part: str, imported: Any, named: str) -> None:
         raise UnknownPartError(f"{named}: is no class")
     if part in _BASES:
         if not issubclass(imported, _BASES[part]):
-            raise UnknownPartError(f"{named}: {lacking_base(part)}")
+            raise UnknownPartError(
+                f"{named}: is no {part}: it does not derive from sweep.contracts."
+                f"{_BASES[part].__name__} (docs/adding.md)"
+            )
         return
     if lacking := [each for each in _FAMILY_METHODS if not callable(getattr(imported, each, None))]:
         raise UnknownPartError(f"{named}: is no {part}, it has no {' and no '.join(lacking)}")
-
-
-def lacking_base(part: str) -> str:
-    """What is told of a data set or measure that is none."""
-    return (
-        f"is no {part}: it does not derive from sweep.contracts.{_BASES[part].__name__} "
-        "(docs/adding.md)"
-    )

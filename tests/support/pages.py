@@ -17,8 +17,8 @@ import typer
 
 from sweep.cli.main import app
 from sweep.settings.config import Section, Settings, SettingsError, parse
+from sweep.settings.mistakes import keys
 from sweep.settings.registry import BUILT_IN, find
-from sweep.settings.unknown_keys import keys
 from tests.rooms import ROOT
 
 PAGES = sorted(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from sweep.report.page import style
@@ -151,9 +150,9 @@ def _labels(figure: Figure) -> list[dict[str, Any]]:
             y=[mark.y.value for mark in ahead],
             # No-break spaces keep the name clear of its symbol.
             text=[
-                f"{escape(mark.label)}{2 * SPACE}"
+                f"{lines([mark.label])}{2 * SPACE}"
                 if place.endswith("left")
-                else f"{2 * SPACE}{escape(mark.label)}"
+                else f"{2 * SPACE}{lines([mark.label])}"
                 for mark, place in zip(ahead, places, strict=True)
             ],
             textposition=places,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from sweep.report.page import style
@@ -54,7 +53,7 @@ def _names(dots: list[Dot]) -> dict[str, Any]:
         "mode": "text",
         "x": [dot.x.value for dot in dots],
         "y": [dot.y.value for dot in dots],
-        "text": [f"{escape(dot.label)}{2 * SPACE}" for dot in dots],
+        "text": [f"{lines([dot.label])}{2 * SPACE}" for dot in dots],
         "textposition": "middle left",
         "hoverinfo": "skip",
     }

@@ -10,6 +10,7 @@ from typing import Any
 from plotly.colors import sample_colorscale
 
 from sweep.report.values.figures import Axis, Key
+from sweep.report.values.printable import visible
 from sweep.report.values.units import Form
 
 # Okabe and Ito's colours for the colour-blind, those that stand out on white and on black alike.
@@ -98,9 +99,11 @@ def si(value: float) -> str:
 
 
 def title(axis: Axis) -> dict[str, str]:
-    return {"text": escape(axis.title) + (", log scale" if axis.log else "")}
+    return {"text": lines([axis.title]) + (", log scale" if axis.log else "")}
 
 
 def lines(texts: Sequence[str]) -> str:
-    """Plotly reads a small HTML in its texts: names from data are escaped, lines broken."""
-    return "<br>".join(escape(text) for text in texts)
+    """Plotly reads a small HTML in its texts: names from data are escaped, lines broken. And what a
+    picture can't hold, such as control characters, is written out.
+    """
+    return "<br>".join(escape(visible(text)) for text in texts)

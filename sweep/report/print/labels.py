@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from sweep.report.page.style import lines
 from sweep.report.values.figures import Figure
 from sweep.report.values.units import SPACE
 
@@ -32,7 +32,7 @@ def placed(trace: dict[str, Any], spots: Sequence[Spot]) -> dict[str, Any]:
     """The page's trace of names, one for each spot, with every name on its side."""
     sides_ = sides(spots)
     texts = [
-        "" if side is None else side.replace("NAME", escape(spot.name))
+        "" if side is None else side.replace("NAME", lines([spot.name]))
         for spot, side in zip(spots, sides_, strict=True)
     ]
     places = ["bottom right" if side == RIGHT else "top left" for side in sides_]

@@ -10,7 +10,6 @@ from typing import Any
 from sweep.report.page import frontier_plot, heat_map_plot, scatter_plot, style
 from sweep.report.print import labels
 from sweep.report.values.figures import Axis, Dot, Figure, HeatMap, Key, Mark, PaperMark, Scatter
-from sweep.report.values.printable import printable
 from sweep.report.values.units import SPACE
 from sweep.types import alpha_text
 
@@ -69,10 +68,7 @@ _Entries = list[dict[str, Any]]
 def on_paper(shape: Shape, key: Key, width: int) -> dict[str, Any]:
     """The page's traces in fixed colours, as plotly's plain data; width in px of CSS (1/96 inch),
     the height follows, and grows where the legend needs it.
-
-    What a picture can't hold, such as control characters in names from data, is written out.
     """
-    shape = printable(shape)
     if isinstance(shape, Figure):
         return _frontier(shape, key, width)
     if isinstance(shape, Scatter):

@@ -1,7 +1,8 @@
 """The one renderer for terminals: tables and sentences as rich takes them.
 
-No text is markup: a name from data such as "[red]" is shown as it stands. No table has a frame, and
-where the terminal is too narrow a cell goes on below: no digit is ever cut off.
+No text is obeyed: a name from data such as "[red]" is shown as it stands, and control characters
+are written out. No table has a frame, and where the terminal is too narrow a cell goes on below: no
+digit is ever cut off.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from sweep.report.values.printable import visible
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import DASH, Form, bracket, formatted
 
@@ -42,8 +44,13 @@ def _part(part: Part) -> RenderableType:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Line):
-        return Text(part.text, style=part.style)
-    return _Sentence(part)
+        return printed(part.text, part.style)
+    return _Sentence(visible(part))
+
+
+def printed(text: str, style: str = "") -> Text:
+    """Text from data, of which nothing is obeyed: neither markup nor control characters."""
+    return Text(visible(text), style=style)
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class _Sentence:
 def _table(table: Table) -> Group:
     """The table with its caption and notes below."""
     drawn = RichTable(
-        title=Text(table.title, style="bold") if table.title else None,
+        title=printed(table.title, "bold") if table.title else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -76,10 +83,8 @@ def _table(table: Table) -> Group:
         collapse_padding=True,
     )
     (_fill_down if table.groups else _fill)(drawn, table)
-    below = [_Sentence(table.caption)] if table.caption else []
-    notes = [
-        Text(f"[{number}] {text}", style=FAINT) for number, text in enumerate(table.notes, start=1)
-    ]
+    below = [_Sentence(visible(table.caption))] if table.caption else []
+    notes = [printed(f"[{number}] {text}", FAINT) for number, text in enumerate(table.notes, 1)]
     return Group(drawn, *below, *notes, Text())
 
 
@@ -109,8 +114,8 @@ def _fill_down(drawn: RichTable, table: Table) -> None:
             cells = {column.title: (cell, column) for column, cell in islice(rest, size)}
             numbers = sorted({n for cell, _ in cells.values() for n in table.marks(cell)})
             drawn.add_row(
-                Text(called),
-                Text(group.lower()),
+                printed(called),
+                printed(group.lower()),
                 *(_cell(*cells[kind], ()) if kind in cells else Text() for kind in kinds),
                 Text(", ".join(f"[{number}]" for number in numbers), style=FAINT),
             )
@@ -119,7 +124,7 @@ def _fill_down(drawn: RichTable, table: Table) -> None:
 
 def _add_column(drawn: RichTable, column: Column) -> None:
     justify = "left" if column.form in (Form.TEXT, Form.VERDICT) else "right"
-    drawn.add_column(Text(column.title), justify=justify, overflow="fold")
+    drawn.add_column(printed(column.title), justify=justify, overflow="fold")
 
 
 def _cell(cell: Value, column: Column, marks: Sequence[int]) -> Text:
@@ -127,7 +132,7 @@ def _cell(cell: Value, column: Column, marks: Sequence[int]) -> Text:
     if cell.value is None:
         return Text(f"{DASH}{noted}", style=FAINT)
     form = cell.form or column.form
-    text = Text(formatted(cell.value, form), style=BAD if _is_bad(cell, form) else "")
+    text = printed(formatted(cell.value, form), BAD if _is_bad(cell, form) else "")
     if cell.low is not None and cell.high is not None:
         text.append(f" ({bracket(cell.value, cell.low, cell.high, form)})", style=FAINT)
     text.append(noted, style=FAINT)
