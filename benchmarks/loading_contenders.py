@@ -167,10 +167,10 @@ def random_corners(width: int, height: int) -> Corners:
 
 def records_in(folder: str) -> Any:
     """The images to train on where there are such, else those to evaluate on."""
-    from sweep.datasets.imagefolder import ImageFolder, ImageFolderSettings
-    from sweep.datasets.records import DatasetError
+    from sweep.datasets.imagefolder import ImageFolder
+    from sweep.datasets.records import DatasetError, SplitSettings
 
-    images = ImageFolder(ImageFolderSettings(path=folder))
+    images = ImageFolder(SplitSettings(path=folder))
     try:
         return images.records("train")
     except DatasetError:

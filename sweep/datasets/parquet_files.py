@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep.datasets.in_files import Stored
 from sweep.datasets.records import DatasetError, Indices
 from sweep.loading.recent import Recent
 
@@ -40,7 +41,7 @@ class _Group:
 
 
 @dataclass
-class Table:
+class Table(Stored):
     """The files of one split. Made from footers and labels; images are read by `read`.
 
     labels: int[N] as stored. class_names: as the files themselves name them, or none.

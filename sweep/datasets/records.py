@@ -34,6 +34,7 @@ class DatasetError(SettingsError):
 class SplitSettings(Section):
     """What [accuracy.data] has for every data set of files."""
 
+    path: Annotated[str, Field(min_length=1)]
     classes: str = ""  # a .tsv or .txt list in index order; empty: as the images themselves say
     # Above 0: this share of each class is for evaluation, of images that are not split.
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -95,7 +95,7 @@ def this_machine() -> Machine:
     return Machine(
         cpu=cpu.name,
         cores=cpu.cores,
-        memory_bytes=_memory_bytes(),
+        memory_bytes=memory_bytes(),
         system=f"{platform.system()} {platform.machine()}",
         platform=device.platform,
         device=storable(device.device_kind),
@@ -126,7 +126,7 @@ def _cpu_name() -> str:
     return name
 
 
-def _memory_bytes() -> int:
+def memory_bytes() -> int:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):

@@ -72,7 +72,7 @@ def test_of_classes_of_one_image_a_share_is_for_evaluation_too(tmp_path, share):
 
 def test_class_folders_that_are_not_split_are_for_evaluation_alone(unsplit):
     assert len(folder(unsplit).records("validation").labels) == 71
-    with pytest.raises(SettingsError, match=r"has no train/ .* set validation_share"):
+    with pytest.raises(SettingsError, match=r"has no images to train on: .* set validation_share"):
         folder(unsplit).records("train")
 
 
@@ -129,7 +129,11 @@ def test_a_link_to_nowhere_is_a_bad_image_by_name(tmp_path):
         ({}, {}, "there are no class folders in it"),
         ({"a.png": plain(1)}, {}, "there are no class folders in it"),
         ({"a/1.txt": b"", "b/2.txt": b""}, {}, "are read; 2 files left aside: 2 .txt"),
-        ({"train/a/1.png": plain(1)}, {}, "has no val/"),
+        (
+            {"train/a/1.png": plain(1)},
+            {},
+            "evaluate on: must be named val or test",
+        ),
         (
             {"train/a/1.png": plain(1), "val/x.txt": b""},
             {},
@@ -145,7 +149,7 @@ def test_a_link_to_nowhere_is_a_bad_image_by_name(tmp_path):
         (
             {"val/a/1.png": plain(1), "dev/a/1.png": plain(1)},
             {},
-            "dev/ and val/ are all of the split validation: give the one that is meant as path",
+            "dev/ and val/ could all be the validation split: give the one that is meant as path",
         ),
         (
             {"train/a/1.png": plain(1), "val/a/1.png": plain(1)},

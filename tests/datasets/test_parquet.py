@@ -140,7 +140,7 @@ def test_names_above_the_folder_tell_nothing(tmp_path):
     # A file that is named is meant, whatever its name.
     train = write(root / "train.parquet", table([3]))
     assert greys_of(parquet(path=train).records("validation")) == [3]
-    assert "has no validation files (or set validation_share); there is train" in refusal(
+    assert "to evaluate on: must be named val or test; there is train" in refusal(
         path=write(tmp_path / "only" / "train.parquet", table([3])).parent
     )
 
@@ -156,7 +156,7 @@ def test_an_address_that_fsspec_knows():
 def test_a_file_that_tells_no_split_is_for_evaluation_alone(tmp_path):
     path = write(tmp_path / "images.parquet", table([1, 2]))
     assert greys_of(parquet(path=path).records("validation")) == [1, 2]
-    with pytest.raises(SettingsError, match=r"has no train files \(or set validation_share\)"):
+    with pytest.raises(SettingsError, match=r"to train on: .* set validation_share"):
         parquet(path=path).records("train")
 
 
@@ -253,7 +253,7 @@ def test_other_settings_that_lead_nowhere_are_refused(tmp_path):
     assert "give either path, or train and validation" in refusal()
     assert "nosuch" in refusal(path="nosuch://bucket/x.parquet")
     path = write(tmp_path / "x.parquet", table([1]))
-    assert "validation = []: has no validation files" in refusal(train=(str(path),))
+    assert "validation = []: has no images to evaluate on" in refusal(train=(str(path),))
 
 
 def test_a_table_without_rows_is_refused(tmp_path):

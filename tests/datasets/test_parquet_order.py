@@ -1,6 +1,7 @@
 """In which order large Parquet files are read, and how much of them is kept."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 
 from sweep.contracts import Dataset
 from sweep.datasets import parquet_files
-from sweep.datasets.parquet import Rows
+from sweep.datasets.in_files import Rows
 from sweep.loading.subset import Subset, some
 from sweep.settings.registry import make_dataset
 from tests.support.image_files import encoded, noise
@@ -22,7 +23,7 @@ def write(path: Path, rows: int, *, group: int = 6) -> Path:
     return path
 
 
-def rows_of(path: Path) -> Rows:
+def rows_of(path: Path) -> Any:
     dataset = make_dataset("parquet", {"path": str(path)})
     assert isinstance(dataset, Dataset)
     records = dataset.records("validation")
@@ -45,7 +46,7 @@ def test_a_small_table_is_shuffled_as_a_whole(tmp_path):
 def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeypatch):
     path = write(tmp_path / "x.parquet", 60)
     records = rows_of(path)
-    group = max(each.bytes for each in records.table.groups)
+    group = max(each.bytes for each in records.stored.groups)
     allowed = 4 * group + 1000
     monkeypatch.setattr(parquet_files, "KEPT_BYTES", allowed)
     reads = []
@@ -59,7 +60,7 @@ def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeyp
     assert sorted(order) == list(range(60))
     for index in order:
         assert records.read(int(index)).startswith(b"\x89PNG")
-        kept = sum(each.nbytes for each in records.table._recent._values.values())
+        kept = sum(each.nbytes for each in records.stored._recent._values.values())
         assert kept <= allowed
     # Each group is read once, though the rows of a window are mixed: two groups in each.
     assert sorted(reads) == list(range(10))
@@ -76,7 +77,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
     for number, rows in enumerate((1, 20, 3, 9, 2, 18, 5)):
         write(tmp_path / f"val-{number}.parquet", rows, group=rows)
     records = rows_of(tmp_path)
-    total = sum(group.bytes for group in records.table.groups)
+    total = sum(group.bytes for group in records.stored.groups)
     monkeypatch.setattr(parquet_files, "KEPT_BYTES", total // 2)
     reads = []
     opened = parquet_files.opened
@@ -85,7 +86,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
     )
     for seed in range(5):
         reads.clear()
-        records.table._recent._values.clear()
+        records.stored._recent._values.clear()
         for index in records.order(np.random.default_rng(seed)):
             records.read(int(index))
         assert len(reads) == 7
@@ -94,7 +95,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
 def test_some_of_a_large_table_is_read_in_windows_too(tmp_path, monkeypatch):
     path = write(tmp_path / "x.parquet", 60)
     records = rows_of(path)
-    monkeypatch.setattr(parquet_files, "KEPT_BYTES", 4 * records.table.groups[0].bytes + 2000)
+    monkeypatch.setattr(parquet_files, "KEPT_BYTES", 4 * records.stored.groups[0].bytes + 2000)
     subset = some(records, 30, seed=0)
     assert isinstance(subset, Subset)
     # Drawn from the whole table, not from the first windows of it.

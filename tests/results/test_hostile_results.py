@@ -177,14 +177,15 @@ def test_names_in_files_of_others_are_not_obeyed(here):
 
 
 def test_a_link_out_of_a_data_set_is_no_way_to_read_a_file(here):
-    from sweep.datasets.imagefolder import ImageFolder, ImageFolderSettings
+    from sweep.datasets.imagefolder import ImageFolder
+    from sweep.datasets.records import SplitSettings
     from sweep.loading.images import BadImageError
     from sweep.loading.reading import pixels_of
 
     (here / "secret").write_text(SECRET)
     (here / "images" / "a").mkdir(parents=True)
     (here / "images" / "a" / "0.png").symlink_to(here / "secret")
-    records = ImageFolder(ImageFolderSettings(path="images")).records("validation")
+    records = ImageFolder(SplitSettings(path="images")).records("validation")
     with pytest.raises(BadImageError) as caught:
         pixels_of(records, 0)
     assert str(caught.value).startswith("images/a/0.png: not a JPEG, PNG, WebP")

@@ -1,0 +1,179 @@
+"""What every data set of images in files does alike: splits by names or by share, numbered classes.
+
+A source says which names there are (`_division`), what lies under them (`_open`), and what of it an
+identity holds (`_content`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sweep.contracts import Dataset
+from sweep.datasets.records import (
+    DatasetError,
+    Indices,
+    Labels,
+    NumberedClasses,
+    SplitSettings,
+    numbered_classes,
+    split_by_share,
+)
+from sweep.datasets.splits import Division
+from sweep.types import listed
+
+Purpose = Literal["train", "validation"]
+PURPOSES: tuple[Purpose, ...] = ("train", "validation")
+_LACKING: dict[Purpose, str] = {
+    "train": "to train on: must be named train (or set validation_share, to train on a share)",
+    "validation": "to evaluate on: must be named val or test",
+}
+
+
+class Stored(ABC):
+    """Images where they lie. Pickled to the processes that decode.
+
+    labels: int[N] as they are stored. class_names: as the files have them, or none.
+    """
+
+    labels: Any
+    class_names: tuple[str, ...]
+
+    @abstractmethod
+    def name(self, row: int) -> str: ...
+
+    @abstractmethod
+    def read(self, row: int) -> bytes | npt.NDArray[np.uint8]:
+        """An encoded image, or pixels u8[H,W,3]. Raises OSError where it can't."""
+
+    def order(self, rows: Indices, rng: np.random.Generator) -> Indices:
+        """The positions in `rows` at random: any order is as quick to read as any other."""
+        return rng.permutation(len(rows))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of the images that are stored; labels: i32[N], of their classes."""
+
+    stored: Stored
+    rows: Indices
+    labels: Labels
+
+    def name(self, index: int) -> str:
+        return self.stored.name(int(self.rows[index]))
+
+    def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
+        return self.stored.read(int(self.rows[index]))
+
+    def order(self, rng: np.random.Generator) -> Indices:
+        return self.stored.order(self.rows, rng)
+
+
+class ImagesInFiles(Dataset):
+    """Images under names that may tell their split. Where none does they are for evaluation, or a
+    share of them is.
+    """
+
+    _several = False  # whether one split may be under several names
+
+    def __init__(self, settings: SplitSettings) -> None:
+        self.settings = settings
+        self._place = f"path = {settings.path!r}"
+        self._opened: dict[Purpose, Stored] = {}
+
+    @cached_property
+    @abstractmethod
+    def _division(self) -> Division:
+        """The names that there are; "" for all that lies under the path where it is not split."""
+
+    @abstractmethod
+    def _open(self, names: tuple[str, ...]) -> Stored:
+        """What lies under some names. Raises DatasetError."""
+
+    def _content(self) -> dict[str, Any]:
+        """Tells other images, or other labels, from these."""
+        raise NotImplementedError
+
+    @property
+    def class_names(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """From the list, from the files themselves, or "0", "1", .. to the largest label."""
+        return self._classes.names
+
+    def class_order(self) -> str:
+        return self._classes.order
+
+    @cached_property
+    def _classes(self) -> NumberedClasses:
+        stored = self._stored().values()
+        source = self.settings.path or self.name
+        if len(named := {each.class_names for each in stored if each.class_names}) > 1:
+            raise DatasetError(f"{source}: its splits name the classes in different ways")
+        labels, own = [each.labels for each in stored], next(iter(named), ())
+        return numbered_classes(labels, own, self.settings.classes, source)
+
+    def identity(self) -> dict[str, Any]:
+        """What the images are, which class each is of, and how they are split; not where."""
+        split = {"validation_share", "split_seed"} if self.settings.validation_share else set()
+        return (
+            {"name": self.name, "classes": self.class_names}
+            | self._content()
+            | self._classes.identity()
+            | self.settings.model_dump(mode="json", include=split)
+        )
+
+    def records(self, split: Purpose) -> Rows:
+        """Raises DatasetError where that split isn't there."""
+        share = self.settings.validation_share
+        stored = self._images("train" if share else split)
+        labels = self._classes.labels(stored.labels, stored.name)
+        rows = np.arange(len(labels))
+        if share:
+            train, validation = split_by_share(labels, share, self.settings.split_seed)
+            rows = train if split == "train" else validation
+        return Rows(stored, rows, labels[rows])
+
+    def notes(self, *, trains: bool) -> tuple[str, ...]:
+        """Which split is evaluated on, and what is left aside."""
+        division = self._division
+        sentence = division.sentence(trains=trains)
+        if self.settings.validation_share:
+            all_alike = f"validation_share is taken of all files alike: {division.listed()}"
+            sentence = all_alike if division.told else ""
+        return (sentence,) if sentence else ()
+
+    def _names(self, split: Purpose) -> tuple[str, ...]:
+        """Of a split; of "train" those of all, where a share of them is to be split off."""
+        division = self._division
+        names = division.for_purpose(split)
+        if self.settings.validation_share:
+            if division.told and not self._several:
+                raise DatasetError(
+                    f"{self._place}: is split already, into {division.listed()}: validation_share "
+                    "is for images that are not; give one of these as path, or leave it away"
+                )
+            names = sum(division.names.values(), ()) if split == "train" else ()
+        if len(names) > 1 and not self._several:
+            raise DatasetError(
+                f"{self._place}: {listed(names)} could all be the {split} split: give the one that "
+                "is meant as path, or move the others away"
+            )
+        return names
+
+    def _images(self, split: Purpose) -> Stored:
+        if split not in self._opened:
+            names = self._names(split)
+            if not names:
+                there = f"; there is {self._division.listed()}" if self._division.told else ""
+                raise DatasetError(f"{self._place}: has no images {_LACKING[split]}{there}")
+            self._opened[split] = self._open(names)
+        return self._opened[split]
+
+    def _stored(self) -> dict[Purpose, Stored]:
+        """By split. Raises DatasetError where there is none."""
+        there: list[Purpose] = [each for each in PURPOSES if self._names(each)]
+        return {each: self._images(each) for each in there or PURPOSES[1:]}
