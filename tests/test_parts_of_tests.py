@@ -5,7 +5,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 # Programs that are run on their own, too.
-SHARED = ("tests.support", "tests.faults", "tests.fuzz", "tests.audit", "tests.rooms")
+SHARED = ("tests.support", "tests.faults", "tests.fuzz", "tests.rooms")
 
 
 def test_no_file_of_tests_imports_another():
