@@ -23,7 +23,7 @@ from hypothesis import settings
 
 from mnv1_flax import MobileNetV1
 from mnv1_flax.normalisation import BatchNormReLU6
-from tests.support.commands import QUICK, Command, sweep
+from tests.support.commands import SHORT, Command, sweep
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
 # a channels-last network is written.
@@ -88,9 +88,9 @@ def command(
 
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a process has run QUICK, for who only looks at what came of it."""
+    """A folder in which a process has run SHORT, for who only looks at what came of it."""
     folder = tmp_path_factory.mktemp("quick")
-    (folder / "sweep.toml").write_text(QUICK)
+    (folder / "sweep.toml").write_text(SHORT)
     done = sweep("run", folder=folder)
     assert done.returncode == 0, done.stderr
     assert "report: results/quick/report.html" in done.stdout

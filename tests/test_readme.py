@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.commands import QUICK, ROOT
+from tests.support.commands import ROOT, SHORT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", README, flags=re.MULTILINE)
@@ -16,7 +16,7 @@ COMMANDS = re.findall(r"^python (-m sweep [^#\n]*)", README, flags=re.MULTILINE)
 @pytest.fixture
 def folder(tmp_path, quick_run):
     """A checkout as its user has it after a small experiment, with the committed reference run."""
-    (tmp_path / "sweep.toml").write_text(QUICK.replace('"quick"', '"default"'))
+    (tmp_path / "sweep.toml").write_text(SHORT.replace('"quick"', '"default"'))
     shutil.copytree(quick_run / "results" / "quick", tmp_path / "results" / "default")
     shutil.copytree(ROOT / "results" / "reference", tmp_path / "results" / "reference")
     return tmp_path

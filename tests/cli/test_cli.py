@@ -30,10 +30,13 @@ def test_points_are_whole_and_in_si_units(quick_run):
     points = pd.read_parquet(quick_run / "results" / "quick" / "points.parquet")
     assert points["resolution"].tolist() == [64, 32]
     assert points["rho"].tolist() == [1.0, 0.5]
-    # Hand arithmetic: every map of 0.25-64 is half of 0.25-128's, whose convolutions cost
-    # 13,570,048 - 256,000 (the classifier).
-    assert points["mult_adds"].tolist()[0] == (13_570_048 - 256_000) // 4 + 256_000
-    assert points["params"].tolist() == [470_072] * 2
+    # Hand arithmetic of the five convolutions and the classifier of tests/support/short.py.
+    widths = [(3, 8, 9, 32), (1, 8, 9, 32), (8, 16, 1, 32), (1, 16, 9, 16), (16, 32, 1, 16)]
+    mult_adds = sum(m * n * taps * side**2 for m, n, taps, side in widths) + 32 * 1000
+    assert points["mult_adds"].tolist()[0] == mult_adds
+    # Two numbers of batch norm a channel, and the classifier's biases.
+    params = sum(m * n * taps + 2 * n for m, n, taps, _ in widths) + 33 * 1000
+    assert points["params"].tolist() == [params] * 2
     types = points.dtypes.astype(str)
     assert (
         types[["mult_adds", "weights", "params", "resolution"]].str.lower().tolist()

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -47,19 +48,24 @@ def garden(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory) -> Path:
-    """Keras's own file of 0.25-64 with nine outputs."""
+def of_keras() -> keras.Model:
+    """Keras's own 0.25-64 with nine outputs."""
+    return keras_mobilenet(0.25, SIDE, classes=9)
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory, of_keras) -> Path:
     folder = tmp_path_factory.mktemp("zoo")
-    keras_save(keras_mobilenet(0.25, SIDE, classes=9), folder / f"mobilenet_0.25_{SIDE}.keras")
+    keras_save(of_keras, folder / f"mobilenet_0.25_{SIDE}.keras")
     return folder
 
 
 @pytest.fixture(scope="module")
-def right(garden) -> tuple[int, int]:
+def right(garden, of_keras) -> tuple[int, int]:
     """(right first, right within five) over all images, by Keras's logits and NumPy alone, where
     the class "ash" is the second of the network's nine outputs.
     """
-    logits = keras_logits(keras_mobilenet(0.25, SIDE, classes=9), pixels_of(garden, SIDE))
+    logits = keras_logits(of_keras, pixels_of(garden, SIDE))
     best = np.argsort(-logits, axis=1)
     truth: npt.NDArray[np.int64] = np.repeat(np.arange(7), 3)[:, None] + 1
     return int((best[:, :1] == truth).sum()), int((best[:, :5] == truth).sum())

@@ -18,6 +18,7 @@ from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.results.points import derive
 from tests.support import fake_results
+from tests.support.commands import typed
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
@@ -85,7 +86,7 @@ def labels(points):
 
 
 def text(picked, called="accuracy measured by this run"):
-    return "\n".join(sentences(picked, called)).replace("\u00a0", " ").replace("\u2013", "-")
+    return typed("\n".join(sentences(picked, called)))
 
 
 def test_without_limits_the_most_accurate_is_best():

@@ -1,14 +1,7 @@
 """What a reader of a run is warned of."""
 
-import pytest
-
 from sweep.report.content.build import view
 from tests.support import fake_results
-
-
-@pytest.fixture(scope="module")
-def shown():
-    return view(fake_results.results())
 
 
 def test_warnings_name_the_noisy_point_alone(shown):
@@ -32,20 +25,6 @@ def test_warnings_say_that_another_data_set_is_another_task():
     assert "CIFAR-10" in task
 
 
-def test_warnings_tell_of_images_that_were_left_out():
-    keys = [("separable", 0.25, 128), ("separable", 0.25, 160)]
-    more = [
-        fake_results.reading(
-            key, "left_out_images", count, measure="accuracy", dataset="photo-patches"
-        )
-        for key, count in zip(keys, (0.0, 3.0), strict=True)
-    ]
-    shown = view(fake_results.results(points=keys, more=more))
-    assert any("Up to 3 images could not be read" in each for each in shown.warnings)
-    none = view(fake_results.results(points=keys, more=more[:1]))
-    assert not any("could not be read" in each for each in none.warnings)
-
-
 def test_warnings_tell_where_a_network_trained_smaller_than_it_is_deployed():
     key = ("separable", 0.25, 128)
     told = "on images of another size, trained at 18\u00a0px for 128."
@@ -64,13 +43,6 @@ def test_warnings_name_the_eight_accuracies_that_are_not_the_papers(shown):
     assert (
         "0.75-192, 0.75-160, 0.75-128, 0.5-192, 0.5-128, 0.25-192, 0.25-160 and 0.25-128."
     ) in borrowed
-
-
-def test_warnings_tell_that_training_was_cut_short():
-    results = fake_results.results()
-    assert not any("was ended after" in each for each in view(results).warnings)
-    results.settings["accuracy"]["max_steps"] = 4
-    assert any("was ended after 4 steps" in each for each in view(results).warnings)
 
 
 def test_a_run_that_only_guesses_says_so():

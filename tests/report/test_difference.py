@@ -3,13 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from sweep.report.content.difference import Difference, difference
 from sweep.report.content.difference_words import cautions, change
-from sweep.results.points import derive
 from tests.support import fake_results
+from tests.support.commands import typed
 
 POINTS = fake_results.all_points()
 FIRST = POINTS[0]  # separable 1.0-224
@@ -22,7 +21,7 @@ def run(path="results/b", *, points=POINTS, change=None, without=None, **fields)
     if change is not None:
         change(readings)
     readings = readings.loc[~where(readings, without)]
-    return dataclasses.replace(results, readings=readings, points=derive(readings))
+    return fake_results.with_readings(results, readings)
 
 
 def where(readings, metric, key=FIRST):
@@ -94,7 +93,7 @@ def test_an_accuracy_moves_where_the_intervals_part(before):
     assert moved(far) == [("1.0-224", "top1")]
     (one,) = far.moved
     assert (one.before.value, one.after.value) == (0.614, 0.57)
-    assert change(one).replace("\u2212", "-").replace("\u00a0", " ") == "-4.4 pt"
+    assert typed(change(one)) == "-4.4 pt"
 
 
 def test_a_latency_moves_where_the_intervals_part(before):
@@ -104,7 +103,7 @@ def test_a_latency_moves_where_the_intervals_part(before):
     assert tally(near, "latency_s").within == 1
     far = difference(before, run(change=slower(1.3)))
     assert moved(far) == [("1.0-224", "latency_s")]
-    assert change(far.moved[0]).replace("\u00a0", " ") == "+30 %"
+    assert typed(change(far.moved[0])) == "+30 %"
     assert any("from one run to the next a machine may drift" in each for each in cautions(far))
 
 
@@ -227,7 +226,7 @@ def test_families_are_named_where_there_are_two(before):
 
 
 def test_a_run_without_points_has_lost_them_all(before):
-    empty = dataclasses.replace(before, readings=before.readings.iloc[:0], points=pd.DataFrame())
+    empty = fake_results.empty()
     found = difference(before, empty)
     assert (found.common, len(found.lost), found.tallies) == (0, 18, ())
     assert difference(empty, empty).common == 0

@@ -13,6 +13,7 @@ from sweep.report.content.budget_words import EXCESSES
 from sweep.report.content.certainty import not_told_apart
 from tests.support import fake_results
 from tests.support.browser_fixtures import Faults, markers
+from tests.support.commands import typed
 
 POINTS = fake_results.results().points
 # Field of the panel -> its factor to SI units, its metric, and the ends of what is typed.
@@ -68,12 +69,8 @@ def field(opened, name):
     return opened.page.locator("#budget").get_by_label(name)
 
 
-def plain(text):
-    return text.replace("\u00a0", " ")
-
-
 def answer(opened):
-    return plain(opened.page.locator("#picked").inner_text())
+    return typed(opened.page.locator("#picked").inner_text())
 
 
 def test_the_switch_draws_every_cost_by_every_source(opened):
@@ -89,16 +86,6 @@ def test_the_switch_draws_every_cost_by_every_source(opened):
         (drawn,) = [trace for trace in traces(opened) if trace["name"] == "frontier"]
         assert list(zip(drawn["x"], drawn["y"], strict=True)) == list(figure.front)
     assert opened.faults == Faults()
-
-
-@pytest.mark.parametrize("cost", ["mult_adds", "params", "latency"])
-def test_the_frontier_is_that_of_points_parquet(opened, cost):
-    choose(opened, "measured", cost)
-    ahead = POINTS.loc[POINTS[f"on_front_{cost}"]].to_dict(orient="records")
-    written = {1.0: "1.0", 0.75: "0.75", 0.5: "0.5", 0.25: "0.25"}
-    assert names(opened, "on the frontier") == {
-        f"{written[row['alpha']]}-{row['resolution']}" for row in ahead
-    }
 
 
 def test_the_panel_answers_as_pick_does(opened):
@@ -130,13 +117,13 @@ def test_the_panel_answers_as_pick_does(opened):
         # How far over is told in the terminal's words; limits stand as they were typed.
         for each in picked.over:
             by = next(way for way in EXCESSES if each.excess < way.below)
-            assert plain(by.told(each.excess)) in told
+            assert typed(by.told(each.excess)) in told
         cautions = opened.page.locator("#picked .caution").all_inner_texts()
         assert tuple(cautions) == bearing(opened.view.cautions, picked)
         near = [each.label for each in picked.near_ties]
         together = "is not told apart"
         if picked.best is not None and near and source == "measured":
-            together = plain(not_told_apart(picked.best.label, near))
+            together = typed(not_told_apart(picked.best.label, near))
         assert (together in told) == (source == "measured" and bool(near))
         seen.add(bool(picked.best))
     assert seen == {True, False}

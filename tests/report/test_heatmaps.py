@@ -3,7 +3,6 @@ and the layers of fake_results.py, which is written apart from the package.
 """
 
 import csv
-import dataclasses
 import json
 
 import pandas as pd
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from sweep.maths.statistics import wilson
 from sweep.report.content.cost_contours import cost_map
 from sweep.report.content.heatmaps import NOT_IN_RUN, heat_maps
-from sweep.results.points import derive
 from tests.support import fake_results
+from tests.support.commands import typed
 
 SIXTEEN = [key for key in fake_results.all_points() if key[0] == "separable"]
 with (fake_results.DATA / "exact_counts.csv").open(encoding="utf-8") as file:
@@ -30,17 +29,9 @@ def maps(results):
     return {each.name: each for each in heat_maps(results)}
 
 
-def plain(text):
-    return text.replace("\u00a0", " ").replace("\u2212", "-")
-
-
 def interval_of(alpha, resolution):
     top1 = fake_results.TOP1[alpha, resolution] / 100
     return wilson(round(top1 * fake_results.TEST_IMAGES), fake_results.TEST_IMAGES)
-
-
-def with_readings(results, readings):
-    return dataclasses.replace(results, readings=readings, points=derive(readings))
 
 
 def layer_readings(kind, alpha, resolution):
@@ -152,7 +143,9 @@ def test_a_widest_point_whose_counting_failed_leaves_it_to_the_next():
     readings = results.readings
     gone = (readings["alpha"] == 1.0) & (readings["measure"] == "cost")
     failed = fake_results.reading(("separable", 1.0, 224), "layer_mult_adds", None, reason="broke")
-    drawn = maps(with_readings(results, pd.concat([readings[~gone], pd.DataFrame([failed])])))
+    drawn = maps(
+        fake_results.with_readings(results, pd.concat([readings[~gone], pd.DataFrame([failed])]))
+    )
     contours = drawn["mult_adds"].contours
     assert contours is not None
     i, j = contours.alphas.index(1.0), contours.resolutions.index(224)
@@ -195,7 +188,7 @@ def test_no_map_lies_behind_where_the_formulas_are_not_known():
 
 def test_the_summary_says_how_accuracy_moves():
     accuracy = maps(fake_results.results())["accuracy"]
-    text = plain(accuracy.summary)
+    text = typed(accuracy.summary)
     # From alpha 0.25 to 1: 61.4 - 48.0 = 13.4 at 224 px, then 14.0, 13.8, 13.1. From 128 to 224 px:
     # 61.4 - 53.0 = 8.4 at alpha 1, then 7.5, 8.2, 8.1.
     assert text.startswith("Highest: 1.0-224, 61.4 % (")
@@ -207,7 +200,7 @@ def test_the_summary_says_how_accuracy_moves():
 
 
 def test_the_summary_says_how_costs_grow():
-    text = plain(maps(fake_results.results())["mult_adds"].summary)
+    text = typed(maps(fake_results.results())["mult_adds"].summary)
     # 568.74 / 41.03 = 13.9 and 186.40 / 13.57 = 13.7; 568.74 / 186.40 = 3.05, 41.03 / 13.57 = 3.02.
     assert "From alpha 0.25 to 1.0: 14 times as much." in text
     assert "From resolution 128 to 224: 3.0 to 3.1 times as much." in text
@@ -232,7 +225,9 @@ def test_a_failed_reading_gives_its_reason():
         fake_results.reading(("separable", 0.5, 160), metric, None, reason=f"{metric} broke")
         for metric in ("top1", "latency_s")
     ]
-    drawn = maps(with_readings(results, pd.concat([readings[~gone], pd.DataFrame(failed)])))
+    drawn = maps(
+        fake_results.with_readings(results, pd.concat([readings[~gone], pd.DataFrame(failed)]))
+    )
     assert drawn["accuracy"].cells[1][1].reason == "top1 broke"
     assert drawn["latency"].cells[1][1].reason == "latency_s broke"
     assert "1 of 16 cells are empty" in drawn["latency"].summary
@@ -266,9 +261,7 @@ def test_a_run_without_accuracies_says_so():
 
 
 def test_a_run_without_points_has_maps_that_say_so():
-    results = fake_results.results()
-    empty = dataclasses.replace(results, points=pd.DataFrame(), readings=results.readings.iloc[:0])
-    for each in heat_maps(empty):
+    for each in heat_maps(fake_results.empty()):
         assert each.absent == "The run has no points yet."
         assert each.cells == ()
 
@@ -276,7 +269,7 @@ def test_a_run_without_points_has_maps_that_say_so():
 def test_one_point_is_a_map_of_one_cell():
     accuracy = maps(fake_results.results(points=SIXTEEN[:1]))["accuracy"]
     assert [len(line) for line in accuracy.cells] == [1]
-    assert plain(accuracy.summary).startswith("Highest: 1.0-224, 61.4 %")
+    assert typed(accuracy.summary).startswith("Highest: 1.0-224, 61.4 %")
     assert "Lowest" not in accuracy.summary
     assert "From" not in accuracy.summary
 
@@ -285,11 +278,7 @@ def test_another_family_is_mapped_by_its_first_kind():
     results = fake_results.results()
     readings = results.readings.assign(family="other")
     readings["kind"] = readings["kind"].replace({"separable": "inverted"})
-    drawn = maps(with_readings(results, readings))
+    drawn = maps(fake_results.with_readings(results, readings))
     assert drawn["mult_adds"].cells[3][3].value == 568_740_352
     assert drawn["accuracy"].contours is not None
     assert "Highest: inverted 1.0-224" in drawn["accuracy"].summary
-
-
-def test_nothing_in_a_map_can_change():
-    assert hash(heat_maps(fake_results.results())) == hash(heat_maps(fake_results.results()))

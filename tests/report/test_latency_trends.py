@@ -11,20 +11,10 @@ from scipy.stats import kendalltau
 
 from sweep.paper.phones import phones
 from tests.support import fake_results
-from tests.support.trend_runs import FOUR, SIXTEEN, drawn, of_four, plain
+from tests.support.commands import typed
+from tests.support.trend_runs import FOUR, SIXTEEN, drawn, of_four
 
 PHONES = [f"latency_against_{phone.name}" for phone in phones()]
-
-
-@pytest.fixture(scope="module")
-def results():
-    return fake_results.results()
-
-
-@pytest.fixture(scope="module")
-def separable(results):
-    points = results.points
-    return points[points["kind"] == "separable"].sort_values("mult_adds")
 
 
 def test_a_mult_adds_price_is_latency_over_mult_adds():
@@ -39,12 +29,12 @@ def test_a_mult_adds_price_is_latency_over_mult_adds():
     assert [dot.label for dot in scatter.dots] == ["0.25-128", "0.25-224", "0.5-224", "1.0-224"]
     assert scatter.dots[0].y.value == pytest.approx(51.58e-12, rel=1e-3)
     assert scatter.dots[0].y.low == pytest.approx(0.9 * 51.58e-12, rel=1e-3)
-    assert plain(scatter.finding) == (
+    assert typed(scatter.finding) == (
         "A mult-add takes 17.6 ps in 1.0-224 and 51.6 ps in 0.25-128, 2.9 times as long. "
         "Every pair stands in the same order by latency as by mult-adds."
     )
-    assert plain(scatter.dots[0].hover[1]) == "51.6 ps (46.4-56.7) a mult-add"
-    assert "latency 700 µs (630-770)" in plain(scatter.dots[0].hover[2])
+    assert typed(scatter.dots[0].hover[1]) == "51.6 ps (46.4-56.7) a mult-add"
+    assert "latency 700 µs (630-770)" in typed(scatter.dots[0].hover[2])
 
 
 def test_a_batch_shares_its_latency_among_its_images():
@@ -66,7 +56,7 @@ def test_pairs_in_the_wrong_order_are_counted_beyond_their_intervals():
         latency_low_s=[0.008, 0.0018, 0.0019, 0.0028],
         latency_high_s=[0.010, 0.0022, 0.0023, 0.0032],
     )
-    finding = plain(drawn(results, "latency_per_mult_add").finding)
+    finding = typed(drawn(results, "latency_per_mult_add").finding)
     assert "In 3 of 6 pairs the network with fewer mult-adds is the slower one, 2 of" in finding
     assert "0.25-128 takes 3.00 ms for 13.57 M, 0.5-224 2.00 ms for 149.5 M" in finding
     # Each slow point once, with its worst pair.
@@ -144,7 +134,7 @@ def test_a_phone_ten_times_as_slow_lies_on_one_line():
     there = {(each.alpha, each.resolution): each.seconds for each in phones()[0].latencies}
     latency = [there[key[1:]] / 10 for key in FOUR]
     scatter = drawn(of_four(latency_s=latency), "latency_against_pixel2_cpu1")
-    assert plain(scatter.finding).startswith(
+    assert typed(scatter.finding).startswith(
         "Ranked by latency, 4 points agree with the Pixel 2 (CPU, 1 thread) with a Kendall tau of "
         "1.00 (1 is the same order, 0 is chance). The phone takes 10 times as long as this machine "
         "at the median, from 10 times ("
@@ -164,6 +154,6 @@ def test_a_run_without_latencies_says_so():
 
 def test_one_point_has_a_price_but_no_rank():
     results = fake_results.results(points=FOUR[:1])
-    assert plain(drawn(results, "latency_per_mult_add").finding).startswith("A mult-add takes ")
+    assert typed(drawn(results, "latency_per_mult_add").finding).startswith("A mult-add takes ")
     assert "times" not in drawn(results, "latency_per_mult_add").finding
     assert drawn(results, PHONES[0]).line == ()

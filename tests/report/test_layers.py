@@ -13,11 +13,6 @@ def total(rows, column):
     return sum(float(row[column].value) for row in rows)
 
 
-@pytest.fixture(scope="module")
-def results():
-    return fake_results.results()
-
-
 def table(results):
     """The first point's: 1.0-224."""
     layers = layers_of(results.readings)

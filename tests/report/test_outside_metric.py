@@ -100,7 +100,7 @@ def test_the_panel_asks_for_it_in_a_unit_that_fits(shown):
     # From 63 µJ to 22 mJ; the median of 18 points lies below 1 mJ.
     assert (field["unit"], field["factor"]) == ("µJ", 1e-6)
     assert field["option"] == "--max energy_j={typed}uJ"
-    assert data["read"]["1.0-224"]["energy_j"]["text"].replace("\u00a0", " ") == "2.62 mJ"
+    assert typed(data["read"]["1.0-224"]["energy_j"]["text"]) == "2.62 mJ"
     assert set(data["plots"]["measured"]) >= {"energy_j"}
     assert ("energy_j", "Energy, estimated (J)") in chosen(shown).costs
 

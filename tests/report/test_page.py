@@ -48,11 +48,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def shown():
-    return view(fake_results.results())
-
-
-@pytest.fixture(scope="module")
 def html(shown):
     return page.render(shown)
 

@@ -13,17 +13,11 @@ from sweep import paper
 from sweep.cli import json_answers
 from sweep.paper.published import table_1, traps
 from sweep.report.content import paper_tables, tables
-from sweep.report.content.build import view
 from sweep.report.terminal import answers
 from sweep.report.values.plain_data import plain_data
 from tests.support import fake_results
 
 LAST = "Conv dw / s2"  # the row whose stride is misprinted
-
-
-@pytest.fixture(scope="module")
-def shown():
-    return view(fake_results.results())
 
 
 def body(results):

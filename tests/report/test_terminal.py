@@ -12,6 +12,7 @@ from sweep.report.terminal.rendering import rendered
 from sweep.report.values import units
 from sweep.report.values.units import Form
 from tests.support import fake_results
+from tests.support.commands import typed
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,6 @@ def printed(renderable, width=100):
     with console.capture() as capture:
         console.print(renderable)
     return typed(capture.get())
-
-
-def typed(text):
-    """The text as a keyboard has it: spaces, dashes, minus and times signs are the page's own."""
-    for ink, key in (("\u00a0", " "), ("\u2013", "-"), ("\u2212", "-"), ("\u00d7", "x")):
-        text = text.replace(ink, key)
-    return text
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +115,6 @@ def test_no_digit_is_cut_off_however_narrow(shown, width):
     text += printed(rendered(shown.counts.only(*FOUR_WAYS)), width)
     text += printed(answers.comparison(shown), width)
     assert "…" not in text
-
-
-def test_names_from_data_are_not_markup():
-    results = fake_results.results(dataset="[red]x[/red]")
-    results.points["kind"] = "[bold]"
-    text = printed(answers.points(view(results)))
-    assert "[bold] 1.0-224" in text
-    assert "[link]" in printed(answers.layers(rows(), title="[link]"))
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,14 @@
 """Lines, residuals and rankings against numpy's, scipy's and numbers chosen to be known."""
 
-import dataclasses
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from sweep.report.content.trends import trends
 from sweep.report.values import units
 from sweep.report.values.units import Form
-from sweep.results.points import derive
 from tests.support import fake_results
-from tests.support.trend_runs import FOUR, changed, drawn, of_four, plain
+from tests.support.commands import typed
+from tests.support.trend_runs import FOUR, changed, drawn, of_four
 
 NAMES = [
     "accuracy_against_log_mult_adds",
@@ -25,17 +22,6 @@ NAMES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def results():
-    return fake_results.results()
-
-
-@pytest.fixture(scope="module")
-def separable(results):
-    points = results.points
-    return points[points["kind"] == "separable"].sort_values("mult_adds")
-
-
 def test_each_relation_is_one_scatter(results):
     assert [each.name for each in trends(results)] == NAMES
     assert len({each.title for each in trends(results)}) == len(NAMES)
@@ -45,7 +31,6 @@ def test_each_relation_is_one_scatter(results):
         assert not each.absent
         assert all(dot.label in each.summary for dot in each.dots)
         assert all(dot.hover[0] == dot.label for dot in each.dots)
-    assert hash(trends(results)) == hash(trends(results))
 
 
 @pytest.mark.parametrize(("prefix", "column"), [("", "top1"), ("published_", "published_top1")])
@@ -57,7 +42,7 @@ def test_the_line_is_numpys_over_doublings(results, separable, prefix, column):
     ends = [(13_570_048, intercept + slope * x.min()), (568_740_352, intercept + slope * x.max())]
     assert np.array(scatter.line) == pytest.approx(np.array(ends))
     r_squared = np.corrcoef(x, y)[0, 1] ** 2
-    text = plain(scatter.finding)
+    text = typed(scatter.finding)
     assert text.startswith(f"Each doubling of mult-adds buys {100 * slope:.1f} points of ")
     assert f"R² {r_squared:.2f}, 16 points" in text
     assert "Figure 4" in text
@@ -69,7 +54,7 @@ def test_the_measured_line_is_set_beside_the_published_one(results, separable):
     slope, _ = np.polyfit(x, separable["published_top1"], 1)
     # TF-slim's accuracies: from 41.3 % at 13.6 M to 70.7 % at 568.7 M, 5.39 doublings: about 5.5.
     assert slope == pytest.approx(0.055, abs=0.001)
-    assert f"there each buys {100 * slope:.1f} points" in plain(drawn(results, NAMES[0]).finding)
+    assert f"there each buys {100 * slope:.1f} points" in typed(drawn(results, NAMES[0]).finding)
 
 
 def test_points_on_a_line_leave_no_residual():
@@ -77,7 +62,7 @@ def test_points_on_a_line_leave_no_residual():
     points = fake_results.results(points=FOUR).points
     top1 = 0.05 * np.log2(points["mult_adds"].astype(float)) - 0.9
     results = of_four(top1=top1, top1_low=top1 - 0.01, top1_high=top1 + 0.01)
-    finding = plain(drawn(results, NAMES[0]).finding)
+    finding = typed(drawn(results, NAMES[0]).finding)
     assert "buys 5.0 points of measured top-1 (95 % interval +5.0 pt, R² 1.00, 4 points)" in finding
     residuals = drawn(results, "accuracy_residuals")
     assert [dot.y.value for dot in residuals.dots] == pytest.approx([0] * 4, abs=1e-12)
@@ -94,14 +79,14 @@ def test_residuals_are_what_the_line_leaves(results, separable):
     assert sum(dot.y.value for dot in residuals.dots) == pytest.approx(0, abs=1e-12)
     assert residuals.y.form is Form.POINTS
     assert [y for _, y in residuals.line] == [0, 0]
-    text = plain(residuals.finding)
+    text = typed(residuals.finding)
     by_name = dict(zip([dot.label for dot in residuals.dots], expected, strict=True))
     farthest = max(by_name, key=lambda name: abs(by_name[name]))
     where = "above" if by_name[farthest] > 0 else "below"
     said = f"{farthest} ({abs(100 * by_name[farthest]):.1f} points {where})"
     assert text.startswith(f"Farthest from the line: {said}")
     dot = next(dot for dot in residuals.dots if dot.label == farthest)
-    assert plain(dot.hover[1]) == f"{abs(100 * by_name[farthest]):.1f} points {where} the line"
+    assert typed(dot.hover[1]) == f"{abs(100 * by_name[farthest]):.1f} points {where} the line"
     # An accuracy's interval holds the line exactly where the residual's holds 0.
     line = separable["top1"] - expected
     outside = ((separable["top1_low"] > line) | (separable["top1_high"] < line)).sum()
@@ -116,8 +101,8 @@ def test_the_papers_jump_is_looked_for():
     # x mean 0.75, y mean 0.455; Sxx = 1.5625 + 0.0625 + 2 * 0.5625 = 2.75; Sxy = 1.25 * 0.145 +
     # 0.25 * 0.045 + 0.75 * 0.055 + 0.75 * 0.135 = 0.335; slope 0.12182, intercept 0.36364. So 0.4
     # lies 3.6 above, 0.32 lies 4.4 below: on average 0.4 below.
-    text = plain(drawn(results, "accuracy_residuals").finding)
-    assert "buys 12.2 points" in plain(drawn(results, NAMES[0]).finding)
+    text = typed(drawn(results, "accuracy_residuals").finding)
+    assert "buys 12.2 points" in typed(drawn(results, NAMES[0]).finding)
     assert text.startswith("Farthest from the line: 0.25-128 (4.4 points below), 0.25-224 (3.6")
     assert "a jump at alpha 0.25: these 2 points lie 0.4 points below the line" in text
 
@@ -145,7 +130,7 @@ def test_published_accuracies_have_no_interval(results):
     assert all(dot.y.low is None for dot in residuals.dots)
     assert "No interval is printed" in residuals.finding
     # The paper sees a jump at alpha = 0.25 (section 4.2): TF-slim's four lie below their line.
-    assert "points below the line on average" in plain(residuals.finding)
+    assert "points below the line on average" in typed(residuals.finding)
 
 
 def test_a_run_without_accuracies_says_so():
@@ -158,9 +143,8 @@ def test_a_run_without_accuracies_says_so():
     assert len(drawn(results, NAMES[2]).dots) == 16
 
 
-def test_a_run_without_points_says_so_everywhere(results):
-    empty = dataclasses.replace(results, points=pd.DataFrame(), readings=results.readings.iloc[:0])
-    scatters = trends(empty)
+def test_a_run_without_points_says_so_everywhere():
+    scatters = trends(fake_results.empty())
     assert [each.name for each in scatters] == NAMES
     assert all(each.absent and not each.dots for each in scatters)
 
@@ -183,8 +167,7 @@ def test_equal_costs_have_no_line():
 
 
 def test_another_family_has_no_published_numbers(results):
-    readings = results.readings.assign(family="other")
-    other = dataclasses.replace(results, readings=readings, points=derive(readings))
+    other = fake_results.with_readings(results, results.readings.assign(family="other"))
     for name in (*NAMES[2:4], *NAMES[5:]):
         assert drawn(other, name).absent
         assert not drawn(other, name).dots
@@ -208,4 +191,4 @@ def test_another_family_has_no_published_numbers(results):
     ],
 )
 def test_numbers_as_trends_write_them(written, expected):
-    assert plain(written) == expected
+    assert typed(written) == expected

@@ -6,7 +6,6 @@ event loop, and writing checkpoints does.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -130,10 +129,9 @@ def _script() -> Results:
 
 
 def _empty() -> Results:
-    import pandas as pd
+    from tests.support import fake_results
 
-    results = _whole()
-    return dataclasses.replace(results, points=pd.DataFrame(), readings=results.readings.iloc[:0])
+    return fake_results.empty()
 
 
 def _guessing() -> Results:

@@ -117,8 +117,8 @@ class Command:
 
 
 def typed(text: str) -> str:
-    """The text as a keyboard has it."""
-    return text.replace("\u00a0", " ").replace("\u2013", "-").replace("\u2212", "-")
+    """The text as a keyboard has it: spaces, dashes and signs on the page are its own."""
+    return text.translate({0xA0: " ", 0x2013: "-", 0x2212: "-", 0xD7: "x"})
 
 
 def flat(text: str) -> str:

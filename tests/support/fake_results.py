@@ -7,6 +7,7 @@ package. Accuracies and latencies are invented, the same at every call.
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def results(
         training=pd.DataFrame(curves, columns=TRAINING.names),
         points=derive(readings),
     )
+
+
+def with_readings(results: Results, readings: Any) -> Results:
+    """The run with other readings, and the points that they make. readings: a data frame."""
+    return replace(results, readings=readings, points=derive(readings))
+
+
+def empty() -> Results:
+    """A run that has no points yet."""
+    whole = results()
+    return replace(whole, points=pd.DataFrame(), readings=whole.readings.iloc[:0])
 
 
 def stored(results: Results, folder: Path) -> Path:

@@ -11,7 +11,6 @@ import optax
 from flax import nnx
 
 from sweep.contracts import Network
-from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.settings.config import AccuracySettings
 from sweep.training.feeds import ResidentFeed
 from sweep.training.learner import make_ready
@@ -20,8 +19,6 @@ from tests.support.short import Short
 from tests.support.toys import point
 
 NETWORK = Network(point(0.25), Short())
-# Of whole networks it compiles the soonest.
-WHOLE = Network(point(0.25, kind="shallow"), MobileNetV1Family())
 # One batch, seen whole: the first step's momentum is then its gradient.
 ONE_BATCH = AccuracySettings(
     dataset="tests.support.toys:Brightness",

@@ -14,10 +14,6 @@ def drawn(results, name):
     return next(each for each in trends(results) if each.name == name)
 
 
-def plain(text):
-    return text.replace("\u00a0", " ").replace("\u2212", "-").replace("\u2013", "-")
-
-
 def changed(results, **columns):
     """The run with columns of points.parquet set, in the order of its points."""
     return dataclasses.replace(results, points=results.points.assign(**columns))
