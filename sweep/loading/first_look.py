@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.contracts import Records
-from sweep.loading.images import BadImageError
-from sweep.loading.reading import pixels_of
-from sweep.loading.stream import bad_among
+from sweep.loading.images import Pixels
+from sweep.loading.reading import why_bad
+from sweep.loading.stream import batches_in_order
+from sweep.loading.subset import Subset
 
 _BATCH = 64  # images that a process looks at in one go
 MOST_NAMED = 3
@@ -37,15 +38,19 @@ def look_at(
     if not images or not isinstance(_first(records), bytes):
         return Looked(images, images)  # pixels, which can't be bad
     until = now() + most_s
-    order = records.order(np.random.default_rng(0))
+    drawn = Subset(records, records.order(np.random.default_rng(0)))
     seen, bad = 0, []
-    for indices in bad_among(records, order, batch_size=_BATCH, workers=workers):
+    for batch in batches_in_order(drawn, _no_part, (0, 0), batch_size=_BATCH, workers=workers):
         seen += _BATCH
-        bad += indices
+        bad += drawn.indices[batch.bad].tolist()
         if now() > until:
             break
-    named = tuple(_why(records, index) for index in sorted(bad)[:MOST_NAMED])
+    named = tuple(str(why_bad(records, index)) for index in sorted(bad)[:MOST_NAMED])
     return Looked(images, min(seen, images), len(bad), named)
+
+
+def _no_part(pixels: Pixels) -> Pixels:
+    return pixels[:0, :0]
 
 
 def _first(records: Records) -> object:
@@ -53,12 +58,3 @@ def _first(records: Records) -> object:
         return records.read(0)
     except OSError:
         return b""
-
-
-def _why(records: Records, index: int) -> str:
-    """Read once more: a process sends back no more than the index."""
-    try:
-        pixels_of(records, index)
-    except BadImageError as error:
-        return str(error)
-    return f"{records.name(index)}: could not be read at first, then could"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from sweep.contracts import Records
 from sweep.loading.images import BadImageError, size_of
 from sweep.loading.left_out import LeftOut
-from sweep.loading.reading import CentralCrop, pixels_of
+from sweep.loading.reading import CentralCrop, cropped
 from sweep.loading.recent import Recent
-from sweep.loading.stream import evaluation_batches
+from sweep.loading.stream import batches_in_order
 from sweep.types import Images
 
 _BATCH = 256
@@ -26,13 +27,18 @@ class Decoded:
     left_out: int
 
 
-def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, workers: int) -> Decoded:
-    """The central crop of every image at one size. Raises BadImageError where it is to stop."""
+def decoded(
+    records: Records, size: tuple[int, int], crop: CentralCrop | None, *, stop: bool, workers: int
+) -> Decoded:
+    """Every image at one size (height, width): its central crop, or as it is. Raises BadImageError
+    where it is to stop at one that can't be read.
+    """
     left_out = LeftOut(records, stop=stop)
-    images = np.empty((len(records.labels), side, side, 3), np.uint8)
+    images = np.empty((len(records.labels), *size, 3), np.uint8)
     labels = np.empty(len(records.labels), np.int32)
+    show = partial(cropped, crop, size[0]) if crop else np.asarray
     done = 0
-    for batch in evaluation_batches(records, crop, side=side, batch_size=_BATCH, workers=workers):
+    for batch in batches_in_order(records, show, size, batch_size=_BATCH, workers=workers):
         left_out.see(batch.bad)
         real = batch.labels >= 0
         count = int(real.sum())
@@ -40,22 +46,6 @@ def cropped(records: Records, crop: CentralCrop, side: int, *, stop: bool, worke
         labels[done : done + count] = batch.labels[real]
         done += count
     return Decoded(Images(images[:done], labels[:done]), len(left_out))
-
-
-def uncropped(records: Records, size: tuple[int, int], *, stop: bool) -> Decoded:
-    """Every image as it is; all are of one size (height, width), or could not be read."""
-    left_out = LeftOut(records, stop=stop)
-    images = np.empty((len(records.labels), *size, 3), np.uint8)
-    good = np.zeros(len(records.labels), bool)
-    for index in range(len(records.labels)):
-        try:
-            images[index] = pixels_of(records, index)
-            good[index] = True
-        except BadImageError:
-            left_out.see([index])
-    if good.all():
-        return Decoded(Images(images, records.labels), 0)
-    return Decoded(Images(images[good], records.labels[good]), len(left_out))
 
 
 def common_size(records: Records, most_bytes: int) -> tuple[int, int] | None:

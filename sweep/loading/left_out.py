@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sweep.contracts import Records
 from sweep.loading.images import BadImageError
-from sweep.loading.reading import pixels_of
+from sweep.loading.reading import why_bad
 
 REMEDY = 'to go on without such images: accuracy.bad_images = "skip", or --skip-bad-images'
 log = logging.getLogger(__name__)
@@ -31,20 +31,11 @@ class LeftOut:
     def see(self, bad: Iterable[int]) -> None:
         """Indices of images that could not be read. Raises BadImageError where it is to stop."""
         for index in map(int, bad):
-            if index not in self._seen:
-                self._seen.add(index)
-                self._tell(self._why(index))
-
-    def _why(self, index: int) -> BadImageError:
-        """Read once more: a process that decodes sends back no more than the index."""
-        try:
-            pixels_of(self._records, index)
-        except BadImageError as error:
-            return error
-        return BadImageError(self._records.name(index), "could not be read at first, then could")
-
-    def _tell(self, error: BadImageError) -> None:
-        if self._stop:
-            name, reason = error.args
-            raise BadImageError(name, f"{reason} ({REMEDY})")
-        log.warning("left out: %s", error)
+            if index in self._seen:
+                continue
+            self._seen.add(index)
+            error = why_bad(self._records, index)
+            if self._stop:
+                name, reason = error.args
+                raise BadImageError(name, f"{reason} ({REMEDY})")
+            log.warning("left out: %s", error)

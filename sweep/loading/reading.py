@@ -20,6 +20,15 @@ def pixels_of(records: Records, index: int) -> Pixels:
     return decode(data, records.name(index)) if isinstance(data, bytes) else data
 
 
+def why_bad(records: Records, index: int) -> BadImageError:
+    """Read once more: a process that decodes sends back no more than the index."""
+    try:
+        pixels_of(records, index)
+    except BadImageError as error:
+        return error
+    return BadImageError(records.name(index), "could not be read at first, then could")
+
+
 @dataclass(frozen=True)
 class CentralCrop:
     """The middle `share` (0..1] of each side, resized as the device does it."""
@@ -31,6 +40,11 @@ class CentralCrop:
         """The same box each time."""
         del rng
         return central_box(height, width, self.share)
+
+
+def cropped(crop: CentralCrop, side: int, pixels: Pixels) -> Pixels:
+    """u8[H,W,3] -> u8[side,side,3]."""
+    return crop.resize(pixels, crop(pixels.shape[0], pixels.shape[1]), side)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ many processes there are, and starting at step k gives what would have come ther
 
 from __future__ import annotations
 
+import pickle
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from sweep.contracts import Records
 from sweep.host.interrupts import held_back
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
-from sweep.loading.reading import CentralCrop, Crop, pixels_of
+from sweep.loading.reading import CentralCrop, Crop, cropped, pixels_of
 
 # Batches that a process may be ahead by.
 AHEAD = 2
@@ -32,7 +33,7 @@ PADDING = -1
 
 
 class Batch(NamedTuple):
-    """images u8[B,S,S,3]; labels i32[B], PADDING where there is no image; bad i64[b], the indices
+    """images u8[B,H,W,3]; labels i32[B], PADDING where there is no image; bad i64[b], the indices
     of images that could not be read.
     """
 
@@ -58,115 +59,66 @@ def training_batches(
     workers: decoding processes; 0 decodes in this one.
     """
     epochs = Epochs(len(records.labels), batch_size, seed, records.order)
-    make = _TrainingBatch(records, crop, side, seed, epochs)
-    images = (steps - start) * batch_size
-    yield from _run(grain.MapDataset.range(start, steps).map(make), images, workers)
+    make = partial(_training_batch, records, crop, side, seed, epochs)
+    return _run(make, range(start, steps), (steps - start) * batch_size, workers)
 
 
 def evaluation_batches(
     records: Records, crop: CentralCrop, *, side: int, batch_size: int, workers: int
 ) -> Iterator[Batch]:
-    """Every image once, in order; the last batch is filled up with padding.
+    """Every image once, cropped; see `batches_in_order`."""
+    show = partial(cropped, crop, side)
+    return batches_in_order(records, show, (side, side), batch_size=batch_size, workers=workers)
 
-    An image that can't be read counts as padding and is reported in `bad`.
+
+def batches_in_order(
+    records: Records,
+    show: Callable[[Pixels], Pixels],
+    size: tuple[int, int],
+    *,
+    batch_size: int,
+    workers: int,
+) -> Iterator[Batch]:
+    """Every image once, in order, as `show` makes u8[*size,3] of its pixels; the last batch is
+    filled up with padding. An image that can't be read counts as padding, reported in `bad`.
     """
     images = len(records.labels)
-    make = _EvaluationBatch(records, crop, side, batch_size)
-    batches = -(-images // batch_size)
-    yield from _run(grain.MapDataset.range(batches).map(make), images, workers)
+    make = partial(_batch_in_order, records, show, size, batch_size)
+    return _run(make, range(-(-images // batch_size)), images, workers)
 
 
-def bad_among(
-    records: Records, order: npt.NDArray[np.int64], *, batch_size: int, workers: int
-) -> Iterator[list[int]]:
-    """Decodes the images at `order`; of each batch the indices of those that can't be read."""
-    make = _Look(records, order, batch_size)
-    batches = grain.MapDataset.range(-(-len(order) // batch_size)).map(make)
-    for batch in _run(batches, len(order), workers):
-        yield batch.bad.tolist()
+def _training_batch(
+    records: Records, crop: Crop, side: int, seed: int, epochs: Epochs, number: int
+) -> Batch:
+    rng = np.random.default_rng((seed, number))
+    indices = epochs.step(number).copy()
+    images = np.empty((len(indices), side, side, 3), np.uint8)
+    bad: list[int] = []
+    for at, wanted in enumerate(indices):
+        indices[at], pixels = _next_good(records, int(wanted), bad)
+        box = crop(pixels.shape[0], pixels.shape[1], rng)
+        images[at] = crop.resize(pixels, box, side)
+    return Batch(images, records.labels[indices], np.array(bad, np.int64))
 
 
-# Arrays would go from process to process through shared memory, of which a container has 64 MB
-# unless told otherwise, and which Python reports as leaked when it ends too soon. Bytes through
-# pipes cost 0.3 ms of processor time an image of 224 px, a sixth of what decoding takes.
-_Packed = tuple[int, bytes, bytes, bytes]
-
-
-def _packed(batch: Batch) -> _Packed:
-    side = batch.images.shape[1]
-    return side, batch.images.tobytes(), batch.labels.tobytes(), batch.bad.tobytes()
-
-
-def _unpacked(packed: _Packed) -> Batch:
-    side, images, labels, bad = packed
-    return Batch(
-        np.frombuffer(images, np.uint8).reshape(-1, side, side, 3),
-        np.frombuffer(labels, np.int32),
-        np.frombuffer(bad, np.int64),
-    )
-
-
-@dataclass(frozen=True)
-class _TrainingBatch:
-    records: Records
-    crop: Crop
-    side: int
-    seed: int
-    epochs: Epochs
-
-    def __call__(self, number: int) -> _Packed:
-        rng = np.random.default_rng((self.seed, number))
-        indices = self.epochs.step(number).copy()
-        images = np.empty((len(indices), self.side, self.side, 3), np.uint8)
-        bad: list[int] = []
-        for at, wanted in enumerate(indices):
-            index, pixels = _next_good(self.records, int(wanted), bad)
-            indices[at] = index
-            box = self.crop(pixels.shape[0], pixels.shape[1], rng)
-            images[at] = self.crop.resize(pixels, box, self.side)
-        return _packed(Batch(images, self.records.labels[indices], np.array(bad, np.int64)))
-
-
-@dataclass(frozen=True)
-class _EvaluationBatch:
-    records: Records
-    crop: CentralCrop
-    side: int
-    batch_size: int
-
-    def __call__(self, number: int) -> _Packed:
-        images = np.zeros((self.batch_size, self.side, self.side, 3), np.uint8)
-        labels = np.full(self.batch_size, PADDING, np.int32)
-        bad: list[int] = []
-        first = number * self.batch_size
-        for index in range(first, min(first + self.batch_size, len(self.records.labels))):
-            try:
-                pixels = pixels_of(self.records, index)
-            except BadImageError:
-                bad.append(index)
-                continue
-            box = self.crop(pixels.shape[0], pixels.shape[1])
-            images[index - first] = self.crop.resize(pixels, box, self.side)
-            labels[index - first] = self.records.labels[index]
-        return _packed(Batch(images, labels, np.array(bad, np.int64)))
-
-
-@dataclass(frozen=True)
-class _Look:
-    records: Records
-    order: npt.NDArray[np.int64]
-    batch_size: int
-
-    def __call__(self, number: int) -> _Packed:
-        first = number * self.batch_size
-        bad: list[int] = []
-        for index in self.order[first : first + self.batch_size].tolist():
-            try:
-                pixels_of(self.records, index)
-            except BadImageError:
-                bad.append(index)
-        none = np.empty((0, 1, 1, 3), np.uint8)
-        return _packed(Batch(none, np.empty(0, np.int32), np.array(bad, np.int64)))
+def _batch_in_order(
+    records: Records,
+    show: Callable[[Pixels], Pixels],
+    size: tuple[int, int],
+    batch_size: int,
+    number: int,
+) -> Batch:
+    images = np.zeros((batch_size, *size, 3), np.uint8)
+    labels = np.full(batch_size, PADDING, np.int32)
+    bad: list[int] = []
+    first = number * batch_size
+    for index in range(first, min(first + batch_size, len(records.labels))):
+        try:
+            images[index - first] = show(pixels_of(records, index))
+            labels[index - first] = records.labels[index]
+        except BadImageError:
+            bad.append(index)
+    return Batch(images, labels, np.array(bad, np.int64))
 
 
 def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixels]:
@@ -184,11 +136,17 @@ def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixel
     raise BadImageError(records.name(index), "can't be read, and no other image can be either")
 
 
-def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Iterator[Batch]:
+def _run(
+    make: Callable[[int], Batch], numbers: range, images: int, workers: int
+) -> Iterator[Batch]:
     if images <= FEW_IMAGES:
         workers = 0
+    batches = grain.MapDataset.source(numbers).map(make).map(pickle.dumps)
     # One thread of reading a process: decoding holds the cores anyway.
     options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)
+    # Arrays would go from process to process through shared memory, of which a container has 64 MB
+    # unless told otherwise, and which Python reports as leaked when it ends too soon. Bytes through
+    # pipes cost 0.3 ms of processor time an image of 224 px, a sixth of what decoding takes.
     stream = batches.to_iter_dataset(options)
     if workers:
         if not flags.FLAGS.is_parsed():
@@ -202,7 +160,7 @@ def _run(batches: grain.MapDataset[_Packed], images: int, workers: int) -> Itera
         with held_back():  # the processes start with the first batch
             first = list(islice(iterator, 1))
         for packed in chain(first, iterator):
-            yield _unpacked(packed)
+            yield pickle.loads(packed)  # noqa: S301 - of our own process
     finally:
         iterator.close()
 

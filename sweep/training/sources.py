@@ -257,7 +257,7 @@ class ImageSource:
         return len(self._records("train").labels) * side * side * 3 <= self._most_bytes
 
     def _feed(self, side: int) -> Feed:
-        from sweep.loading.in_memory import DECODED, Decoded, cropped, uncropped
+        from sweep.loading.in_memory import DECODED, Decoded, decoded
         from sweep.loading.reading import CentralCrop
         from sweep.training.stream_feed import StreamFeed
 
@@ -268,15 +268,15 @@ class ImageSource:
         size = self._common_size if settings.crop == "resized" else None
 
         def make() -> Decoded:
-            if size is not None:
-                return uncropped(records, size, stop=stop)
             crop, workers = CentralCrop(settings.test_crop), decoding_processes(settings)
-            return cropped(records, crop, side, stop=stop, workers=workers)
+            if size is not None:
+                return decoded(records, size, None, stop=stop, workers=workers)
+            return decoded(records, (side, side), crop, stop=stop, workers=workers)
 
         form = [stop, *size] if size else [stop, side, settings.test_crop]
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
-        decoded = DECODED.get(key, make, 2 * self._most_bytes)
-        return ResidentFeed(decoded.images, side, settings, decoded.left_out)
+        held = DECODED.get(key, make, 2 * self._most_bytes)
+        return ResidentFeed(held.images, side, settings, held.left_out)
 
 
 def _are(count: int) -> str:

@@ -14,7 +14,7 @@ from sweep.contracts import Dataset
 from sweep.loading import stream
 from sweep.loading.crops import central_box, resized
 from sweep.loading.images import BadImageError
-from sweep.loading.in_memory import common_size, cropped, uncropped
+from sweep.loading.in_memory import common_size, decoded
 from sweep.loading.left_out import LeftOut
 from sweep.loading.order import Epochs
 from sweep.loading.reading import CentralCrop, ResizedCrop
@@ -201,8 +201,8 @@ def test_a_run_that_is_to_stop_stops_at_the_first_by_name():
 def test_held_images_are_the_good_ones_in_order(hold, caplog):
     def held(records, *, stop):
         if hold == "cropped":
-            return cropped(records, WHOLE, 16, stop=stop, workers=0)
-        return uncropped(records, (16, 16), stop=stop)
+            return decoded(records, (16, 16), WHOLE, stop=stop, workers=0)
+        return decoded(records, (16, 16), None, stop=stop, workers=0)
 
     records = numbered(300, bad=(0, 7, 299))
     result = held(records, stop=False)
