@@ -15,9 +15,8 @@ from PIL import Image
 from sweep.cli.main import main
 from sweep.report.content.build import view
 from sweep.report.page import style
-from sweep.report.print import labels
+from sweep.report.page.traces import LEFT, RIGHT, sides
 from sweep.report.print.export import ExportError, export, stems
-from sweep.report.print.labels import LEFT, RIGHT, Spot
 from tests.support import fake_results
 
 ROOT = Path(__file__).parents[2]
@@ -181,8 +180,8 @@ def test_a_browser_that_never_answers_is_not_waited_for(tmp_path, monkeypatch):
 
 def test_names_of_points_keep_clear_of_the_edge_and_of_each_other():
     # A name of seven letters is about 0.6 x 11 x 8 = 53 px long and 12 px high.
-    assert labels.sides([Spot("1.0-224", 60, 50)]) == [LEFT]
-    assert labels.sides([Spot("1.0-224", 50, 50)]) == [RIGHT]
-    near = [Spot("1.0-224", 200, 50), Spot("1.0-192", 203, 54), Spot("1.0-160", 206, 52)]
-    assert labels.sides(near) == [LEFT, RIGHT, None]
-    assert labels.sides([near[0], Spot("1.0-192", 203, 63)]) == [LEFT, LEFT]
+    assert sides([("1.0-224", 60, 50)]) == [LEFT]
+    assert sides([("1.0-224", 50, 50)]) == [RIGHT]
+    near = [("1.0-224", 200, 50), ("1.0-192", 203, 54), ("1.0-160", 206, 52)]
+    assert sides(near) == [LEFT, RIGHT, None]
+    assert sides([near[0], ("1.0-192", 203, 63)]) == [LEFT, LEFT]

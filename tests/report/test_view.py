@@ -131,12 +131,13 @@ def test_figures_follow_the_paper(shown):
     for name in ("mult_adds", "params"):
         paper = {mark.label: mark for mark in figure(shown, name).paper}
         assert len(paper) == 16
-        assert (paper["1.0-224"].y, paper["1.0-224"].source) == (0.706, "the paper")
+        assert paper["1.0-224"].y.value == 0.706
+        assert paper["1.0-224"].hover[-1] == "source: the paper"
         # Not printed in the paper: TF-slim's.
-        assert paper["0.75-192"].y == 0.674
-        assert "TF-slim" in paper["0.75-192"].source
-        assert sum(mark.source == "the paper" for mark in paper.values()) == 8
-    assert {mark.label: mark.x for mark in figure(shown, "mult_adds").paper}["0.75-224"] == (
+        assert paper["0.75-192"].y.value == 0.674
+        assert "TF-slim" in paper["0.75-192"].hover[-1]
+        assert sum(mark.hover[-1] == "source: the paper" for mark in paper.values()) == 8
+    assert {mark.label: mark.x.value for mark in figure(shown, "mult_adds").paper}["0.75-224"] == (
         325_400_448
     )
 
@@ -146,7 +147,7 @@ def test_published_points_outside_the_grid_stand_where_the_paper_prints_them():
     # Nine networks have printed mult-adds; 0.25-128 has this run's own; for the rest nobody
     # gives a number that can be trusted (TF-slim's have traps).
     assert len(drawn.paper) == 10
-    assert {mark.label: mark.x for mark in drawn.paper}["0.75-192"] == 239e6
+    assert {mark.label: mark.x.value for mark in drawn.paper}["0.75-192"] == 239e6
 
 
 def test_intervals_are_on_the_marks(shown):

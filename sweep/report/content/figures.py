@@ -16,7 +16,7 @@ from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
 from sweep.report.content.axes import LOG_FROM, axes, number, quantities
-from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, PaperMark, Scatter
+from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity, inside
 from sweep.report.values.units import SPACE, Form, bracket, formatted
@@ -106,9 +106,7 @@ def sizes(rows: Iterable[dict[str, Any]]) -> str:
 
 def key(drawn: Iterable[Figure], scatters: Iterable[Scatter]) -> Key:
     """The resolutions and alphas that appear in any of them, largest first."""
-    marks: list[Mark | PaperMark | Dot] = [
-        mark for figure in drawn for mark in (*figure.marks, *figure.paper)
-    ]
+    marks = [dot for figure in drawn for dot in (*figure.marks, *figure.paper)]
     marks += [dot for scatter in scatters for dot in scatter.dots]
     return Key(
         resolutions=tuple(sorted({mark.resolution for mark in marks}, reverse=True)),
@@ -170,7 +168,6 @@ def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> 
         resolution=row["resolution"],
         x=x,
         y=y,
-        on_front=not beaten_by,
         dominated_by=beaten_by,
         hover=(
             label(row),
@@ -189,7 +186,7 @@ def written(estimate: Estimate, form: Form) -> str:
     return f"{text} ({bracket(estimate.value, estimate.low, estimate.high, form)})"
 
 
-def _paper(of: Quantity, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
+def _paper(of: Quantity, rows: list[dict[str, Any]]) -> tuple[Dot, ...]:
     """The sixteen published points, over a cost that the paper prints, too: accuracy as printed,
     cost as this run counts it, else as printed. A network that neither gives a cost for is left
     out.
@@ -210,8 +207,13 @@ def _paper(of: Quantity, rows: list[dict[str, Any]]) -> tuple[PaperMark, ...]:
         if x is None or y is None:
             continue
         name = Point(FAMILY, "separable", alpha, 0.0, resolution).label
-        source = PRINTED if known.top1 else UNPRINTED
-        marks.append(PaperMark(name, alpha, resolution, float(x), y, source))
+        hover = (
+            f"{name}, published",
+            f"top-1 {formatted(y, Form.SHARE)} on ImageNet",
+            f"{of.title}: {formatted(x, of.metric.form)}",
+            f"source: {PRINTED if known.top1 else UNPRINTED}",
+        )
+        marks.append(Dot(name, alpha, resolution, Estimate(float(x)), Estimate(y), hover))
     return tuple(marks)
 
 

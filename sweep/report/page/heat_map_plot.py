@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from plotly.colors import sample_colorscale
 
+from sweep.report.content.figures import written
 from sweep.report.page import style
 from sweep.report.page.style import GREY, lines
 from sweep.report.values.figures import Contours, HeatMap
-from sweep.report.values.units import SPACE, Form, bracket, formatted
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.units import SPACE, Form, formatted
 from sweep.types import alpha_text
 
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't
@@ -97,12 +99,7 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
             lines(
                 [
                     f"{alpha_text(alpha)}-{resolution}",
-                    formatted(value, heat.form)
-                    + (
-                        f" ({bracket(value, cell.low, cell.high, heat.form)})"
-                        if cell.low is not None and cell.high is not None
-                        else ""
-                    ),
+                    written(Estimate(value, cell.low, cell.high), heat.form),
                 ]
             )
             for (alpha, resolution, cell), value in zip(cells, values, strict=True)

@@ -92,6 +92,15 @@ def ticks(axis: Axis) -> dict[str, Any]:
     return {"type": "log", "tickvals": marks, "ticktext": [si(mark) + suffix for mark in marks]}
 
 
+def scale(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
+    """An axis for these values."""
+    if axis.log:  # with room on the left for the first point's name
+        ends = [math.log10(min(values)) - 0.16, math.log10(max(values)) + 0.06]
+        return {**ticks(axis), "range": ends}
+    # Residuals lie on both sides of nothing, whose line is then worth drawing.
+    return {**ticks(axis), "zeroline": min(values) < 0 < max(values)}
+
+
 def si(value: float) -> str:
     """5e-3 -> "5m", 2e8 -> "200M": a round number with an SI prefix."""
     power = max(-5, min(4, math.floor(math.log10(value) / 3 + 1e-9)))

@@ -8,8 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from sweep.report.page import frontier_plot, heat_map_plot, scatter_plot, style
-from sweep.report.print import labels
-from sweep.report.values.figures import Axis, Dot, Figure, HeatMap, Key, Mark, PaperMark, Scatter
+from sweep.report.values.figures import Axis, Dot, Figure, HeatMap, Key, Scatter
 from sweep.report.values.units import SPACE
 from sweep.types import alpha_text
 
@@ -21,6 +20,8 @@ BESIDE = 190  # px: what the vertical axis and the legend take
 BELOW = 80  # px: what the horizontal axis and the margins take
 ROW = 20  # px of the legend for an entry
 _LONGEST_LINE = 56  # characters of an axis title
+# Behind a name that crosses a bar.
+HALO = ", ".join(["0 0 2px white"] * 4)
 _AXIS = {
     **style.TEMPLATE["layout"]["xaxis"],
     "title": {"standoff": 10, "font": {"size": SIZE}},
@@ -77,16 +78,10 @@ def on_paper(shape: Shape, key: Key, width: int) -> dict[str, Any]:
 
 
 def _frontier(figure: Figure, key: Key, width: int) -> dict[str, Any]:
-    plot = frontier_plot.plot(figure, key)
     legend = [*_key((*figure.marks, *figure.paper), figure.marks, key), *_standing(figure)]
-    sheet = _sheet(plot, width, legend, titles=_titles(figure.x, figure.y))
-    ends = plot["layout"]["xaxis"].get("range")
-    height = sheet["layout"]["height"]
-    spots = labels.spots_of(figure, ends, width - BESIDE, height - BELOW)
-    sheet["data"] = [
-        labels.placed(trace, spots) if trace["mode"] == "text" else trace for trace in sheet["data"]
-    ]
-    return sheet
+    room = (width - BESIDE, _height(width, legend) - BELOW)
+    plot = frontier_plot.plot(figure, key, room)
+    return _sheet(plot, width, legend, titles=_titles(figure.x, figure.y))
 
 
 def _scatter(scatter: Scatter, key: Key, width: int) -> dict[str, Any]:
@@ -117,12 +112,15 @@ def _sheet(
         name: {**plot["layout"][name], "title": {"text": _folded(title)}}
         for name, title in zip(("xaxis", "yaxis"), titles, strict=True)
     }
-    size = {"width": width, "height": max(round(RATIO * width), (len(legend) + 4) * ROW)}
-    layout = {"template": TEMPLATE, **size, **axes, "showlegend": bool(legend)}
-    return {
-        "data": [*({**trace, "showlegend": False} for trace in plot["data"]), *legend],
-        "layout": layout,
-    }
+    layout = {"template": TEMPLATE, "width": width, "height": _height(width, legend), **axes}
+    data = [{**trace, "showlegend": False} for trace in plot["data"]]
+    for names in (trace for trace in data if trace.get("mode") == "text"):
+        names["textfont"] = {"shadow": HALO}
+    return {"data": [*data, *legend], "layout": layout | {"showlegend": bool(legend)}}
+
+
+def _height(width: int, legend: _Entries) -> int:
+    return max(round(RATIO * width), (len(legend) + 4) * ROW)
 
 
 def _titles(x: Axis, y: Axis) -> tuple[str, str]:
@@ -136,9 +134,7 @@ def _folded(title: str) -> str:
     return style.lines(wrap(title, len(title) // max(lines, 1) + 6))
 
 
-def _key(
-    symbols: Iterable[Mark | Dot | PaperMark], colours: Iterable[Mark | Dot], key: Key
-) -> _Entries:
+def _key(symbols: Iterable[Dot], colours: Iterable[Dot], key: Key) -> _Entries:
     """What the colours and symbols of these points mean."""
     resolutions = {each.resolution for each in colours}
     alphas = {each.alpha for each in symbols}
@@ -172,8 +168,8 @@ def _standing(figure: Figure) -> _Entries:
     return entries
 
 
-def _intervals(points: Sequence[Mark | Dot]) -> _Entries:
-    if all(each.low is None for point in points for each in (point.x, point.y)):
+def _intervals(points: Sequence[Dot]) -> _Entries:
+    if not any(each.has_interval for point in points for each in (point.x, point.y)):
         return []
     bar = {"symbol": "line-ns", "size": 7, "line": {"color": LINES, "width": 1}}
     return [_entry(f"95{SPACE}% interval", marker=bar)]

@@ -21,29 +21,26 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One measured point in a figure. x and y are in the axes' SI units."""
+class Dot:
+    """A point in a figure: x and y are in the axes' SI units, `hover` what is told of it."""
 
     label: str
     alpha: float
     resolution: int
     x: Estimate
     y: Estimate
-    on_front: bool
-    dominated_by: str
     hover: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class PaperMark:
-    """One published point in a figure; `source` says who printed its accuracy."""
+class Mark(Dot):
+    """One that lies on a frontier, or is dominated by another."""
 
-    label: str
-    alpha: float
-    resolution: int
-    x: float
-    y: float
-    source: str
+    dominated_by: str
+
+    @property
+    def on_front(self) -> bool:
+        return not self.dominated_by
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Figure:
     y: Axis
     marks: tuple[Mark, ...]
     front: tuple[tuple[float, float], ...]
-    paper: tuple[PaperMark, ...]
+    paper: tuple[Dot, ...]
     summary: str
     absent: str
 
@@ -68,18 +65,6 @@ class Figure:
     def name(self) -> str:
         """What the page and files call it, whatever its source."""
         return self.of.name
-
-
-@dataclass(frozen=True)
-class Dot:
-    """One point of a scatter, in the axes' SI units."""
-
-    label: str
-    alpha: float
-    resolution: int
-    x: Estimate
-    y: Estimate
-    hover: tuple[str, ...]
 
 
 @dataclass(frozen=True)
