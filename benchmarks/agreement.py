@@ -137,7 +137,7 @@ def _coding(folder: str) -> str:
     from sweep.datasets.parquet import Parquet, ParquetSettings
 
     first = Parquet(ParquetSettings(path=folder)).records("train").read(0)
-    return "PNG" if first.startswith(b"\x89PNG") else "JPEG"
+    return "PNG" if bytes(first[:4]) == b"\x89PNG" else "JPEG"
 
 
 def _compare(recipe: AccuracySettings, seeds: range) -> Comparison:

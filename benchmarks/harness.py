@@ -42,12 +42,24 @@ class Arena:
     """The contenders' processes, kept over the cases of a benchmark."""
 
     def __init__(
-        self, contenders: Sequence[Contender], *, rounds: int, min_sample_s: float = 0.1
+        self,
+        contenders: Sequence[Contender],
+        *,
+        rounds: int,
+        min_sample_s: float = 0.1,
+        calls: int = 0,
+        ahead: int = 1,
     ) -> None:
+        """calls: of a sample, where not so many as take `min_sample_s`. ahead: calls before it that
+        don't count.
+        """
         self.contenders = contenders
         self.rounds = rounds
         self.min_sample_s = min_sample_s
+        self.calls = calls
+        self.ahead = ahead
         self.results: dict[str, Any] = {}
+        self.samples: dict[str, list[float]] = {}
         self._workers: dict[str, WorkerProcess] = {}
         self._order = random.Random(0)  # noqa: S311 - an order, no secret
 
@@ -68,7 +80,7 @@ class Arena:
     def race(self, **arguments: Any) -> dict[str, float]:
         """Median seconds of a call at one case, by contender; without those that are missing.
 
-        `results` then holds what the first call of each gave.
+        `results` then holds what the first call of each gave, `samples` all that was timed.
         """
         self.results = {}
         calls: dict[str, int] = {}
@@ -79,18 +91,21 @@ class Arena:
                 print(f"  {each.name}: left out, {answer['missing']}", file=sys.stderr)
                 continue
             self.results[each.name] = answer["result"]
-            once = self._ask(each.name, {"calls": 2})["seconds"]
-            calls[each.name] = max(2, math.ceil(self.min_sample_s / once))
-        samples: dict[str, list[float]] = {name: [] for name in calls}
+            calls[each.name] = self.calls
+            if not self.calls:
+                once = self._ask(each.name, {"calls": 2})["seconds"]
+                calls[each.name] = max(2, math.ceil(self.min_sample_s / once))
+        self.samples = {name: [] for name in calls}
         for _ in range(self.rounds):
             for name in self._order.sample(list(calls), len(calls)):
-                self._ask(name, {"calls": 1})  # its threads and caches, as in a loop of its own
-                samples[name].append(self._ask(name, {"calls": calls[name]})["seconds"])
-        return {name: statistics.median(each) for name, each in samples.items()}
+                # Its threads and caches first, as in a loop of its own.
+                told = self._ask(name, {"calls": self.ahead}, {"calls": calls[name]})
+                self.samples[name].append(told["seconds"])
+        return {name: statistics.median(each) for name, each in self.samples.items()}
 
-    def _ask(self, name: str, job: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, name: str, *jobs: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._workers[name].ask(job)
+            return self._workers[name].ask(*jobs)
         except RuntimeError as error:
             raise RuntimeError(f"{name} {error}") from None
 

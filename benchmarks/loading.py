@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness import Contender, figure, publish, table
+from benchmarks.harness import Arena, Contender, figure, publish, table
 from benchmarks.loading_contenders import (
     BATCH,
     LONG,
@@ -30,7 +28,6 @@ from benchmarks.loading_contenders import (
     make_images,
     records_in,
 )
-from benchmarks.processes import WorkerProcess
 
 MAKERS = "benchmarks.loading_contenders"
 OURS = Contender("ours", f"{MAKERS}:ours")
@@ -58,12 +55,16 @@ def main() -> None:
         folder = arguments.data or made
         paths = records_in(folder)
         words = _words(len(paths.labels), sum(map(int, paths.sizes)), own=not arguments.data)
-        seconds = race(
+        # What lies ready when a loader is woken is none of the sample's.
+        with Arena(
             CONTENDERS,
-            folder=folder,
-            processes=arguments.processes,
             rounds=3 if arguments.quick else 7,
-        )
+            calls=BATCHES,
+            ahead=AHEAD * arguments.processes,
+        ) as arena:
+            arena.race(folder=folder, processes=arguments.processes)
+            seconds = arena.samples
+        assert all(each == [BATCH, SIDE, SIDE, 3, "uint8"] for each in arena.results.values())
     rows = [
         (
             name,
@@ -88,37 +89,6 @@ def main() -> None:
 def ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
     """Median over the rounds of theirs over ours: what slows a whole round cancels out."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
-
-
-def race(
-    contenders: Sequence[Contender], *, folder: str, processes: int, rounds: int
-) -> dict[str, list[float]]:
-    """Seconds a batch, `rounds` samples of each contender; without those that are missing."""
-    order = random.Random(0)  # noqa: S311 - an order, no secret
-    running: dict[str, WorkerProcess] = {}
-    samples: dict[str, list[float]] = {}
-    try:
-        for each in contenders:
-            loader = running[each.name] = WorkerProcess()
-            arguments = {"folder": folder, "processes": processes, **each.arguments}
-            answer = loader.ask({"load": each.maker, "arguments": arguments})
-            if "missing" in answer:
-                print(f"  {each.name}: left out, {answer['missing']}", file=sys.stderr)
-                continue
-            assert answer["result"] == [BATCH, SIDE, SIDE, 3, "uint8"], answer
-            samples[each.name] = []
-        for _ in range(rounds):
-            for name in order.sample(list(samples), len(samples)):
-                samples[name].append(_seconds_a_batch(running[name], processes))
-    finally:
-        for loader in running.values():
-            loader.end()
-    return samples
-
-
-def _seconds_a_batch(loader: WorkerProcess, processes: int) -> float:
-    """One sample, after what lay ready."""
-    return loader.ask({"calls": AHEAD * processes}, {"calls": BATCHES})["seconds"]
 
 
 def _words(count: int, size: int, *, own: bool) -> str:

@@ -2,14 +2,12 @@
 
 import math
 import random
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.harness import Contender
-from benchmarks.loading import race, ratio
+from benchmarks.loading import ratio
 from benchmarks.loading_contenders import (
     AREA,
     ASPECT,
@@ -106,25 +104,6 @@ def test_both_hand_over_batches_of_one_form(folder):
     expected = [64, 224, 224, 3, "uint8"]
     assert ours(str(folder), 0)() == expected
     assert torch_loader(str(folder), 0, way="plain")() == expected
-
-
-def instant(folder: str, processes: int) -> Callable[[], list]:
-    """A loader whose batches are there at once."""
-    assert (folder, processes) == ("here", 2)
-    return lambda: [64, 224, 224, 3, "uint8"]
-
-
-def missing(folder: str, processes: int) -> Callable[[], list]:
-    raise ImportError("not here")
-
-
-def test_loaders_are_sampled_in_processes_and_the_missing_left_out(capsys):
-    makers = [
-        Contender(name, f"tests.test_benchmarks_data:{name}") for name in ("instant", "missing")
-    ]
-    samples = race(makers, folder="here", processes=2, rounds=3)
-    assert {name: len(each) for name, each in samples.items()} == {"instant": 3}
-    assert "missing: left out, not here" in capsys.readouterr().err
 
 
 def test_the_ratio_is_taken_round_by_round():

@@ -82,11 +82,3 @@ def test_decoding_needs_no_jax():
         " sweep.datasets.numpy_archive"
     )
     assert not {"jax", "flax"} & loaded(decoding)
-
-
-def test_reading_settings_and_results_needs_no_jax():
-    reading = (
-        "sweep.settings.config, sweep.settings.grid, sweep.results.store, sweep.results.points,"
-        " sweep.report.page.page, sweep.report.content.build, sweep.report.terminal.rendering"
-    )
-    assert not {"jax", "flax", "torch", "keras"} & loaded(reading)

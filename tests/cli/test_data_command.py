@@ -337,11 +337,3 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_continues(server, archive, t
     assert server.requested == [None, f"bytes={2 * BLOCK}-"]
     assert server.served == len(archive)
     assert left(tmp_path) == PARQUET
-
-
-def test_the_data_rooms_need_no_jax():
-    code = (
-        "import sys, sweep.cli.data, sweep.datasets.cifar10, sweep.datasets.fetch\n"
-        "assert not {'jax', 'flax', 'sweep.results.store', 'sweep.running.run'} & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

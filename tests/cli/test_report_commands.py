@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import os
 import re
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +15,7 @@ from sweep.report.values.printable import visible
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
 from tests.support import fake_results
-from tests.support.commands import ROOT, flat
+from tests.support.commands import ROOT, flat, python
 
 REFERENCE = str(ROOT / "results" / "reference")
 BUDGET = ("--max-latency", "5ms", "--max-params", "2M", "--max-mult-adds", "150M")
@@ -92,7 +90,9 @@ def test_a_wrong_option_is_one_message_and_status_2(command, arguments, message)
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [("show",), ("pick",), ("diff", REFERENCE), ("report",)])
+@pytest.mark.parametrize(
+    "words", [("show",), ("pick",), ("diff", REFERENCE), ("report",), ("check",), ("compare",)]
+)
 def test_a_folder_without_results_is_one_message_and_status_2(words, tmp_path, command):
     status, out, error = command(*words, tmp_path)
     assert (status, out) == (2, "")
@@ -255,47 +255,35 @@ def test_what_a_terminal_would_obey_is_written_out():
     assert visible("one\ntwo\r", keep="\n") == "one\ntwo\\r"
 
 
-def environment():
-    return os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["show", REFERENCE], ["pick", REFERENCE, *BUDGET], ["diff", REFERENCE, REFERENCE, "--json"]],
-    ids=lambda arguments: arguments[0],
-)
-def test_the_commands_import_neither_jax_nor_torch(tmp_path, arguments):
-    check = (
-        "import sys; from sweep.cli.main import main\n"
-        f"try: main({arguments!r})\n"
-        "except SystemExit as e: assert not e.code, e.code\n"
-        "assert not {'jax', 'torch', 'flax', 'keras'} & set(sys.modules)"
+def test_what_reads_results_or_fetches_data_imports_neither_jax_nor_torch(tmp_path):
+    folder = str(shutil.copytree(REFERENCE, tmp_path / "r"))
+    calls = [[name, folder] for name in ("report", "show", "compare", "check")]
+    calls += [["pick", folder, *BUDGET], ["diff", folder, REFERENCE, "--json"]]
+    code = (
+        "import sys; from sweep.cli.main import main; import sweep.datasets.cifar10\n"
+        f"for call in {calls!r}:\n"
+        "  try: main(call)\n"
+        "  except SystemExit as end: assert not end.code, (call, end.code)\n"
+        "loaded = {'jax', 'torch', 'flax', 'keras', 'mnv1_flax', 'sweep.measures'}\n"
+        "assert not loaded & {*sys.modules}, loaded & {*sys.modules}"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", check], cwd=tmp_path, env=environment(), check=False,
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert done.returncode == 0
+    done = python(["-c", code], tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
-def test_a_plan_as_json(tmp_path):
+def test_a_plan_as_json(tmp_path, command):
     (tmp_path / "sweep.toml").write_text(
         'name = "planned"\nmeasures = ["cost"]\n[grid]\nalpha = [0.25]\nresolution = [64, 32]\n'
     )
 
-    def call(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "sweep", "run", "--no-compile-cache", *arguments],
-            cwd=tmp_path, env=environment(), check=False, capture_output=True, text=True,
-        )  # fmt: skip
-
-    plan = json.loads(call("--dry-run", "--json").stdout)
+    call = ("run", "--no-compile-cache", "--json")
+    plan = json.loads(command(*call, "--dry-run", inside=tmp_path)[1])
     assert plan["folder"] == "results/planned"
     (cost,) = plan["measures"]
     assert (cost["measure"], cost["points"]) == ("cost", ["0.25-64", "0.25-32"])
     assert plan["estimate_s"] == cost["estimate_s"] > 0
     assert plan["stored"] == 0
     assert not (tmp_path / "results").exists()
-    refused = call("--json")
-    assert refused.returncode == 2
-    assert "--json: goes together with --dry-run" in refused.stderr
+    status, _, error = command(*call, inside=tmp_path)
+    assert status == 2
+    assert "--json: goes together with --dry-run" in error

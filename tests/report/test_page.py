@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -215,31 +213,6 @@ def test_the_page_is_written_whole(tmp_path, shown, monkeypatch):
 
 def test_the_same_view_gives_the_same_page(shown, html):
     assert page.render(shown) == html
-
-
-def test_drawing_a_page_needs_no_jax(tmp_path):
-    code = """
-import sys
-from pathlib import Path
-from tests.support import fake_results
-from sweep.report.page import page
-from sweep.report.terminal import answers
-from sweep.report.content.build import view
-page.write(view(fake_results.results()), Path(sys.argv[1]))
-loaded = {name.partition(".")[0] for name in sys.modules}
-assert not loaded & {"jax", "jaxlib", "flax", "torch", "mnv1_flax"}, loaded
-assert "sweep.measures" not in sys.modules
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "report.html")],
-        cwd=Path(__file__).parent,
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "report.html").stat().st_size > 4_000_000
 
 
 def _contrast(one, other):

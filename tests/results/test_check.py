@@ -3,14 +3,11 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.cli.main import main
 from sweep.results import derived, parquet
 from sweep.results.check import State, check
 from sweep.results.load import load
@@ -18,7 +15,7 @@ from sweep.results.repair import repair
 from sweep.results.store import Store
 from sweep.types import ResultsError
 from tests.fuzz.results import write_sound
-from tests.support.stored import POINTS, STAMP, damaged, filled, items
+from tests.support.stored import POINTS, STAMP, damaged, filled, items, states
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,20 +27,6 @@ def folder(tmp_path, monkeypatch):
     path = filled(tmp_path / "r")
     derived.renew(path)
     return path
-
-
-def states(folder):
-    return {each.file: each.state.value for each in check(folder).files}
-
-
-def sweep(capsys, *arguments):
-    status = 0
-    try:
-        main([str(each) for each in arguments])
-    except SystemExit as ended:
-        status = ended.code or 0
-    streams = capsys.readouterr()
-    return status, streams.out, streams.err
 
 
 def middle(path: Path, group: int) -> int:
@@ -115,17 +98,17 @@ def test_what_is_missing_cut_or_zeroed_is_named(folder, name, harm, says):
     assert "\n" not in wrong.says
 
 
-def test_one_damaged_row_group_costs_its_points_and_no_other(folder, capsys):
+def test_one_damaged_row_group_costs_its_points_and_no_other(folder, command):
     path = folder / "readings.parquet"
     before = load(folder).readings
     damaged(path, middle(path, 2))
-    status, out, _ = sweep(capsys, "check", folder)
+    status, out, _ = command("check", folder)
     assert status == 1
     assert "45 rows of 5 points can be kept" in " ".join(out.split())
     with pytest.raises(ResultsError, match=rf"{path}: can't be read: it was changed"):
         Store(folder)
 
-    status, out, _ = sweep(capsys, "check", folder, "--repair", "--json")
+    status, out, _ = command("check", folder, "--repair", "--json")
     assert status == 0
     told = json.loads(out)
     assert told["whole"] is True
@@ -260,31 +243,26 @@ def test_repairing_a_whole_folder_touches_nothing(folder):
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
-def test_points_that_a_repair_cost_are_told_until_they_are_measured_again(folder, capsys):
+def test_points_that_a_repair_cost_are_told_until_they_are_measured_again(folder, command):
     path = folder / "readings.parquet"
     damaged(path, middle(path, 2))
-    status, said, _ = sweep(capsys, "check", folder, "--repair")
+    status, said, _ = command("check", folder, "--repair")
     assert status == 0
     assert "1 points of the last run have no readings; the same run command measures them" in said
     store = Store(folder)
     for point in POINTS:
         store.add("timing", items(point), STAMP)
     store.close()
-    assert "have no readings" not in sweep(capsys, "check", folder)[1]
+    assert "have no readings" not in command("check", folder)[1]
 
 
-def test_a_folder_whose_run_json_vanished_says_that_a_run_writes_it_anew(folder, capsys):
+def test_a_folder_whose_run_json_vanished_says_that_a_run_writes_it_anew(folder, command):
     (folder / "run.json").unlink()
-    status, _, error = sweep(capsys, "show", folder)
+    status, _, error = command("show", folder)
     assert status == 2
     assert "it has no run.json; a run on it writes it anew, no reading is lost" in error
-    status, said, _ = sweep(capsys, "check", folder, "--repair")
+    status, said, _ = command("check", folder, "--repair")
     assert (status, "the next run writes anew" in said) == (1, True)
-
-
-def test_no_results_folder_is_status_2(tmp_path, capsys):
-    status, _, err = sweep(capsys, "check", tmp_path)
-    assert (status, err.strip()) == (2, f"{tmp_path}: not a results folder (it has no run.json)")
 
 
 def test_what_is_no_file_is_not_waited_for(folder):
@@ -292,16 +270,6 @@ def test_what_is_no_file_is_not_waited_for(folder):
     os.mkfifo(part)
     with pytest.raises(ResultsError, match=rf"{part.name}: can't be read: it is no file"):
         load(folder)
-
-
-def test_check_needs_no_jax(folder):
-    code = (
-        "import sys; from sweep.cli.main import main\n"
-        f"try: main(['check', {str(folder)!r}])\n"
-        "except SystemExit as e: assert not e.code, e.code\n"
-        "assert not {'jax', 'torch', 'flax'} & set(sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_damaged_file_is_kept_under_a_name_that_is_free(folder):

@@ -16,7 +16,7 @@ from sweep.results.load import load
 from sweep.results.repair import repair
 from sweep.results.store import Store
 from tests.support.merging import steps_of_merging
-from tests.support.stored import MACHINE, POINTS, SETTINGS, STAMP, damaged, items, run_of
+from tests.support.stored import MACHINE, POINTS, SETTINGS, STAMP, damaged, items, run_of, states
 
 DATA = Path(__file__).parents[1] / "data" / "schema2"
 FIRST = {0: 0.0, 1: 10.0, 2: 200.0, 3: 300.0, 4: 400.0}  # the first value of each point
@@ -44,10 +44,6 @@ def curves(folder):
 
 
 CURVES = {POINTS[n].alpha: [value + 1, value + 2] for n, value in FIRST.items()}
-
-
-def states(folder):
-    return {each.file: each.state.value for each in check(folder).files}
 
 
 def journal_entries(folder):

@@ -9,12 +9,21 @@ import pandas as pd
 import pytest
 
 from sweep.cli.main import main
-from sweep.results.check import check
 from sweep.results.derived import renew
 from sweep.results.load import load
 from sweep.results.store import Store
 from sweep.types import Reading
-from tests.support.stored import MACHINE, POINTS, SETTINGS, SPEED, STAMP, damaged, filled, run_of
+from tests.support.stored import (
+    MACHINE,
+    POINTS,
+    SETTINGS,
+    SPEED,
+    STAMP,
+    damaged,
+    filled,
+    run_of,
+    states,
+)
 
 
 @pytest.fixture
@@ -26,10 +35,6 @@ def folder(tmp_path) -> Path:
     store.write_derived(load(path))
     store.close()
     return path
-
-
-def states(folder: Path) -> dict[str, str]:
-    return {each.file: each.state.value for each in check(folder).files}
 
 
 def derived(folder: Path, name: str = "points.parquet") -> pd.DataFrame:

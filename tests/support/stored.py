@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sweep.results.check import check
 from sweep.results.schema import Stamp
 from sweep.results.store import Store
 from sweep.settings.config import digest_of
@@ -49,6 +50,11 @@ def filled(folder: Path, *, merged: bool = True, rows: int = 3) -> Path:
         store.merge()
     store.close()
     return folder
+
+
+def states(folder: Path) -> dict[str, str]:
+    """What `check` finds of each file."""
+    return {each.file: each.state.value for each in check(folder).files}
 
 
 def damaged(path: Path, at: int, bit: int = 1) -> None:
