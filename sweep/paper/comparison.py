@@ -5,6 +5,8 @@ Table 1, which prints shapes and no numbers, is in `body.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from sweep.paper.networks import (
@@ -13,12 +15,13 @@ from sweep.paper.networks import (
     STEM,
     Network,
     Networks,
+    network_with_layers,
     networks_of,
     with_classes,
 )
 from sweep.paper.published import IMAGENET, PaperRow, TfSlimRow, paper_rows, tfslim_rows
 from sweep.paper.shares import share_rows
-from sweep.paper.tolerance import Computed, Quantity, Row, with_tolerance, without_tolerance
+from sweep.paper.tolerance import Computed, Quantity, Row, row
 from sweep.types import alpha_text
 
 DOGS_CLASSES = 120  # Stanford Dogs', Table 10
@@ -57,6 +60,12 @@ MANY_ACCURACIES = (
 )
 WITHOUT_HEAD = "computed without the classifier, which the printed number leaves out"
 AS_THE_OTHERS = "computed without the classifier, as the rows that can be reproduced"
+NOT_RUN = Computed(None, reason="not in this run")
+HEAD_UNKNOWN = Computed(
+    None,
+    reason="the paper's number, not computed: it holds a head for the embedding that the paper "
+    "doesn't describe",
+)
 KERAS = "old Keras documentation quotes 529 M for every resolution; none of them has it"
 
 
@@ -76,108 +85,93 @@ def compare(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Row, ...]:
 
 def outside(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """The rows whose cost or share is outside its tolerance."""
-    return tuple(row for row in rows if row.within is False)
+    return tuple(each for each in rows if each.within is False)
 
 
-def _rows_of_paper(row: PaperRow, networks: Networks) -> list[Row]:
-    table, model = str(row.table), row.model
+def _rows_of_paper(printed: PaperRow, networks: Networks) -> list[Row]:
+    of = (str(printed.table), printed.model)
     rows = []
-    if row.mult_adds:
-        computed = _mult_adds(row, networks).noted(row.note, KERAS if _is_first_of_7(row) else "")
-        show = without_tolerance if (table, model) in NOT_REPRODUCIBLE else with_tolerance
-        rows.append(show(table, model, Quantity.MULT_ADDS, row.mult_adds, computed))
-    if row.params:
-        widest = (row.kind, row.alpha, row.dataset) == ("separable", 1.0, IMAGENET)
-        computed = _weights(row, networks).noted(THREE_COUNTS if widest else "")
-        rows.append(with_tolerance(table, model, Quantity.PARAMETERS, row.params, computed))
-    if row.accuracy:
-        computed = _accuracy(row, networks)
-        rows.append(without_tolerance(table, model, ACCURACIES[row.metric], row.accuracy, computed))
+    if printed.mult_adds:
+        keras = KERAS if (printed.table, printed.resolution) == (7, 224) else ""
+        computed = _count(printed, networks, "mult_adds").noted(printed.note, keras)
+        held = of not in NOT_REPRODUCIBLE
+        rows.append(row(*of, Quantity.MULT_ADDS, printed.mult_adds, computed, held=held))
+    if printed.params:
+        widest = (printed.kind, printed.alpha, printed.dataset) == ("separable", 1.0, IMAGENET)
+        computed = _count(printed, networks, "weights").noted(THREE_COUNTS if widest else "")
+        rows.append(row(*of, Quantity.PARAMETERS, printed.params, computed))
+    if printed.accuracy:
+        quantity = ACCURACIES[printed.metric]
+        rows.append(row(*of, quantity, printed.accuracy, _accuracy(printed, networks)))
     return rows
 
 
-def _rows_of_tfslim(row: TfSlimRow, networks: Networks) -> list[Row]:
-    model = f"{alpha_text(row.alpha)}-{row.resolution}"
-    network = networks.get(("separable", row.alpha, row.resolution), _not_run())
+def _rows_of_tfslim(printed: TfSlimRow, networks: Networks) -> list[Row]:
+    of = (TFSLIM, f"{alpha_text(printed.alpha)}-{printed.resolution}")
+    network = networks.get(("separable", printed.alpha, printed.resolution), NOT_RUN)
     computed = with_classes(network, CLASSES, "mult_adds")
-    if row.alpha == 0.75 and isinstance(network, Network) and computed.value is not None:
-        without_stem = Computed(
-            computed.value - network.layers[STEM].mult_adds, notes=computed.notes
-        )
-        computed = without_stem.noted(
+    if printed.alpha == 0.75 and isinstance(network, Network) and computed.value is not None:
+        without_stem = computed.value - network.layers[STEM].mult_adds
+        computed = replace(computed, value=without_stem).noted(
             "TF-slim leaves the stem out of its 0.75 rows; left out here too"
         )
-    show = with_tolerance
-    if (TFSLIM, model) in NOT_REPRODUCIBLE:
+    held = of not in NOT_REPRODUCIBLE
+    if not held:
         computed = computed.noted("34 is wrong: the network has 30.2 M, so no tolerance is applied")
-        show = without_tolerance
     top1 = _top1(network)
-    if (row.alpha, row.resolution) == (1.0, 224):
+    if (printed.alpha, printed.resolution) == (1.0, 224):
         top1 = top1.noted(MANY_ACCURACIES)
     return [
-        show(TFSLIM, model, Quantity.MULT_ADDS, row.mult_adds, computed),
-        without_tolerance(TFSLIM, model, Quantity.TOP1, row.top1, top1),
+        row(*of, Quantity.MULT_ADDS, printed.mult_adds, computed, held=held),
+        row(*of, Quantity.TOP1, printed.top1, top1),
     ]
 
 
-def _mult_adds(row: PaperRow, networks: Networks) -> Computed:
-    """Mult-adds as the row counts them: its traps are followed, and told in its notes."""
-    if row.table == 3:
-        return _of_layers(row, networks, "mult_adds")
-    network = _network_of(row, networks)
-    if row.kind == "standard":
-        # The paper's 4866 leaves the classifier out, though its 569 holds it.
-        return with_classes(network, 0, "mult_adds").told(WITHOUT_HEAD)
-    if row.table in (12, 14):
-        # 568 M and 185 M are 567.7 and 185.4 without the classifier, 568.7 and 186.4 with it.
-        computed = with_classes(network, 0, "mult_adds")
-        odd = (str(row.table), row.model) in NOT_REPRODUCIBLE
-        return computed.told(AS_THE_OTHERS if odd else WITHOUT_HEAD)
-    computed = with_classes(network, CLASSES, "mult_adds")
-    if row.table == 10:
-        return computed.told("of the 1000-class network, as the paper prints it")
-    return computed
-
-
-def _weights(row: PaperRow, networks: Networks) -> Computed:
-    if row.table == 3:
-        return _of_layers(row, networks, "weights")
-    network = _network_of(row, networks)
-    if row.table == 10:
-        computed = with_classes(network, DOGS_CLASSES, "weights")
-        return computed.told(f"weights with {DOGS_CLASSES} classes, those of Stanford Dogs")
-    if row.table == 12:
-        # 3.2, 0.8 and 0.2 M are 3.185, 0.808 and 0.208 without the classifier, 4.2, 1.3 and 0.5
-        # with ImageNet's.
-        return with_classes(network, 0, "weights").told(WITHOUT_HEAD)
-    if row.table == 14 and row.kind != "other":
+def _count(printed: PaperRow, networks: Networks, count: str) -> Computed:
+    """ "mult_adds" or "weights" as the row counts them: its traps are followed, and told."""
+    if printed.table == 3:
+        return _of_layers(printed, networks, count)
+    if printed.table == 14 and count == "weights" and printed.kind != "other":
         # 4.9 M at 160 pixels and 5.5 M at 128, of bodies with the same 3.185 M.
-        return Computed(
-            None,
-            reason="the paper's number, not computed: it holds a head for the embedding that the "
-            "paper doesn't describe",
-        )
-    return with_classes(network, CLASSES, "weights")
+        return HEAD_UNKNOWN
+    classes, note = _head(printed, count)
+    return with_classes(_network_of(printed, networks), classes, count).told(note)
 
 
-def _of_layers(row: PaperRow, networks: Networks, count: str) -> Computed:
-    key, names = TABLE_3[row.model]
-    network = networks.get(key)
-    if network is None:
-        kind, alpha, resolution = key
-        return Computed(None, reason=f"{kind} {alpha_text(alpha)}-{resolution} is not in this run")
+def _head(printed: PaperRow, count: str) -> tuple[int, str]:
+    """The classes that the printed number counts the classifier of, 0 for none, and a note."""
+    counts_weights = count == "weights"
+    if printed.table == 10:
+        if counts_weights:
+            return DOGS_CLASSES, f"weights with {DOGS_CLASSES} classes, those of Stanford Dogs"
+        return CLASSES, "of the 1000-class network, as the paper prints it"
+    # Table 12's 3.2, 0.8 and 0.2 M are 3.185, 0.808 and 0.208 without the classifier, 4.2, 1.3 and
+    # 0.5 with ImageNet's; its 568 M and 185 M are 567.7 and 185.4 without, 568.7 and 186.4 with.
+    # And the 4866 of Table 4 leaves it out, though its 569 holds it.
+    without = printed.table == 14 or printed.kind == "standard"
+    if printed.table != 12 and (counts_weights or not without):
+        return CLASSES, ""
+    odd = not counts_weights and (str(printed.table), printed.model) in NOT_REPRODUCIBLE
+    return 0, AS_THE_OTHERS if odd else WITHOUT_HEAD
+
+
+def _of_layers(printed: PaperRow, networks: Networks, count: str) -> Computed:
+    key, names = TABLE_3[printed.model]
+    network = network_with_layers(networks, key)
+    if isinstance(network, Computed):
+        return network
     if any(name not in network.layers for name in names):
         return NO_LAYERS
     return Computed(sum(getattr(network.layers[name], count) for name in names))
 
 
-def _accuracy(row: PaperRow, networks: Networks) -> Computed:
-    if row.kind != "other" and row.dataset != IMAGENET:
+def _accuracy(printed: PaperRow, networks: Networks) -> Computed:
+    if printed.kind != "other" and printed.dataset != IMAGENET:
         return Computed(
-            None, reason=f"another task, {row.dataset}: the paper's number, not computed"
+            None, reason=f"another task, {printed.dataset}: the paper's number, not computed"
         )
-    computed = _top1(_network_of(row, networks))
-    is_the_network = (row.kind, row.alpha, row.resolution) == ("separable", 1.0, 224)
+    computed = _top1(_network_of(printed, networks))
+    is_the_network = (printed.kind, printed.alpha, printed.resolution) == ("separable", 1.0, 224)
     return computed.noted(MANY_ACCURACIES if is_the_network else "")
 
 
@@ -186,22 +180,12 @@ def _top1(network: Network | Computed) -> Computed:
         return network
     if network.top1 is None:
         return Computed(None, reason="no accuracy measured in this run")
-    if network.dataset.lower() == IMAGENET.lower():
-        return Computed(network.top1)
-    return Computed(network.top1).told(
-        f"of {network.dataset}, a proxy: not comparable with ImageNet"
-    )
+    proxy = f"of {network.dataset}, a proxy: not comparable with ImageNet"
+    own = network.dataset.lower() == IMAGENET.lower()
+    return Computed(network.top1).told("" if own else proxy)
 
 
-def _network_of(row: PaperRow, networks: Networks) -> Network | Computed:
-    if row.kind == "other" or row.alpha is None or row.resolution is None:
+def _network_of(printed: PaperRow, networks: Networks) -> Network | Computed:
+    if printed.alpha is None or printed.resolution is None:
         return Computed(None, reason="another network: the paper's number, not computed")
-    return networks.get((row.kind, row.alpha, row.resolution), _not_run())
-
-
-def _is_first_of_7(row: PaperRow) -> bool:
-    return (row.table, row.resolution) == (7, 224)
-
-
-def _not_run() -> Computed:
-    return Computed(None, reason="not in this run")
+    return networks.get((printed.kind, printed.alpha, printed.resolution), NOT_RUN)

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sweep.metrics import PER_LAYER
+from sweep.paper.tolerance import Computed
 
 METRICS = tuple(each.name for each in PER_LAYER)
 # The types that the paper's Table 2 names.
@@ -55,21 +56,13 @@ class LayerShape:
 
 
 @dataclass(frozen=True)
-class Count:
-    """A layer's count per image, or why there is none."""
-
-    value: float | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
 class Layer:
-    """One layer of a network; shape None where its readings carry none."""
+    """One layer of a network, its counts per image. shape: None where its readings carry none."""
 
     name: str
     shape: LayerShape | None
-    mult_adds: Count
-    weights: Count
+    mult_adds: Computed
+    weights: Computed
 
 
 def layers_of(readings: pd.DataFrame) -> dict[Place, tuple[Layer, ...]]:
@@ -103,8 +96,8 @@ def _shape(note: str) -> LayerShape | None:
         return None
 
 
-def _count(of_layer: dict[str, dict[str, Any]], metric: str) -> Count:
+def _count(of_layer: dict[str, dict[str, Any]], metric: str) -> Computed:
     row = of_layer.get(metric)
     if row is None:
-        return Count(None, "no reading of this layer")
-    return Count(None, row["reason"]) if pd.isna(row["value"]) else Count(float(row["value"]))
+        return Computed(None, "no reading of this layer")
+    return Computed(None if pd.isna(row["value"]) else float(row["value"]), row["reason"])

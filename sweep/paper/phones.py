@@ -7,11 +7,11 @@ and its 164.2 ms for 0.5-224 looks wrong: the wider 0.75-224 is printed with 143
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from importlib.resources import files
+
+from sweep.paper.published import rows_of
 
 # Column without its "_ms", the phone, and what of it was used.
 PHONES = (
@@ -22,22 +22,15 @@ PHONES = (
 
 
 @dataclass(frozen=True)
-class PhoneLatency:
-    """One network of the paper's separable kind on one phone."""
-
-    alpha: float
-    resolution: int
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Phone:
-    """A phone, what of it was used, and its latencies of the sixteen networks."""
+    """A phone, what of it was used, and the seconds that it takes for the sixteen networks of the
+    paper's separable kind, by alpha and resolution.
+    """
 
     name: str
     model: str
     used: str
-    latencies: tuple[PhoneLatency, ...]
+    latencies: dict[tuple[float, int], float]
 
     @property
     def title(self) -> str:
@@ -47,21 +40,18 @@ class Phone:
 
 @cache
 def phones() -> tuple[Phone, ...]:
-    text = files("sweep.paper").joinpath("tflite_hosted.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(text.splitlines()))
+    rows = list(rows_of("tflite_hosted.csv"))
     return tuple(
         Phone(
             name,
             model,
             used,
-            tuple(
-                PhoneLatency(
-                    float(row["alpha"]),
-                    int(row["resolution"]),
-                    float(Decimal(row[f"{name}_ms"]) / 1000),
+            {
+                (float(row["alpha"]), int(row["resolution"])): float(
+                    Decimal(row[f"{name}_ms"]) / 1000
                 )
                 for row in rows
-            ),
+            },
         )
         for name, model, used in PHONES
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -124,25 +124,27 @@ class Published:
 
 def published(kind: str, alpha: float, resolution: int) -> Published:
     """The published numbers of one network; all None for one that nobody printed."""
-    top1 = mult_adds = params = None
-    for row in paper_rows():
-        if (row.kind, row.alpha, row.resolution) != (kind, alpha, resolution):
-            continue
-        # Table 10 prints its mult-adds for the network with 1000 classes, as ImageNet's; its
-        # accuracy and parameters are of another task.
-        if row.table > 10:
-            continue
-        mult_adds = mult_adds or row.mult_adds
-        if row.dataset == IMAGENET:
-            top1 = top1 or row.accuracy
-            params = params or row.params
-    slim = _tfslim_of(alpha, resolution) if kind == "separable" else None
+    # Table 10 prints its mult-adds for the network with 1000 classes, as ImageNet's; its accuracy
+    # and parameters are of another task.
+    of = (kind, alpha, resolution)
+    rows = [
+        each
+        for each in paper_rows()
+        if (each.kind, each.alpha, each.resolution) == of and each.table <= 10
+    ]
+    own = [each for each in rows if each.dataset == IMAGENET]
+    slim = [each for each in tfslim_rows() if ("separable", each.alpha, each.resolution) == of]
+
+    def first(printed: Iterable[Printed | None]) -> float | None:
+        return next((each.value for each in printed if each), None)
+
+    mult_adds, params = first(each.mult_adds for each in rows), first(each.params for each in own)
     return Published(
-        top1=top1.value if top1 else None,
-        mult_adds=round(mult_adds.value) if mult_adds else None,
-        params=round(params.value) if params else None,
-        published_top1=slim.top1.value if slim else None,
-        published_top5=slim.top5.value if slim else None,
+        top1=first(each.accuracy for each in own),
+        mult_adds=None if mult_adds is None else round(mult_adds),
+        params=None if params is None else round(params),
+        published_top1=first(each.top1 for each in slim),
+        published_top5=first(each.top5 for each in slim),
     )
 
 
@@ -157,12 +159,12 @@ def paper_rows() -> tuple[PaperRow, ...]:
             resolution=int(row["resolution"]) if row["resolution"] else None,
             dataset=row["dataset"],
             metric=row["metric"],
-            accuracy=_percent(row["value"]),
-            mult_adds=_millions(row["mult_adds_m"]),
-            params=_millions(row["params_m"]),
+            accuracy=_percent(row["value"]) if row["value"] else None,
+            mult_adds=_millions(row["mult_adds_m"]) if row["mult_adds_m"] else None,
+            params=_millions(row["params_m"]) if row["params_m"] else None,
             note=row["note"],
         )
-        for row in _rows("paper.csv")
+        for row in rows_of("paper.csv")
     )
 
 
@@ -175,7 +177,7 @@ def table_1() -> tuple[PrintedLayer, ...]:
             layer=row["layer"],
             note=row["note"],
         )
-        for row in _rows("paper_table1.csv")
+        for row in rows_of("paper_table1.csv")
     )
 
 
@@ -184,12 +186,12 @@ def table_2() -> tuple[LayerTypeShare, ...]:
     return tuple(
         LayerTypeShare(
             layer_type=row["layer_type"],
-            mult_adds=_required(_percent(row["mult_adds_percent"])),
-            params=_required(_percent(row["params_percent"])),
+            mult_adds=_percent(row["mult_adds_percent"]),
+            params=_percent(row["params_percent"]),
             mult_adds_note=row["mult_adds_note"],
             params_note=row["params_note"],
         )
-        for row in _rows("paper_table2.csv")
+        for row in rows_of("paper_table2.csv")
     )
 
 
@@ -200,42 +202,30 @@ def tfslim_rows() -> tuple[TfSlimRow, ...]:
         TfSlimRow(
             alpha=float(row["alpha"]),
             resolution=int(row["resolution"]),
-            mult_adds=_required(_millions(row["mult_adds_m"])),
-            top1=_required(_percent(row["top1_2017_06"])),
-            top5=_required(_percent(row["top5_2017_06"])),
+            mult_adds=_millions(row["mult_adds_m"]),
+            top1=_percent(row["top1_2017_06"]),
+            top5=_percent(row["top5_2017_06"]),
         )
-        for row in _rows("tfslim.csv")
+        for row in rows_of("tfslim.csv")
     )
 
 
 @cache
 def traps() -> tuple[Trap, ...]:
     return tuple(
-        Trap(row["where"], row["text"], tuple(row["tables"].split())) for row in _rows("traps.csv")
+        Trap(row["where"], row["text"], tuple(row["tables"].split()))
+        for row in rows_of("traps.csv")
     )
 
 
-def _tfslim_of(alpha: float, resolution: int) -> TfSlimRow | None:
-    for row in tfslim_rows():
-        if (row.alpha, row.resolution) == (alpha, resolution):
-            return row
-    return None
-
-
-def _rows(name: str) -> Iterator[dict[str, str]]:
+def rows_of(name: str) -> Iterator[dict[str, str]]:
     text = files("sweep.paper").joinpath(name).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
 
 
-def _millions(text: str) -> Printed | None:
-    return Printed(text, Decimal(MILLION)) if text else None
+def _millions(text: str) -> Printed:
+    return Printed(text, Decimal(MILLION))
 
 
-def _percent(text: str) -> Printed | None:
-    return Printed(text, Decimal("0.01")) if text else None
-
-
-def _required(printed: Printed | None) -> Printed:
-    if printed is None:
-        raise ValueError("a published number is missing from the package's data")
-    return printed
+def _percent(text: str) -> Printed:
+    return Printed(text, Decimal("0.01"))

@@ -6,7 +6,7 @@ ImageNet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sweep.paper.published import Printed
@@ -69,38 +69,28 @@ class Computed:
 
     def noted(self, *notes: str) -> Computed:
         """With notes of the printed number in front; empty ones are left out."""
-        return Computed(self.value, self.reason, (*filter(None, notes), *self.notes))
+        return replace(self, notes=(*filter(None, notes), *self.notes))
 
     def told(self, note: str) -> Computed:
-        """With a note of how it was computed, where it was."""
-        return self if self.value is None else Computed(self.value, notes=(*self.notes, note))
+        """With a note of how it was computed, where it was; an empty one is left out."""
+        return self if not note or self.value is None else replace(self, notes=(*self.notes, note))
 
 
-def with_tolerance(
-    table: str, model: str, quantity: Quantity, printed: Printed, computed: Computed
-) -> Row:
-    """A cost or share, held against its tolerance."""
-    within = None
-    if computed.value is not None:
-        within = abs(computed.value - printed.value) <= TOLERANCES[quantity] * printed.step
-    return _row(table, model, quantity, printed, computed, within)
-
-
-def without_tolerance(
-    table: str, model: str, quantity: Quantity, printed: Printed, computed: Computed
-) -> Row:
-    """A number without a tolerance: an accuracy, or a cost that can't be reproduced."""
-    return _row(table, model, quantity, printed, computed, None)
-
-
-def _row(
+def row(
     table: str,
     model: str,
     quantity: Quantity,
     printed: Printed,
     computed: Computed,
-    within: bool | None,
+    *,
+    held: bool = True,
 ) -> Row:
+    """held: to the tolerance of its quantity, if that has one; False for what no counting gives."""
+    difference = within = None
+    if computed.value is not None:
+        difference = computed.value - printed.value
+        if held and quantity in TOLERANCES:
+            within = abs(difference) <= TOLERANCES[quantity] * printed.step
     return Row(
         table=table,
         model=model,
@@ -109,7 +99,7 @@ def _row(
         paper=printed.value,
         computed=computed.value,
         reason=computed.reason,
-        difference=None if computed.value is None else computed.value - printed.value,
+        difference=difference,
         within=within,
         notes=computed.notes,
     )

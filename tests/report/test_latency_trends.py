@@ -96,10 +96,7 @@ def test_phones_are_as_published():
     # hosted_models.md, Mobilenet_V1_0.25_128 and _1.0_224: 1.2 and 24.0 ms on the Pixel 3's CPU,
     # 1.6 and 6.5 ms on its GPU.
     by_name = {phone.name: phone for phone in phones()}
-    latencies = {
-        name: {(each.alpha, each.resolution): each.seconds for each in phone.latencies}
-        for name, phone in by_name.items()
-    }
+    latencies = {name: phone.latencies for name, phone in by_name.items()}
     assert latencies["pixel3_cpu4"][0.25, 128] == 0.0012
     assert latencies["pixel3_cpu4"][1.0, 224] == 0.024
     assert latencies["pixel3_gpu"][0.25, 128] == 0.0016
@@ -117,7 +114,7 @@ def test_phones_are_as_published():
 @pytest.mark.parametrize("phone", phones(), ids=lambda phone: phone.name)
 def test_a_phone_is_ranked_as_scipy_ranks_it(results, separable, phone):
     scatter = drawn(results, f"latency_against_{phone.name}")
-    there = {(each.alpha, each.resolution): each.seconds for each in phone.latencies}
+    there = phone.latencies
     published = [there[row.alpha, row.resolution] for row in separable.itertuples()]
     tau = cast("Any", kendalltau(separable["latency_s"], published)).statistic
     assert f"Kendall tau of {tau:.2f} (1 is the same order" in scatter.finding
@@ -131,7 +128,7 @@ def test_a_phone_is_ranked_as_scipy_ranks_it(results, separable, phone):
 
 
 def test_a_phone_ten_times_as_slow_lies_on_one_line():
-    there = {(each.alpha, each.resolution): each.seconds for each in phones()[0].latencies}
+    there = phones()[0].latencies
     latency = [there[key[1:]] / 10 for key in FOUR]
     scatter = drawn(of_four(latency_s=latency), "latency_against_pixel2_cpu1")
     assert typed(scatter.finding).startswith(

@@ -170,7 +170,7 @@ def _disordered(points: Sequence[_Timed]) -> tuple[int, int, list[_Pair]]:
 
 def _against(phone: Phone, timed: list[_Timed], of: Quantity) -> Scatter:
     """On both axes log scales: one ratio everywhere is a line of slope 1, drawn at the median."""
-    published = {(each.alpha, each.resolution): each.seconds for each in phone.latencies}
+    published = phone.latencies
     both = [
         (point, published[point.row["alpha"], point.row["resolution"]])
         for point in timed

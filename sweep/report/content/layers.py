@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from sweep.contracts import LayerRow
-from sweep.paper.layers import Count, Layer, LayerShape
+from sweep.paper.layers import Layer, LayerShape
 from sweep.paper.published import table_2
+from sweep.paper.tolerance import Computed
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import SPACE, Form
 
@@ -39,8 +40,8 @@ def in_closed_form(rows: Sequence[LayerRow]) -> tuple[Layer, ...]:
         Layer(
             row.name,
             LayerShape(str(row.type), *(getattr(row, name) for name in names)),
-            Count(float(row.mult_adds)),
-            Count(float(row.weights)),
+            Computed(float(row.mult_adds)),
+            Computed(float(row.weights)),
         )
         for row in rows
     )
@@ -119,7 +120,7 @@ class _Sums:
         )
 
 
-def _sum(counts: list[Count]) -> Value:
+def _sum(counts: list[Computed]) -> Value:
     if len(counts) == 1:
         return Value(counts[0].value, reason=counts[0].reason)
     numbers = [count.value for count in counts if count.value is not None]
