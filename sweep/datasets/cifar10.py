@@ -12,8 +12,9 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from sweep.datasets.fetch import FetchError, Source
+from sweep.host.files import replace_file, strays
 
 # The checksum, and 170,052,171 bytes: TensorFlow Datasets, url_checksums/cifar10.txt. The authors'
 # page prints the MD5 of the same file, c32a1d4ab5d03f1284b67883e8d87530.
@@ -49,16 +51,8 @@ COLUMNS = [
 ]
 ORIGIN = b"archive_sha256"  # key in the Parquet metadata: the archive that the images came from
 
+Records = npt.NDArray[np.uint8]  # u8[N,RECORD]
 Progress = Callable[[int, int], None]  # (images written, images in all)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One record file: images u8[N,32,32,3] and labels i64[N] in 0..9."""
-
-    name: str
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
 
 
 def parquet_path(folder: Path, split: str) -> Path:
@@ -72,9 +66,20 @@ def stored(folder: Path, sha256: str) -> dict[str, int] | None:
     None where one is missing or damaged (every page is read and its checksum compared). Raises
     FetchError where one is a sound Parquet file of something else, which must not be overwritten.
     """
-    counts = {split: _stored_images(parquet_path(folder, split), sha256) for split in SPLITS}
-    whole = {split: count for split, count in counts.items() if count is not None}
-    return whole if len(whole) == len(SPLITS) else None
+    counts: dict[str, int] = {}
+    for split in SPLITS:
+        path = parquet_path(folder, split)
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                if (file.schema_arrow.metadata or {}).get(ORIGIN) != sha256.encode():
+                    raise FetchError(
+                        f"{path}: not made from the archive with sha256 {sha256}; "
+                        "choose another folder, or remove the file"
+                    )
+                counts[split] = sum(map(len, file.iter_batches(ROWS)))
+        except (pa.ArrowException, OSError):
+            continue
+    return counts if len(counts) == len(SPLITS) else None
 
 
 def convert(archive: Path, folder: Path, sha256: str, progress: Progress) -> dict[str, int]:
@@ -82,55 +87,36 @@ def convert(archive: Path, folder: Path, sha256: str, progress: Progress) -> dic
 
     Column `img`: struct of `bytes`, a PNG (lossless), and `path`, batch and number of the record;
     column `label`: int64. Class names stand in the schema's metadata as the `datasets` library
-    writes them. Files appear under their names only when both are written. Raises FetchError
-    where the archive is not CIFAR-10's, naming the member.
+    writes them. A file appears under its name when it is whole. Raises FetchError where the archive
+    is not CIFAR-10's, naming the member, before anything is written.
     """
     contents = _read(archive)
-    class_names = _class_names(archive, contents[NAMES])
+    metadata = _metadata(_class_names(archive, contents[NAMES]), sha256)
+    schema = pa.schema(COLUMNS, metadata=metadata)
     batches = {
-        split: [_batch(archive, name, contents.pop(name)) for name in names]
+        split: {PurePosixPath(name).stem: _records(archive, name, contents[name]) for name in names}
         for split, names in SPLITS.items()
     }
-    schema = pa.schema(COLUMNS, metadata=_metadata(class_names, sha256))
-    counts = {split: sum(len(each.labels) for each in own) for split, own in batches.items()}
-    fresh = {split: folder / f"{parquet_path(folder, split).name}.part" for split in SPLITS}
+    counts = {split: sum(map(len, own.values())) for split, own in batches.items()}
     done = 0
+
+    def write(own: dict[str, Records], file: IO[bytes]) -> None:
+        nonlocal done
+        options: Any = {"compression": "zstd", "write_page_checksum": True}
+        with pq.ParquetWriter(file, schema, **options) as writer:
+            for group in _row_groups(own, schema):
+                writer.write_table(group)
+                done += len(group)
+                progress(done, sum(counts.values()))
+
     try:
-        for split, path in fresh.items():
-            path.unlink(missing_ok=True)  # also a link that somebody has laid there
-            with pq.ParquetWriter(
-                path, schema, compression="zstd", write_page_checksum=True
-            ) as writer:
-                for group in _row_groups(batches[split], schema):
-                    writer.write_table(group)
-                    done += len(group)
-                    progress(done, sum(counts.values()))
-        for split, path in fresh.items():
-            path.replace(parquet_path(folder, split))
+        for stray in strays(folder, "|".join(parquet_path(folder, each).name for each in SPLITS)):
+            stray.unlink()
+        for split, own in batches.items():
+            replace_file(parquet_path(folder, split), partial(write, own))
     except OSError as error:
-        raise FetchError(f"{folder}: can't be written: {error.strerror or error}") from error
-    finally:
-        for path in fresh.values():
-            path.unlink(missing_ok=True)
+        raise FetchError(str(error)) from error
     return counts
-
-
-def _stored_images(path: Path, sha256: str) -> int | None:
-    if not path.is_file():
-        return None
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            origin = (file.schema_arrow.metadata or {}).get(ORIGIN)
-            if origin != sha256.encode():
-                raise FetchError(
-                    f"{path}: not made from the archive with sha256 {sha256}; "
-                    "choose another folder, or remove the file"
-                )
-            for _ in file.iter_batches(ROWS):
-                pass
-            return file.metadata.num_rows
-    except (pa.ArrowException, OSError):
-        return None
 
 
 def _read(archive: Path) -> dict[str, bytes]:
@@ -164,40 +150,38 @@ def _read(archive: Path) -> dict[str, bytes]:
 
 
 def _class_names(archive: Path, text: bytes) -> tuple[str, ...]:
-    names = tuple(line.strip() for line in text.decode("ascii", "replace").splitlines())
-    names = tuple(name for name in names if name)
+    lines = map(str.strip, text.decode("ascii", "replace").splitlines())
+    names = tuple(filter(None, lines))
     if len(set(names)) != CLASSES or len(names) != CLASSES or not all(map(str.isascii, names)):
         raise FetchError(f"{archive}: {NAMES} must name {CLASSES} classes, a line each")
     return names
 
 
-def _batch(archive: Path, name: str, content: bytes) -> Batch:
-    """The records of one file, their channels last."""
+def _records(archive: Path, name: str, content: bytes) -> Records:
     if not content or len(content) % RECORD:
         raise FetchError(
             f"{archive}: {name} has {len(content)} bytes: must be records of {RECORD} bytes"
         )
     records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
-    labels = records[:, 0]
-    wrong = np.flatnonzero(labels >= CLASSES)
+    wrong = np.flatnonzero(records[:, 0] >= CLASSES)
     if wrong.size:
         raise FetchError(
-            f"{archive}: {name}, record {wrong[0]}: label = {labels[wrong[0]]}: must be 0 to 9"
+            f"{archive}: {name}, record {wrong[0]}: label = {records[wrong[0], 0]}: must be 0 to 9"
         )
-    images = records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-    return Batch(PurePosixPath(name).stem, images, labels.astype(np.int64))
+    return records
 
 
-def _row_groups(batches: list[Batch], schema: pa.Schema) -> Iterator[pa.Table]:
+def _row_groups(batches: dict[str, Records], schema: pa.Schema) -> Iterator[pa.Table]:
     """Tables of at most ROWS images, in the archive's order."""
-    for batch in batches:
-        for start in range(0, len(batch.labels), ROWS):
-            part = slice(start, start + ROWS)
+    for name, records in batches.items():
+        for start in range(0, len(records), ROWS):
+            part = records[start : start + ROWS]
+            pixels = part[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
             images = [
-                {"bytes": _png(image), "path": f"{batch.name}_{number:05d}.png"}
-                for number, image in enumerate(batch.images[part], start)
+                {"bytes": _png(image), "path": f"{name}_{number:05d}.png"}
+                for number, image in enumerate(pixels, start)
             ]
-            yield pa.table({"img": images, "label": batch.labels[part]}, schema=schema)
+            yield pa.table({"img": images, "label": part[:, 0].astype(np.int64)}, schema=schema)
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -135,17 +136,11 @@ def class_list(path: str) -> list[list[str]]:
     .. and is left away. Anything else: one class a line, of which only the WordNet id is taken
     where it starts with one ("n01440764 tench"). Raises DatasetError.
     """
-    file = Path(path)
     try:
-        if file.exists() and not (file.is_file() and file.stat().st_size <= MOST_LIST_BYTES):
-            raise DatasetError(
-                f"classes = {path!r}: must be an ordinary file of at most {MOST_LIST_BYTES} bytes"
-            )
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise DatasetError(f"classes = {path!r}: there is no such file") from None
-    except DatasetError:
-        raise
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_LIST_BYTES:
+            raise ValueError(f"must be an ordinary file of at most {MOST_LIST_BYTES} bytes")
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DatasetError(f"classes = {path!r}: can't be read: {why}") from None

@@ -1,16 +1,18 @@
 """XLA's compiled programs kept on disk, so that a second sweep of the same networks loads them.
 
-JAX's own persistent cache, told to keep every program, in a folder for this kind of processor and
-these versions: machine code for one processor must not be loaded on another.
+JAX's own persistent cache, told to keep every program, in a folder for this kind of processor:
+machine code for one processor must not be loaded on another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from sweep.host.machine import cpu_facts
 
 _FOLDER, _SWITCH = "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"
 KEEP_EVERYTHING = {
@@ -39,7 +41,8 @@ def enable(root: Path | None) -> str:
     A folder that JAX's own variable names already is taken in place of one in `root`.
     """
     own = os.environ.get(_FOLDER)
-    folder = own or (root and str(root / f"xla-{_host_digest()}"))
+    digest = hashlib.sha256(_cpu_flags().encode()).hexdigest()[:12]
+    folder = own or (root and str(root / f"xla-{digest}"))
     if not folder or not _writable(folder):
         disable()
         why = f"{folder} can't be written" if folder else "you have no home folder"
@@ -58,40 +61,22 @@ def disable() -> None:
 
 
 def _writable(folder: str) -> bool:
-    """Whether files can be made in a folder, by trying: permissions alone don't tell. Tried in the
-    folder above where it isn't there yet: JAX makes it for the first program that it keeps.
-    """
+    """Whether files can be made in a folder, by trying: permissions alone don't tell."""
     if "://" in folder:
         return True  # JAX can keep them in a cloud; it will say itself where it can't
-    place = Path(folder).absolute()
-    while not os.path.lexists(place):
-        place = place.parent
     try:
-        with tempfile.TemporaryFile(dir=place):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
         return False
 
 
-def _host_digest() -> str:
-    """12 hex digits of what machine code depends on: the processor's abilities, and versions."""
-    facts = [_cpu_flags()]
-    for package in ("jax", "jaxlib"):
-        try:
-            facts.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            facts.append(package)
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
-
-
 def _cpu_flags() -> str:
-    """Model and instruction sets of the first processor, as Linux tells them."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        import platform
-
-        return f"{platform.processor()} {platform.machine()} {platform.node()}"
+    """Model and instruction sets of the processor, which machine code depends on. JAX keeps the
+    programs of different versions of its own apart.
+    """
+    facts = cpu_facts()
     wanted = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features")
-    first = text.split("\n\n")[0].splitlines()
-    return "\n".join(line for line in first if line.partition("\t")[0].strip() in wanted)
+    told = "\n".join(f"{name}: {facts[name]}" for name in wanted if name in facts)
+    return told or f"{platform.processor()} {platform.machine()} {platform.node()}"

@@ -18,6 +18,7 @@ from sweep.types import Machine, SettingsError
 # Told of every reading, whether it depends on them or not.
 PACKAGES = ("python", "jax", "jaxlib", "flax", "optax", "numpy")
 UNKNOWN = "unknown"
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 _before_pinning: tuple[int, ...] = ()  # the cores that this process had
 
@@ -99,7 +100,7 @@ def this_machine() -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         platform=device.platform,
         device=storable(device.device_kind),
-        governor=_first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
+        governor=text_of(GOVERNOR) or UNKNOWN,
         xla_flags=storable(os.environ.get("XLA_FLAGS", "")),
         allocator=allocator.state(),
     )
@@ -110,16 +111,17 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
     return {name: _version(name) for name in sorted(set(packages))}
 
 
+def cpu_facts() -> dict[str, str]:
+    """What Linux tells of the processor; nothing elsewhere."""
+    pairs = (line.partition(":") for line in text_of(Path("/proc/cpuinfo")).splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
 def _cpu_name() -> str:
     """The model's name. A virtual machine may hide which: "AMD EPYC" is many generations with very
     different vector units, so its family and model numbers are told as well where Linux has them.
     """
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    pairs = (line.partition(":") for line in lines)
-    facts = {key.strip(): value.strip() for key, _, value in pairs}
+    facts = cpu_facts()
     name = facts.get("model name") or platform.processor() or platform.machine() or UNKNOWN
     if "cpu family" in facts and "model" in facts:
         name += f" (family {facts['cpu family']}, model {facts['model']})"
@@ -141,11 +143,12 @@ def device_bytes() -> int:
     return int(stats.get("bytes_limit", 0))
 
 
-def _first_line(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """What the system tells in a file; empty where it doesn't."""
     try:
-        return path.read_text("utf-8", "replace").strip() or UNKNOWN
+        return path.read_text("utf-8", "replace").strip()
     except OSError:
-        return UNKNOWN
+        return ""
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.contracts import LayerRow
+from sweep.host.machine import text_of
 
 FLOAT_BYTES = 4
 # A process with JAX in it that has compiled a training step, and one that has compiled the forward
@@ -47,8 +48,11 @@ def limit(share: float, memory_bytes: int, device_bytes: int = 0) -> Limit:
     """
     if device_bytes:
         return Limit(int(share * device_bytes), f"this device's {said(device_bytes)}")
-    limits = [(memory_bytes, "this machine's"), (_of_cgroup(), "this container's")]
-    limits.append((_of_process(), "this process's"))
+    limits = (
+        (memory_bytes, "this machine's"),
+        (_of_cgroup(), "this container's"),
+        (_of_process(), "this process's"),
+    )
     known = [each for each in limits if each[0] > 0]
     if not known or not share:
         return Limit(0, "")
@@ -96,12 +100,8 @@ def timing_bytes(networks: Sequence[Sequence[LayerRow]], *, batches: Sequence[in
 
 def _of_cgroup(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """The least that a control group around this process allows; 0 where none does."""
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
     allowed: list[int] = []
-    for line in lines:  # "4:memory:/a/b" in version 1, "0::/a/b" in version 2
+    for line in text_of(own).splitlines():  # "4:memory:/a/b" in version 1, "0::/a/b" in version 2
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue
@@ -115,10 +115,8 @@ def _of_cgroup(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self
 
 
 def _number(path: Path) -> int:
-    try:
-        return int(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # "max" is no number
-        return 0
+    text = text_of(path)
+    return int(text) if text.isdecimal() else 0  # "max" is none
 
 
 def _of_process(statm: Path = Path("/proc/self/statm")) -> int:
@@ -128,8 +126,5 @@ def _of_process(statm: Path = Path("/proc/self/statm")) -> int:
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     if allowed in (resource.RLIM_INFINITY, -1):
         return 0
-    try:
-        addresses, resident = map(int, statm.read_text(encoding="ascii").split()[:2])
-    except (OSError, ValueError):
-        return allowed
+    addresses, resident, *_ = (*map(int, text_of(statm).split()), 0, 0)
     return max(1, allowed - (addresses - resident) * resource.getpagesize())

@@ -69,7 +69,7 @@ def test_a_plain_list_may_have_a_class_that_reads_like_a_heading(tmp_path):
         ("a.tsv", "0\tant\n2\tbee\n1\tcat\n", "row 1 has index 2: must count from 0"),
         ("a.tsv", "0\tant\n1\n", "its rows have different numbers of columns"),
         ("a.tsv", b"\xff\xfe\x00", "can't be read"),
-        ("missing.txt", None, "there is no such file"),
+        ("missing.txt", None, "can't be read: No such file or directory"),
     ],
 )
 def test_a_list_that_does_not_fit_is_refused_in_words(name, text, words, tmp_path):

@@ -59,7 +59,7 @@ def variables(monkeypatch):
     return monkeypatch
 
 
-def test_another_processor_or_version_has_another_folder(tmp_path, variables):
+def test_another_processor_has_another_folder(tmp_path, variables):
     folders = []
     for flags in ("flags: avx2", "flags: avx2 avx512f"):
         variables.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
