@@ -68,17 +68,15 @@ def panel(
     return Panel(
         fields=tuple(_fields(limited, candidates)),
         batches=batches,
-        ranked=tuple(
-            (source, _ranked(candidates, source, limited, batches or ("",))) for source in sources
-        ),
-        read=tuple(
-            (each.label, tuple(_read(each, limited))) for each in candidates if each.accuracies
-        ),
-        bearing=tuple(
-            _bearing(about, cautions)
+        ranked={
+            source: _ranked(candidates, source, limited, batches or ("",)) for source in sources
+        },
+        read={each.label: _read(each, limited) for each in candidates if each.accuracies},
+        bearing={
+            MEASURED if about == ACCURACY else about: _bearing(about, cautions)
             for about in dict.fromkeys(each.about for each in cautions)
             if about in {ACCURACY, *names}
-        ),
+        },
     )
 
 
@@ -96,7 +94,7 @@ def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Ite
             noun=own[0].noun,
             unit=unit,
             factor=factor,
-            names=tuple((str(each.batch or ""), each.name) for each in own),
+            names={str(each.batch or ""): each.name for each in own},
         )
 
 
@@ -111,7 +109,7 @@ def _ranked(
     return tuple(
         Ranked(
             label=each.label,
-            described=tuple((batch, _described(each, source, limited, batch)) for batch in batches),
+            described={batch: _described(each, source, limited, batch) for batch in batches},
             guessing=guessing(each.classes or 1) if at_chance(each, source) else "",
             ties=of_point,
             tied=budget_words.AS_ACCURATE
@@ -149,19 +147,18 @@ def _ties(estimates: Sequence[Estimate]) -> list[tuple[tuple[int, int], ...]]:
     return runs
 
 
-def _read(candidate: Candidate, limited: Sequence[Quantity]) -> Iterable[Read]:
+def _read(candidate: Candidate, limited: Sequence[Quantity]) -> dict[str, Read]:
     read = dict(candidate.costs)
-    return (
-        Read(each.name, read[each.name], each.written(read[each.name]))
+    return {
+        each.name: Read(read[each.name], each.written(read[each.name]))
         for each in limited
         if each.name in read
-    )
+    }
 
 
 def _bearing(about: str, cautions: Sequence[Caution]) -> Bearing:
     own = [each for each in cautions if each.about == about]
-    return Bearing(
-        about=MEASURED if about == ACCURACY else about,
-        every=tuple(each.text for each in own if not each.label),
-        of_point=tuple((each.label, each.text) for each in own if each.label),
-    )
+    texts: dict[str, tuple[str, ...]] = {"": ()}
+    for each in own:
+        texts[each.label] = (*texts.get(each.label, ()), each.text)
+    return Bearing(texts.pop(""), texts)

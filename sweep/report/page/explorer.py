@@ -10,7 +10,7 @@ from sweep.report.content.figures import MEASURED
 from sweep.report.content.panel import WORDS
 from sweep.report.page import frontier_plot
 from sweep.report.page.style import SYMBOLS, colours, symbols
-from sweep.report.values.figures import Figure, Key
+from sweep.report.values.figures import Figure
 from sweep.report.values.quantity import Quantity, inside
 from sweep.report.values.units import DASH, formatted
 from sweep.report.values.view import Candidate, View
@@ -21,26 +21,17 @@ HEADLINE_COSTS = 3  # that stand beside a card's name
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the page opens with: the choices as (value, title), the chosen ones, and their figure;
-    by a point's label what stands beside it: its accuracy and the first costs.
+    """What the page opens with: the costs to choose from as (name, title), and a figure; what
+    colours and symbols stand for; by a point's label what stands beside it: its accuracy and the
+    first costs.
     """
 
     costs: tuple[tuple[str, str], ...]
-    sources: tuple[tuple[str, str], ...]
-    cost: str
-    source: str
     figure: Figure
     bars: str
-    key: Legend
+    colours: dict[str, str]  # of resolutions
+    outlines: dict[str, str]  # of alphas' symbols
     headlines: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Legend:
-    """Resolutions with their colours, alphas with the outlines of their symbols."""
-
-    resolutions: tuple[tuple[str, str], ...]
-    alphas: tuple[tuple[str, str], ...]
 
 
 def chosen(view: View) -> Chosen:
@@ -51,12 +42,10 @@ def chosen(view: View) -> Chosen:
     costs = tuple(each.of for each in of_source if each.of.is_cost)
     return Chosen(
         costs=tuple((each.name, each.x.title) for each in of_source),
-        sources=view.sources,
-        cost=figure.name,
-        source=figure.source,
         figure=figure,
         bars=bars(figure),
-        key=_legend(view.key),
+        colours={f"{size} px": colour for size, colour in colours(view.key).items()},
+        outlines={alpha_text(alpha): SYMBOLS[each] for alpha, each in symbols(view.key).items()},
         headlines={
             each.label: _headline(each, figure.source, costs)
             for each in view.candidates
@@ -84,7 +73,6 @@ def explored(view: View) -> dict[str, Any]:
     written, and the words for them.
     """
     plots: dict[str, dict[str, Any]] = {}
-    panel = view.panel
     for figure in view.figures:
         drawn = frontier_plot.plot(figure, view.key) if figure.marks else {"data": [], "layout": {}}
         plots.setdefault(figure.source, {})[figure.name] = drawn | {
@@ -94,22 +82,8 @@ def explored(view: View) -> dict[str, Any]:
             "absent": figure.absent,
             "bars": bars(figure),
         }
-    return {
+    return asdict(view.panel) | {
         "plots": plots,
-        "fields": [asdict(each) | {"names": dict(each.names)} for each in panel.fields],
-        "batches": panel.batches,
-        "ranked": {
-            source: [asdict(each) | {"described": dict(each.described)} for each in points]
-            for source, points in panel.ranked
-        },
-        "read": {
-            label: {each.name: {"value": each.value, "text": each.text} for each in of_point}
-            for label, of_point in panel.read
-        },
-        "bearing": {
-            each.about: {"every": each.every, "of": _grouped(each.of_point)}
-            for each in panel.bearing
-        },
         "words": WORDS,
         "measured": MEASURED,
         "command": view.pick_command,
@@ -125,18 +99,3 @@ def bars(figure: Figure) -> str:
         return "Without intervals."
     whose = "" if of_x and of_y else " of the accuracy" if of_y else " of the cost"
     return f"Bars are 95 % intervals{whose}."
-
-
-def _grouped(texts: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for label, text in texts:
-        grouped.setdefault(label, []).append(text)
-    return grouped
-
-
-def _legend(key: Key) -> Legend:
-    outline = symbols(key)
-    return Legend(
-        resolutions=tuple((f"{size} px", colour) for size, colour in colours(key).items()),
-        alphas=tuple((alpha_text(alpha), SYMBOLS[outline[alpha]]) for alpha in key.alphas),
-    )

@@ -17,7 +17,7 @@ class Field:
     noun: str
     unit: str
     factor: float
-    names: tuple[tuple[str, str], ...]
+    names: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ranked:
     """
 
     label: str
-    described: tuple[tuple[str, str], ...]
+    described: dict[str, str]
     guessing: str
     ties: tuple[tuple[int, int], ...]
     tied: str
@@ -40,7 +40,6 @@ class Ranked:
 class Read:
     """A point's reading of a quantity: in SI, and as a sentence has it."""
 
-    name: str
     value: float
     text: str
 
@@ -48,22 +47,21 @@ class Read:
 @dataclass(frozen=True)
 class Bearing:
     """Cautions that stand with an answer of one source, or with a limit on one quantity: those
-    about all points, then (label, text) of those about the point that is named first.
+    about all points, then by label those about the point that is named first.
     """
 
-    about: str
     every: tuple[str, ...]
-    of_point: tuple[tuple[str, str], ...]
+    of: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Panel:
     """fields: what can be limited; batches: the sizes to choose from. ranked: by source, in order.
-    read: by label. `words` are sentences by what they are for.
+    read: by label, then quantity. bearing: by source or quantity.
     """
 
     fields: tuple[Field, ...]
     batches: tuple[str, ...]
-    ranked: tuple[tuple[str, tuple[Ranked, ...]], ...]
-    read: tuple[tuple[str, tuple[Read, ...]], ...]
-    bearing: tuple[Bearing, ...]
+    ranked: dict[str, tuple[Ranked, ...]]
+    read: dict[str, dict[str, Read]]
+    bearing: dict[str, Bearing]
