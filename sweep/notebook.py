@@ -17,8 +17,9 @@ from sweep.report.content.build import view
 from sweep.report.content.candidates import CALLED, candidates
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.figures import figures as frontiers
-from sweep.report.print.paper_plot import Shape, on_paper
-from sweep.report.values.figures import Figure, HeatMap
+from sweep.report.print.export import name_of
+from sweep.report.print.paper_plot import on_paper
+from sweep.report.values.figures import Figure
 from sweep.results import load as results_folder
 from sweep.results.load import Results
 from sweep.results.points import with_points
@@ -85,7 +86,10 @@ def figures(results: Results) -> Figures:
     latencies of several machines would share a frontier.
     """
     shown = view(results)
-    shapes = {_name(each): each for each in (*shown.figures, *shown.heat_maps, *shown.trends)}
+    shapes = {
+        name_of(each).removesuffix(f"-{MEASURED}"): each
+        for each in (*shown.figures, *shown.heat_maps, *shown.trends)
+    }
     return Figures(
         {
             name: go.Figure(on_paper(shape, shown.key, WIDTH))
@@ -94,12 +98,6 @@ def figures(results: Results) -> Figures:
         },
         {name: shape.absent for name, shape in shapes.items() if shape.absent},
     )
-
-
-def _name(shape: Shape) -> str:
-    if isinstance(shape, Figure) and shape.source != MEASURED:
-        return f"{shape.name}-{shape.source}"
-    return f"map-{shape.name}" if isinstance(shape, HeatMap) else shape.name
 
 
 def pick(

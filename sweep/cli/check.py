@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,7 +34,10 @@ def check(
     if repairs:
         result = checked(folder)
     if as_json:
-        write_json(_plain(result, repairs))
+        write_json(
+            {"folder": str(result.path), "whole": result.whole, "sealed": result.sealed}
+            | {"repaired": repairs, "files": result.files}
+        )
     else:
         for line in repairs:
             tell(line)
@@ -82,16 +85,3 @@ def _show(result: Check, *, repaired: bool) -> None:
             f"{result.path}: damaged; check --repair keeps what can be kept, and the next run "
             "measures what is lost"
         )
-
-
-def _plain(result: Check, repairs: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "folder": str(result.path),
-        "whole": result.whole,
-        "sealed": result.sealed,
-        "repaired": list(repairs),
-        "files": [
-            {"file": each.file, "state": each.state.value, "says": each.says, "left": each.left}
-            for each in result.files
-        ],
-    }

@@ -21,16 +21,14 @@ MOST_SHOWN = 200  # characters of a value, or a key, in a message
 def read(path: Path) -> str:
     """The text of a settings file. Raises SettingsError naming it."""
     try:
-        if not path.exists():
-            raise SettingsError(f"{path}: there is no such file")
-        if not path.is_file():
-            # A pipe would be waited on for ever, and a device may have no end.
-            raise SettingsError(f"{path}: is no ordinary file")
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise SettingsError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
+        size = path.stat().st_size
+        if not path.is_file():  # a pipe would be waited on for ever, and a device may have no end
+            raise ValueError("it is no ordinary file")
+        if size > MOST_BYTES:
+            raise ValueError(f"it has {size} bytes, at most {MOST_BYTES} are read")
         return path.read_text(encoding="utf-8")
-    except SettingsError:
-        raise
+    except FileNotFoundError:
+        raise SettingsError(f"{short(str(path))}: there is no such file") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise SettingsError(f"{short(str(path))}: can't be read: {why}") from None

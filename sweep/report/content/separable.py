@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweep.paper.networks import Key, Network, Networks, networks_of
-from sweep.report.values.tables import Column, Table, Value
+from sweep.report.values.tables import Column, Fact, Table, Value
 from sweep.report.values.units import Form, exact, percent, three_digits
-from sweep.report.values.view import Derivation, Formula
+from sweep.report.values.view import Derivation
 from sweep.types import alpha_text, listed
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 # Howard et al. 2017, section 3.1 to 3.4, in the paper's symbols: D_K the side of the filter, M and
 # N the channels in and out, D_F the side of the output map, alpha and rho the two multipliers.
 FORMULAS = (
-    Formula("Standard convolution", "D_K² · M · N · D_F²"),
-    Formula("Depthwise convolution", "D_K² · M · D_F²"),
-    Formula("Pointwise convolution", "M · N · D_F²"),
-    Formula("Depthwise separable convolution", "D_K² · M · D_F² + M · N · D_F²"),
-    Formula(
+    Fact("Standard convolution", "D_K² · M · N · D_F²"),
+    Fact("Depthwise convolution", "D_K² · M · D_F²"),
+    Fact("Pointwise convolution", "M · N · D_F²"),
+    Fact("Depthwise separable convolution", "D_K² · M · D_F² + M · N · D_F²"),
+    Fact(
         "Separable over standard",
         "(D_K² · M · D_F² + M · N · D_F²) / (D_K² · M · N · D_F²) = 1/N + 1/D_K²",
     ),
-    Formula("With multipliers α and ρ", "D_K² · αM · (ρD_F)² + αM · αN · (ρD_F)²"),
+    Fact("With multipliers α and ρ", "D_K² · αM · (ρD_F)² + αM · αN · (ρD_F)²"),
 )
 ONE_PER_BLOCK = "another in each block"
 EXAMPLE = 7  # the block of the paper's Table 3

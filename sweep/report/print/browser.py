@@ -26,28 +26,25 @@ _ASK_PLAYWRIGHT = (
 )
 
 
-class NoBrowserError(RuntimeError):
-    """There is no browser; the message is one sentence that says what to install."""
+class ExportError(RuntimeError):
+    """Figures can't be drawn here; the message says why, and what to install where that helps."""
 
 
 def find() -> Path:
     """The executable that the variable CHROMIUM names, else one on PATH, else Playwright's own.
 
-    Raises NoBrowserError where there is none, or where the variable names something else.
+    Raises ExportError where there is none, or where the variable names something else.
     """
     named = os.environ.get(VARIABLE)
     if named:
         if not _runs(Path(named)):
-            raise NoBrowserError(f'{VARIABLE} = "{named}": is no program that can be run.')
+            raise ExportError(f'{VARIABLE} = "{named}": is no program that can be run.')
         return Path(named)
-    for name in NAMES:
-        path = shutil.which(name)
-        if path:
-            return Path(path)
-    own = _of_playwright()
-    if own is None:
-        raise NoBrowserError(MISSING)
-    return own
+    on_path = next(filter(None, map(shutil.which, NAMES)), None)
+    found = Path(on_path) if on_path else _of_playwright()
+    if found is None:
+        raise ExportError(MISSING)
+    return found
 
 
 def sandboxed() -> bool:
@@ -73,7 +70,7 @@ def _of_playwright() -> Path | None:
 def _main() -> int:
     try:
         path = find()
-    except NoBrowserError as error:
+    except ExportError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(f"{path}\n")

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from sweep.host.files import replace_file
 from sweep.report.print import browser
+from sweep.report.print.browser import ExportError
 from sweep.report.print.paper_plot import Shape, on_paper
 from sweep.report.values.figures import Figure, HeatMap
 from sweep.report.values.view import View
@@ -26,10 +27,6 @@ FILE_S = 10.0  # for each of many: together they have TIMEOUT_S and this for eve
 _LONGEST_STEM = 80
 
 Format = Literal["svg", "png"]
-
-
-class ExportError(RuntimeError):
-    """Figures can't be drawn here; the message says why, and what to install where that helps."""
 
 
 def export(
@@ -51,7 +48,7 @@ def export(
     drawn = [each for each in (*view.figures, *view.heat_maps, *view.trends) if not each.absent]
     if not drawn:
         return []
-    chromium = _chromium()
+    chromium = browser.find()
     names = [f"{stem}.{each}" for stem in stems(drawn) for each in dict.fromkeys(formats)]
     plots = [on_paper(each, view.key, width) for each in drawn for _ in dict.fromkeys(formats)]
     with TemporaryDirectory() as made:
@@ -72,24 +69,18 @@ def stems(shapes: Sequence[Shape]) -> list[str]:
     """
     given: list[str] = []
     for shape in shapes:
-        stem = re.sub(r"[^A-Za-z0-9_]+", "-", _name(shape)).strip("-")[:_LONGEST_STEM] or "figure"
+        stem = re.sub(r"[^A-Za-z0-9_]+", "-", name_of(shape)).strip("-")[:_LONGEST_STEM] or "figure"
         numbered = [stem, *(f"{stem}-{number}" for number in range(2, len(shapes) + 1))]
         taken = {each.lower() for each in given}
         given.append(next(each for each in numbered if each.lower() not in taken))
     return given
 
 
-def _name(shape: Shape) -> str:
+def name_of(shape: Shape) -> str:
+    """What a figure is called among all of a run: "mult_adds-measured", "map-accuracy"."""
     if isinstance(shape, Figure):
         return f"{shape.name}-{shape.source}"
     return f"map-{shape.name}" if isinstance(shape, HeatMap) else shape.name
-
-
-def _chromium() -> Path:
-    try:
-        return browser.find()
-    except browser.NoBrowserError as error:
-        raise ExportError(str(error)) from None
 
 
 def _draw(

@@ -106,7 +106,7 @@ def text_table(*titles: str, rows: Iterable[Iterable[str]]) -> Table:
 
 @dataclass(frozen=True)
 class Fact:
-    """A named fact of the machine, the settings or the run."""
+    """A named text: a fact of the machine, the settings or the run, or a formula."""
 
     name: str
     text: str

@@ -54,16 +54,6 @@ def exact(value: float) -> str:
     return signed(f"{round(value):,}")
 
 
-def count(value: float) -> str:
-    """568740352 -> "568.7 M": four digits."""
-    return prefixed(value, "", digits=4, smallest=1.0)
-
-
-def seconds(value: float) -> str:
-    """0.0031 -> "3.10 ms": three digits."""
-    return prefixed(value, "s", largest=1.0)
-
-
 def size(value: float) -> str:
     """16836352 bytes -> "16.8 MB", decimal."""
     return prefixed(value, "B", smallest=1.0)
@@ -72,16 +62,6 @@ def size(value: float) -> str:
 def share(value: float) -> str:
     """0.614 -> "61.4 %"; halves go up: 0.3755 -> "37.6 %"."""
     return signed(f"{rounded(100 * value, 1)}{SPACE}%")
-
-
-def part(value: float) -> str:
-    """0.9486 -> "94.86 %": a share of a whole."""
-    return f"{rounded(100 * value, 2)}{SPACE}%"
-
-
-def verdict(value: float) -> str:
-    """Whether a tolerance holds; what doesn't is shouted."""
-    return "yes" if value else "OUTSIDE"
 
 
 def rounded(value: float, digits: int) -> Decimal:
@@ -93,11 +73,6 @@ def points(value: float) -> str:
     """0.0123 -> "+1.2 pt": a difference of two shares."""
     text = f"{rounded(100 * value, 1):+}"
     return signed(f"{text[1:] if float(text) == 0 else text}{SPACE}pt")
-
-
-def pixels(value: float) -> str:
-    """32 -> "32 px"."""
-    return f"{round(value)}{SPACE}px"
 
 
 def in_points(value: float) -> str:
@@ -155,14 +130,14 @@ def signed(text: str) -> str:
 _WRITERS: dict[Form, Callable[[float], str]] = {
     Form.TEXT: three_digits,
     Form.WRITTEN: three_digits,
-    Form.VERDICT: verdict,
+    Form.VERDICT: lambda holds: "yes" if holds else "OUTSIDE",
     Form.EXACT: exact,
-    Form.COUNT: count,
-    Form.SECONDS: seconds,
+    Form.COUNT: lambda value: prefixed(value, "", digits=4, smallest=1.0),
+    Form.SECONDS: lambda value: prefixed(value, "s", largest=1.0),
     Form.BYTES: size,
     Form.SHARE: share,
-    Form.PART: part,
+    Form.PART: lambda value: f"{rounded(100 * value, 2)}{SPACE}%",
     Form.POINTS: points,
-    Form.PIXELS: pixels,
+    Form.PIXELS: lambda value: f"{round(value)}{SPACE}px",
     Form.NUMBER: three_digits,
 }

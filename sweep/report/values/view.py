@@ -74,21 +74,14 @@ class Caution:
 
 
 @dataclass(frozen=True)
-class Formula:
-    """A cost in the paper's symbols, as plain text: "D_K² · M · D_F²"."""
-
-    name: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Derivation:
-    """What the separable layer saves: formulas, the derivation in sentences with the run's own
-    numbers, and every block. `absent` says why there is neither derivation nor block (else empty).
+    """What the separable layer saves: formulas in the paper's symbols, the derivation in sentences
+    with the run's own numbers, and every block. `absent` says why there is neither derivation nor
+    block (else empty).
     """
 
     title: str
-    formulas: tuple[Formula, ...]
+    formulas: tuple[Fact, ...]
     sentences: tuple[str, ...]
     blocks: Table
     absent: str
