@@ -40,7 +40,7 @@ class Corners(NamedTuple):
 
 def ours(folder: str, processes: int) -> Next:
     """The sweep's own stream."""
-    from sweep.loading.reading import ResizedCrop
+    from sweep.loading.crops import ResizedCrop
     from sweep.loading.stream import training_batches
 
     batches = training_batches(

@@ -18,9 +18,8 @@ from benchmarks.loading_contenders import (
     random_corners,
     torch_loader,
 )
-from sweep.loading.crops import Box, random_box
+from sweep.loading.crops import Box, ResizedCrop
 from sweep.loading.images import decode, size_of
-from sweep.loading.reading import ResizedCrop
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_both_draw_boxes_of_the_same_kind():
     random.seed(0)
     rng = np.random.default_rng(0)
     theirs = [random_corners(500, 375) for _ in range(4000)]
-    boxes = [random_box(375, 500, AREA, ASPECT, rng) for _ in range(4000)]
+    boxes = [ResizedCrop(AREA, ASPECT)(375, 500, rng) for _ in range(4000)]
     assert all(0 <= each.left < each.right <= 500 for each in theirs)
     assert all(0 <= each.top < each.bottom <= 375 for each in theirs)
     sizes = (

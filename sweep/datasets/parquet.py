@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,8 @@ from sweep.datasets.in_files import ImagesInFiles, Purpose
 from sweep.datasets.parquet_files import Table, addresses_of, read_table
 from sweep.datasets.records import DatasetError, SplitSettings
 from sweep.datasets.splits import Division
-from sweep.loading.images import BadImageError, size_of
+from sweep.loading.images import BadImageError
+from sweep.loading.reading import pixels_of
 
 USUAL_SIDE = 224
 
@@ -45,11 +47,10 @@ class Parquet(ImagesInFiles):
     @cached_property
     def base_resolution(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The height of the first image, but 224 where that is more."""
-        first: Any = self.records(next(iter(self._stored())))
-        try:
-            return min(USUAL_SIDE, size_of(first.read(0), first.name(0))[0])
-        except (BadImageError, OSError):
-            return USUAL_SIDE
+        first = self.records(next(iter(self._stored())))
+        with suppress(BadImageError):
+            return min(USUAL_SIDE, len(pixels_of(first, 0)))
+        return USUAL_SIDE
 
     def _content(self) -> dict[str, Any]:
         """Labels, and from each file's footer the place, size and statistics of every column."""

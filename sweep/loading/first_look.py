@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +36,9 @@ def look_at(
 ) -> Looked:
     """Decodes all images, in an order that is quick to read; after `most_s` seconds no more."""
     images = len(records.labels)
-    if not images or not isinstance(_first(records), bytes):
-        return Looked(images, images)  # pixels, which can't be bad
+    with suppress(OSError, IndexError):
+        if not isinstance(records.read(0), bytes):
+            return Looked(images, images)  # pixels, which can't be bad
     until = now() + most_s
     drawn = Subset(records, records.order(np.random.default_rng(0)))
     seen, bad = 0, []
@@ -51,10 +53,3 @@ def look_at(
 
 def _no_part(pixels: Pixels) -> Pixels:
     return pixels[:0, :0]
-
-
-def _first(records: Records) -> object:
-    try:
-        return records.read(0)
-    except OSError:
-        return b""

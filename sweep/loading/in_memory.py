@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -9,9 +11,9 @@ from operator import attrgetter
 import numpy as np
 
 from sweep.contracts import Records
+from sweep.loading.crops import CentralCrop, shown
 from sweep.loading.images import BadImageError, size_of
 from sweep.loading.left_out import LeftOut
-from sweep.loading.reading import CentralCrop, cropped
 from sweep.loading.recent import Recent
 from sweep.loading.stream import batches_in_order
 from sweep.types import Images
@@ -36,7 +38,7 @@ def decoded(
     left_out = LeftOut(records, stop=stop)
     images = np.empty((len(records.labels), *size, 3), np.uint8)
     labels = np.empty(len(records.labels), np.int32)
-    show = partial(cropped, crop, size[0]) if crop else np.asarray
+    show = partial(shown, crop, size[0]) if crop else np.asarray
     done = 0
     for batch in batches_in_order(records, show, size, batch_size=_BATCH, workers=workers):
         left_out.see(batch.bad)
@@ -52,20 +54,17 @@ def common_size(records: Records, most_bytes: int) -> tuple[int, int] | None:
     """(height, width) that all images have, going by their headers; None where they differ, or
     where together they are more than `most_bytes` as u8[N,H,W,3].
     """
-    common: tuple[int, int] | None = None
+    sizes = _sizes(records)
+    height, width = size = next(sizes, (0, 0))
+    fits = 0 < len(records.labels) * height * width * 3 <= most_bytes
+    return size if fits and all(each == size for each in sizes) else None
+
+
+def _sizes(records: Records) -> Iterator[tuple[int, int]]:
     for index in range(len(records.labels)):
-        try:
+        with suppress(BadImageError, OSError):  # told by name when it is decoded
             data = records.read(index)
-            size = size_of(data, "") if isinstance(data, bytes) else data.shape[:2]
-        except (BadImageError, OSError):
-            continue  # told by name when it is decoded
-        if common is None:
-            if len(records.labels) * size[0] * size[1] * 3 > most_bytes:
-                return None
-            common = size
-        elif size != common:
-            return None
-    return common
+            yield size_of(data, "") if isinstance(data, bytes) else (len(data), len(data[0]))
 
 
 # For the next network of this process.

@@ -20,9 +20,10 @@ from absl import flags
 
 from sweep.contracts import Records
 from sweep.host.interrupts import held_back
+from sweep.loading.crops import CentralCrop, Crop, shown
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
-from sweep.loading.reading import CentralCrop, Crop, cropped, pixels_of
+from sweep.loading.reading import pixels_of
 
 # Batches that a process may be ahead by.
 AHEAD = 2
@@ -66,7 +67,7 @@ def evaluation_batches(
     records: Records, crop: CentralCrop, *, side: int, batch_size: int, workers: int
 ) -> Iterator[Batch]:
     """Every image once, cropped; see `batches_in_order`."""
-    show = partial(cropped, crop, side)
+    show = partial(shown, crop, side)
     return batches_in_order(records, show, (side, side), batch_size=batch_size, workers=workers)
 
 
@@ -95,8 +96,7 @@ def _training_batch(
     bad: list[int] = []
     for at, wanted in enumerate(indices):
         indices[at], pixels = _next_good(records, int(wanted), bad)
-        box = crop(pixels.shape[0], pixels.shape[1], rng)
-        images[at] = crop.resize(pixels, box, side)
+        images[at] = shown(crop, side, pixels, rng)
     return Batch(images, records.labels[indices], np.array(bad, np.int64))
 
 

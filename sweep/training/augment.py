@@ -51,7 +51,7 @@ def random_boxes(
     area: tuple[float, float],
     aspect: tuple[float, float],
 ) -> jax.Array:
-    """f32[count,4] (top, left, height, width), as `loading.crops.random_box` draws one, but in
+    """f32[count,4] (top, left, height, width), as `loading.crops.ResizedCrop` draws one, but in
     fractions of pixels, and with sides that are cut to the image's where a draw exceeds them, and
     are a whole pixel where it is less.
     """

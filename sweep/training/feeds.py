@@ -171,8 +171,8 @@ class TestImages:
         if isinstance(self._source, Images):
             yield from _padded_batches(self._source, min(most, len(self._source)))
             return
+        from sweep.loading.crops import CentralCrop
         from sweep.loading.left_out import LeftOut
-        from sweep.loading.reading import CentralCrop
         from sweep.loading.stream import evaluation_batches
 
         settings, records = self._settings, self._source

@@ -257,8 +257,8 @@ class ImageSource:
         return len(self._records("train").labels) * side * side * 3 <= self._most_bytes
 
     def _feed(self, side: int) -> Feed:
+        from sweep.loading.crops import CentralCrop
         from sweep.loading.in_memory import DECODED, Decoded, decoded
-        from sweep.loading.reading import CentralCrop
         from sweep.training.stream_feed import StreamFeed
 
         records = self._records("train")

@@ -36,7 +36,7 @@ def decode_s(records: Records, side: int) -> float:
     """Seconds that one process takes to read, decode and resize an image: the mean of a few, drawn
     evenly from all.
     """
-    from sweep.loading.crops import central_box, resized
+    from sweep.loading.crops import CentralCrop, shown
     from sweep.loading.images import BadImageError
     from sweep.loading.reading import pixels_of
 
@@ -47,5 +47,5 @@ def decode_s(records: Records, side: int) -> float:
             pixels = pixels_of(records, index)
         except BadImageError:
             continue  # told when it is its turn
-        resized(pixels, central_box(pixels.shape[0], pixels.shape[1], 1.0), side)
+        shown(CentralCrop(1.0), side, pixels)
     return (time.perf_counter() - began) / len(places)

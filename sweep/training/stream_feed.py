@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from sweep.contracts import Records
+from sweep.loading.crops import CentralCrop, ResizedCrop
 from sweep.loading.left_out import LeftOut
-from sweep.loading.reading import CentralCrop, ResizedCrop
 from sweep.loading.stream import training_batches
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import as_floats

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sweep.loading.crops import Box, central_box, random_box, resized, resized_quickly
-from sweep.loading.reading import CentralCrop, ResizedCrop
+from sweep.loading.crops import Box, CentralCrop, ResizedCrop, resized, resized_quickly
 from sweep.training.augment import (
     as_floats,
     mirrored,
@@ -37,7 +36,6 @@ from tests.support.image_files import encoded, noise, smooth
     ],
 )
 def test_the_central_box_is_that_of_tensorflow(height, width, share, box):
-    assert central_box(height, width, share) == box
     assert CentralCrop(share)(height, width) == box
 
 
@@ -47,7 +45,7 @@ shares = st.floats(0.01, 1)
 
 @given(sides, sides, shares)
 def test_the_central_box_lies_in_the_middle_and_is_never_empty(height, width, share):
-    box = central_box(height, width, share)
+    box = CentralCrop(share)(height, width)
     for start, length, side in ((box.top, box.height, height), (box.left, box.width, width)):
         assert start + length + start == side
         assert length >= max(1, side * share)
@@ -61,7 +59,7 @@ def test_the_central_box_lies_in_the_middle_and_is_never_empty(height, width, sh
     seed=st.integers(0, 1000),
 )
 def test_a_random_box_lies_in_the_image(height, width, area, aspect, seed):
-    box = random_box(height, width, area, aspect, np.random.default_rng(seed))
+    box = ResizedCrop(area, aspect)(height, width, np.random.default_rng(seed))
     assert 0 <= box.top <= box.top + 1 <= box.top + box.height <= height
     assert 0 <= box.left <= box.left + 1 <= box.left + box.width <= width
 
@@ -105,8 +103,8 @@ def test_an_image_in_which_no_draw_fits_gives_its_largest_central_box_of_an_allo
     never = (0.9, 1.0), (0.75, 4 / 3)
     rng = np.random.default_rng(0)
     # A strip of 12 x 300: at most 12 * 4 / 3 = 16 wide; the same on end.
-    assert random_box(12, 300, *never, rng) == (0, 142, 12, 16)
-    assert random_box(300, 12, *never, rng) == (142, 0, 16, 12)
+    assert ResizedCrop(*never)(12, 300, rng) == (0, 142, 12, 16)
+    assert ResizedCrop(*never)(300, 12, rng) == (142, 0, 16, 12)
 
 
 @pytest.mark.parametrize("box", [Box(0, 0, 60, 90), Box(7, 11, 40, 23), Box(50, 80, 3, 5)])
@@ -217,7 +215,7 @@ def test_turning_keeps_every_colour_and_its_channels():
 def test_a_photograph_shrinks_as_in_files_and_on_the_device():
     """The way of evaluation beside the way of training, from the same file."""
     pixels = np.asarray(Image.open(io.BytesIO(encoded(smooth(60, 60)))))
-    box = central_box(60, 60, 0.875)
+    box = CentralCrop(0.875)(60, 60)
     there = resample(jnp.asarray(pixels[None], jnp.float32), jnp.array([box], jnp.float32), 32)
     assert np.abs(np.asarray(there[0]) - resized(pixels, box, 32)).max() <= 1
 

@@ -12,12 +12,11 @@ import pytest
 
 from sweep.contracts import Dataset
 from sweep.loading import stream
-from sweep.loading.crops import central_box, resized
+from sweep.loading.crops import CentralCrop, ResizedCrop, resized
 from sweep.loading.images import BadImageError
 from sweep.loading.in_memory import common_size, decoded
 from sweep.loading.left_out import LeftOut
 from sweep.loading.order import Epochs
-from sweep.loading.reading import CentralCrop, ResizedCrop
 from sweep.loading.stream import PADDING, Batch, evaluation_batches, training_batches
 from sweep.loading.subset import some
 from sweep.settings.registry import make_dataset
@@ -147,7 +146,7 @@ def test_evaluation_has_every_image_once_and_in_order(batch_size):
 def test_evaluation_sees_the_middle_of_the_image():
     image = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
     (batch,) = evaluated(InMemory([encoded(image)]), crop=CentralCrop(0.875), batch_size=1)
-    assert np.array_equal(batch.images[0], resized(image, central_box(40, 56, 0.875), 8))
+    assert np.array_equal(batch.images[0], resized(image, CentralCrop(0.875)(40, 56), 8))
 
 
 # Bad images
