@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -16,24 +16,29 @@ INTERRUPTED, TERMINATED = 130, 143  # what a shell makes of SIGINT and of SIGTER
 
 
 @contextlib.contextmanager
-def ends_at_once() -> Iterator[None]:
+def _handling(handler: Any, numbers: Iterable[int]) -> Iterator[None]:
+    """In the main thread, which alone hears signals."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, usual in before.items():
+            signal.signal(number, usual)
+
+
+def _end(*_: object) -> None:
+    os.write(2, b"Interrupted.\n")
+    os._exit(INTERRUPTED)
+
+
+def ends_at_once() -> contextlib.AbstractContextManager[None]:
     """Within it Ctrl-C ends the process there and then. For the seconds in which libraries are
     imported and nothing is written: a KeyboardInterrupt is lost there where it hits JAX's callback
     of the garbage collector, and crashes where it hits an extension that is half set up.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(*_: object) -> None:
-        os.write(2, b"Interrupted.\n")
-        os._exit(INTERRUPTED)
-
-    before = signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return _handling(_end, [signal.SIGINT])
 
 
 class Terminated(KeyboardInterrupt):
@@ -45,6 +50,7 @@ def ended_by(terminated: bool) -> tuple[str, int]:
     return ("Terminated", TERMINATED) if terminated else ("Interrupted", INTERRUPTED)
 
 
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 # What was heard. Where it is raised it may be lost: in a callback of the garbage collector, say.
 _heard: list[type[KeyboardInterrupt]] = []
 
@@ -55,22 +61,13 @@ def heard() -> Iterator[None]:
     What is lost of it, or of a Ctrl-C, `go_on` raises.
     """
     _heard.clear()
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number, usual in (
-            (signal.SIGINT, signal.default_int_handler),
-            (signal.SIGTERM, signal.SIG_DFL),
-        ):
-            if signal.getsignal(number) is usual:
-                before[number] = signal.signal(number, _raise)
     told = sys.unraisablehook
     sys.unraisablehook = lambda lost: None if _heard and lost.exc_type in _heard else told(lost)
     try:
-        yield
+        with _handling(_raise, [n for n, usual in _USUAL.items() if signal.getsignal(n) is usual]):
+            yield
     finally:
         sys.unraisablehook = told
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def go_on() -> None:
@@ -90,19 +87,17 @@ def held_back() -> Iterator[None]:
     Ctrl-C: they inherit what their parent's thread doesn't listen to.
     """
     came: list[int] = []
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # Libraries have threads that do listen, and hand what they hear to Python's main one.
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if callable(signal.getsignal(number)):  # not where it is ignored, or ends the process
-                before[number] = signal.signal(number, lambda number, _: came.append(number))
+    # Libraries have threads that do listen, and hand what they hear to Python's main one; not where
+    # it is ignored, or ends the process.
+    listening = [number for number in _USUAL if callable(signal.getsignal(number))]
     try:
-        yield
+        with _handling(lambda number, _: came.append(number), listening):
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                yield
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
 
