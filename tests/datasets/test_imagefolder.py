@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from sweep.loading.images import BadImageError
@@ -41,39 +40,11 @@ def unsplit(tmp_path) -> Path:
     return write_folder(tmp_path / "set", images)
 
 
-def test_a_share_of_each_class_is_for_evaluation(unsplit):
-    dataset = folder(unsplit, validation_share=0.25, split_seed=3)
-    train, validation = (content(dataset, split) for split in ("train", "validation"))
-    assert not set(train) & set(validation)
-    assert sorted(train + validation) == sorted(content(folder(unsplit), "validation"))
-    # A quarter of 71; of each class a quarter, rounded either way.
-    assert len(validation) in (17, 18)
-    counts = np.bincount([label for _, label, _ in validation])
-    assert counts[0] in (10, 11)
-    assert counts[1] in (4, 5, 6)
-    assert counts[2] in (2, 3)
-
-
-def test_the_split_follows_from_the_seed(unsplit):
-    first, again, other = (
-        content(folder(unsplit, validation_share=0.5, split_seed=seed), "validation")
-        for seed in (1, 1, 2)
-    )
-    assert first == again
-    assert first != other
-
-
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_of_classes_of_one_image_a_share_is_for_evaluation_too(tmp_path, share):
     root = write_folder(tmp_path, {f"c{number}/x.png": plain(0) for number in range(20)})
     validation = folder(root, validation_share=share).records("validation")
     assert abs(len(validation.labels) - 20 * share) < 1
-
-
-def test_class_folders_that_are_not_split_are_for_evaluation_alone(unsplit):
-    assert len(folder(unsplit).records("validation").labels) == 71
-    with pytest.raises(SettingsError, match=r"has no images to train on: .* set validation_share"):
-        folder(unsplit).records("train")
 
 
 # What there may be in a folder
@@ -146,16 +117,6 @@ def test_a_link_to_nowhere_is_a_bad_image_by_name(tmp_path):
             "holds train/ and val/, but no class",
         ),
         ({"in/a/1.png": plain(1), "in/b/1.png": plain(1)}, {}, "where these are the classes, give"),
-        (
-            {"val/a/1.png": plain(1), "dev/a/1.png": plain(1)},
-            {},
-            "dev/ and val/ could all be the validation split: give the one that is meant as path",
-        ),
-        (
-            {"train/a/1.png": plain(1), "val/a/1.png": plain(1)},
-            {"validation_share": 0.5},
-            "is split already, into train (train/) and validation (val/): validation_share is for",
-        ),
         ({"a/1.png": plain(1)}, {"validation_share": 1.0}, "validation_share = 1.0: must be below"),
         ({"a/1.png": plain(1)}, {"clases": ""}, "accuracy.data.clases: unknown setting"),
     ],
@@ -230,40 +191,6 @@ def test_links_between_folders_are_followed_but_not_in_a_circle(tmp_path):
     (root / "a" / "self").symlink_to(root / "a")
     found = [file for file, *_ in content(folder(root), "validation")]
     assert found == ["a/1.png", "a/more/2.png"]
-
-
-SPLITS = pytest.mark.parametrize(
-    ("folders", "trained", "evaluated", "note"),
-    [
-        (("train", "val"), "train", "val", ""),
-        (("train", "test"), "train", "test", "evaluated on the split test: test/"),
-        (("Training", "Testing"), "Training", "Testing", "evaluated on the split test: Testing/"),
-        (
-            ("train", "valid", "test"),
-            "train",
-            "valid",
-            "evaluated on the split validation: valid/; left aside: test (test/)",
-        ),
-        (
-            ("train", "dev", "extra"),
-            "train",
-            "dev",
-            "evaluated on the split validation: dev/; left aside: others (extra/)",
-        ),
-        (("birds_train", "birds-val2"), "birds_train", "birds-val2", ""),
-    ],
-)
-
-
-@SPLITS
-def test_folders_named_by_their_split(folders, trained, evaluated, note, tmp_path):
-    root = write_folder(tmp_path, {f"{each}/x/{each}.png": plain(1) for each in folders})
-    dataset = folder(root)
-    for purpose, expected in (("train", trained), ("validation", evaluated)):
-        assert [file for file, *_ in content(dataset, purpose)] == [f"{expected}/x/{expected}.png"]
-    assert dataset.notes(trains=True) == ((note,) if note else ())
-    (alone,) = dataset.notes(trains=False)
-    assert f"left aside: train ({trained}/)" in alone
 
 
 def test_classes_may_have_the_names_of_splits(tmp_path):

@@ -88,59 +88,11 @@ def test_two_files_are_the_two_splits(tmp_path):
         archive(tmp_path).records("train")
 
 
-@pytest.mark.parametrize(
-    ("names", "evaluated", "note"),
-    [
-        (("x_train", "x_test"), 1, "evaluated on the split test: x_test.npz"),
-        (
-            ("train", "valid", "test"),
-            1,
-            "evaluated on the split validation: valid.npz; left aside: test (test.npz)",
-        ),
-        (
-            ("a.training", "a.dev", "b"),
-            1,
-            "evaluated on the split validation: a.dev.npz; left aside: others (b.npz)",
-        ),
-        (("images",), 0, ""),
-    ],
-)
-def test_archives_named_by_their_split(tmp_path, names, evaluated, note):
-    for at, name in enumerate(names):
-        save(tmp_path / f"{name}.npz", images=photos(1, seed=at), labels=np.array([0]))
-    dataset = archive(tmp_path)
-    shown = pixels_of(dataset.records("validation"), 0)
-    assert np.array_equal(shown, noise(10, 12, seed=evaluated))
-    assert dataset.notes(trains=True) == ((note,) if note else ())
-    if len(names) > 1:
-        assert np.array_equal(pixels_of(dataset.records("train"), 0), noise(10, 12, seed=0))
-
-
 def test_archives_that_could_all_be_meant_are_refused(tmp_path):
     for name in ("a", "b"):
         save(tmp_path / f"{name}.npz", images=photos(1), labels=np.array([0]))
     assert "a.npz and b.npz could all be the validation split: give the one" in refusal(tmp_path)
     assert "a.npz and b.npz could all be the train split" in refusal(tmp_path, validation_share=0.5)
-
-
-def test_one_file_is_split_by_share(tmp_path):
-    labels = np.arange(40) % 4
-    path = save(tmp_path / "x.npz", images=photos(40), labels=labels)
-    dataset = archive(path, validation_share=0.25, split_seed=2)
-    rows = {}
-    for split in ("train", "validation"):
-        records = dataset.records(split)
-        rows[split] = [
-            int(records.name(at).rpartition(" ")[2]) for at in range(len(records.labels))
-        ]
-        for at, row in enumerate(rows[split]):
-            assert records.labels[at] == labels[row]
-            assert np.array_equal(pixels_of(records, at), noise(10, 12, seed=row))
-    assert sorted(rows["train"] + rows["validation"]) == list(range(40))
-    assert len(rows["validation"]) == 10
-    assert set(np.bincount(labels[rows["validation"]])) <= {2, 3}
-    with pytest.raises(SettingsError, match="set validation_share, to train on a share"):
-        archive(path).records("train")
 
 
 ONE = np.zeros((2, 4, 4, 3), np.uint8)

@@ -93,41 +93,6 @@ def test_folders_tell_the_split_where_files_do_not(tmp_path):
     assert greys_of(parquet(path=tmp_path / "train").records("validation")) == [5]
 
 
-@pytest.mark.parametrize(
-    ("names", "trained", "evaluated", "note"),
-    [
-        (("a_train", "a_test"), "a_train", "a_test", "evaluated on the split test: a_test.parquet"),
-        (
-            ("train", "dev", "test"),
-            "train",
-            "dev",
-            "evaluated on the split validation: dev.parquet; left aside: test (test.parquet)",
-        ),
-        (
-            ("train", "val", "more"),
-            "train",
-            "val",
-            "evaluated on the split validation: val.parquet; left aside: others (more.parquet)",
-        ),
-        (
-            ("data/train-00000-of-00001", "data/eval-00000-of-00001"),
-            "data/train-00000-of-00001",
-            "data/eval-00000-of-00001",
-            "evaluated on the split test: data/eval-00000-of-00001.parquet",
-        ),
-    ],
-)
-def test_splits_are_told_by_keywords(tmp_path, names, trained, evaluated, note):
-    for at, name in enumerate(names):
-        write(tmp_path / f"{name}.parquet", table([at]))
-    dataset = parquet(path=tmp_path)
-    assert greys_of(dataset.records("train")) == [names.index(trained)]
-    assert greys_of(dataset.records("validation")) == [names.index(evaluated)]
-    assert dataset.notes(trains=True) == (note,)
-    (alone,) = dataset.notes(trains=False)
-    assert f"left aside: train ({trained}.parquet)" in alone
-
-
 def test_names_above_the_folder_tell_nothing(tmp_path):
     root = tmp_path / "test" / "flowers"
     write(root / "latest.parquet", table([1]))
@@ -151,13 +116,6 @@ def test_an_address_that_fsspec_knows():
     records = parquet(path="memory://set").records("validation")
     assert greys_of(records) == [5, 6, 7]
     assert records.name(2) == "memory:///set/test.parquet, row 2"
-
-
-def test_a_file_that_tells_no_split_is_for_evaluation_alone(tmp_path):
-    path = write(tmp_path / "images.parquet", table([1, 2]))
-    assert greys_of(parquet(path=path).records("validation")) == [1, 2]
-    with pytest.raises(SettingsError, match=r"to train on: .* set validation_share"):
-        parquet(path=path).records("train")
 
 
 def test_a_share_is_split_off_and_both_are_complete(files):
