@@ -98,6 +98,13 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def as_users_run_it() -> Iterator[None]:
+    """Optax raises a float to an integer step: it can't be run under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+@pytest.fixture
 def randomise() -> Callable[[MobileNetV1], None]:
     """Moves batch norm and biases far from their starting values, so that a mix-up shows.
 

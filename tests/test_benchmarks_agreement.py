@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-import jax
 import numpy as np
 import pytest
 import torch
@@ -32,14 +31,7 @@ def test_agreement_by_hand():
     assert not Comparison(ours=(0.49, 0.50, 0.51), theirs=(0.51, 0.53, 0.55)).agree
 
 
-@pytest.fixture
-def _as_users_run_it() -> Iterator[None]:
-    """Optax raises a float to an integer step: it can't be run under strict promotion."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
-
-
-@pytest.mark.usefixtures("_as_users_run_it")
+@pytest.mark.usefixtures("as_users_run_it")
 def test_from_the_same_weights_both_loops_take_the_same_steps():
     """Batches of all images, so that their order is none; nothing else is drawn. Steps are small,
     or rounding would grow a thousandfold in each; weight decay is large, or it would not show.

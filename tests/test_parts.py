@@ -1,10 +1,9 @@
 """The measures, data sets and the family of this project keep what is asked of anybody's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import jax
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,16 +49,11 @@ class TestLatency(MeasureContract):
         return [Network(point(0.25, side), Short(), num_classes=8) for side in (32, 40)]
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 class TestAccuracy(MeasureContract):
     changes: ClassVar = {"epochs": 2, "seed": 1}
     untold: ClassVar = {"title": "Bars", "checkpoint_s": 1.0}
     held_elsewhere = OF_SECTIONS
-
-    @pytest.fixture(autouse=True)
-    def _as_users_run_it(self) -> Iterator[None]:
-        """Optax raises a float to an integer step: it can't be run under strict promotion."""
-        with jax.numpy_dtype_promotion("standard"):
-            yield
 
     def measure(self, **settings: Any) -> Measure:
         quick: dict[str, Any] = {

@@ -211,9 +211,7 @@ def test_nothing_is_written_through_links_in_the_folder(archive, tmp_path):
 
 
 @pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def server():
     with serving(b"from the server" * 1000) as loopback:
         yield loopback
 

@@ -85,13 +85,6 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def _direct(monkeypatch):
-    """The loopback is never behind a proxy."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
 @pytest.fixture(scope="module")
 def archive() -> bytes:
     return packed(members())
@@ -221,7 +214,6 @@ def with_member(name: str, content: bytes | None) -> dict[str, bytes]:
     ("contents", "message"),
     [
         (with_member("../../up.bin", b"x"), 'member "../../up.bin" leads out of the archive'),
-        (with_member("/tmp/up.bin", b"x"), 'member "/tmp/up.bin" leads out of the archive'),  # noqa: S108
         (
             with_member(f"{FOLDER}/data_batch_3.bin", record(0) + record(1)[:-1]),
             f"{FOLDER}/data_batch_3.bin has 6145 bytes: must be records of 3073 bytes",
@@ -239,7 +231,7 @@ def with_member(name: str, content: bytes | None) -> dict[str, bytes]:
             f"{FOLDER}/batches.meta.txt must name 10 classes",
         ),
     ],
-    ids=["path up", "absolute path", "cut record", "label", "missing member", "class names"],
+    ids=["path up", "cut record", "label", "missing member", "class names"],
 )
 def test_an_archive_that_is_not_cifar10_is_refused_by_name(tmp_path, capsys, contents, message):
     content = packed(contents)

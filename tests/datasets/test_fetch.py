@@ -12,13 +12,6 @@ CONTENT = b"".join(hashlib.sha256(n.to_bytes(2)).digest() for n in range(2500))
 
 
 @pytest.fixture(autouse=True)
-def _direct(monkeypatch):
-    """The loopback is never behind a proxy."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-@pytest.fixture(autouse=True)
 def waited(monkeypatch):
     """Seconds that were to be waited between tries; nobody does."""
     seconds = []

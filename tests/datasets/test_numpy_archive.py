@@ -62,12 +62,6 @@ def test_labels_are_whole_numbers_in_one_column_at_most(tmp_path, dtype, shape):
     assert dataset.class_names == ("0", "1", "2", "3", "4")
 
 
-def test_a_list_names_the_classes(tmp_path):
-    (tmp_path / "list.txt").write_text("ant\nbee\n")
-    path = save(tmp_path / "x.npz", images=photos(2), labels=np.array([0, 1]))
-    assert archive(path, classes=str(tmp_path / "list.txt")).class_names == ("ant", "bee")
-
-
 def test_other_keys_can_be_named(tmp_path):
     path = save(tmp_path / "x.npz", x=photos(2), y=np.array([1, 0]), z=np.zeros(3))
     found = archive(path, image_key="x", label_key="y").records("validation")

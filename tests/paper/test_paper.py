@@ -11,7 +11,7 @@ import pytest
 
 from sweep import paper
 from sweep.paper import Published, Quantity
-from sweep.paper.published import paper_rows, table_2, tfslim_rows, traps
+from sweep.paper.published import paper_rows, table_2, tfslim_rows
 from tests.support import fake_results
 
 COUNTS = (Quantity.MULT_ADDS, Quantity.PARAMETERS)
@@ -78,12 +78,6 @@ def test_table_2_adds_to_100_percent_but_for_its_swapped_digits():
     assert sum(row.params.value for row in table_2()) == pytest.approx(1, abs=2e-4)
     printed = sum(row.mult_adds.value for row in table_2())
     assert printed + 0.0191 - 0.0119 == pytest.approx(1, abs=2e-4)
-
-
-def test_every_trap_of_the_reference_is_told():
-    told = " ".join(f"{trap.where} {trap.text}" for trap in traps())
-    for number in ("1.91", "4867.29", "290.7", "76.5", "317", "30.2", "4,231,976", "529", "GFLOPs"):
-        assert number in told
 
 
 def test_all_costs_of_tables_3_to_10_are_within_their_tolerance():
@@ -204,12 +198,6 @@ def test_parameters_of_table_14_hold_heads_of_other_sizes():
     assert all(row.computed is None and row.within is None for row in rows)
     assert all("head for the embedding" in row.reason for row in rows[1:])
     assert "another network" in rows[0].reason
-
-
-def test_the_label_slip_of_table_14_is_told():
-    row = only(fake_results.results(), "14", "0.75 MobileNet-160", Quantity.MULT_ADDS)
-    assert row.printed == "166"
-    assert any("printed as 0.75 MobileNet-128: a label slip" in note for note in row.notes)
 
 
 @pytest.mark.parametrize(
@@ -368,12 +356,6 @@ def test_tau_needs_three_points_and_a_ranking():
     assert paper.tau(ties).value is None
     assert "ties" in paper.tau(ties).reason
     assert paper.tau(pd.DataFrame()).value is None
-
-
-def test_rows_are_frozen():
-    row = paper.compare(*_frames())[0]
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        row.reason = ""  # type: ignore[misc]
 
 
 def _frames():

@@ -36,32 +36,6 @@ def test_a_second_run_repeats_nothing_and_a_larger_grid_adds_only_what_is_new(tm
     assert len(after) == 6
 
 
-def test_other_settings_of_a_measure_make_new_readings_and_keep_the_old(tmp_path):
-    run(tmp_path / "r", "Perimeter")
-    run(tmp_path / "r", "Perimeter", extra='[custom."tests.support.toys:Perimeter"]\nfactor = 8\n')
-    assert len(CALLS) == 8
-    assert sorted(load(tmp_path / "r").readings["value"]) == [256, 256, 512, 512]
-    assert len(pd.read_parquet(tmp_path / "r" / "readings.parquet")) == 8
-
-
-def test_a_point_that_fails_stops_nothing_else_and_is_tried_again(tmp_path):
-    _, outcome, _ = run(tmp_path / "r", "Stumbling")
-    assert [failure.split(":")[0] for failure in outcome.failures] == [
-        "stumbling 0.5-64",
-        "stumbling 0.5-32",
-    ]
-    readings = load(tmp_path / "r").readings
-    assert set(readings.loc[readings["alpha"] == 0.5, "reason"]) == {
-        "RuntimeError: a stone in the way"
-    }
-    assert readings.loc[readings["alpha"] == 0.25, "value"].tolist() == [256, 128]
-    Stumbling.mended = True
-    CALLS.clear()
-    run(tmp_path / "r", "Stumbling")
-    assert CALLS == ["0.5-64", "0.5-32"]
-    assert sorted(load(tmp_path / "r").readings["value"]) == [128, 128, 256, 256]
-
-
 def test_ctrl_c_keeps_what_is_finished_and_draws_it(tmp_path):
     _, outcome, _ = run(tmp_path / "r", "Interrupted")
     assert outcome.interrupted

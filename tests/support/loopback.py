@@ -1,9 +1,11 @@
 """A file server on the loopback that counts what it serves, and can break off, forget or refuse."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import patch
 
 
 class Loopback:
@@ -62,7 +64,7 @@ class Loopback:
 
 @contextmanager
 def serving(content: bytes) -> Iterator[Loopback]:
-    """A running server; its thread has ended when the context does."""
+    """A running server, behind no proxy; its thread has ended when the context does."""
     loopback = Loopback(content)
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,8 +78,10 @@ def serving(content: bytes) -> Iterator[Loopback]:
     loopback.url = f"http://127.0.0.1:{server.server_port}/archive.tar.gz"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
+    direct = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
     try:
-        yield loopback
+        with patch.dict(os.environ, direct):
+            yield loopback
     finally:
         loopback.hold.set()
         server.shutdown()

@@ -37,6 +37,7 @@ from tests.support.stripes import folder
 from tests.support.stripes import settings as of_files
 from tests.support.toys import Brightness, point, quiet
 
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
 NETWORK = Network(point(0.125, 128), Short())
 STEPS = 48  # the curve has points at 20, 40 and 48
 RECIPE = AccuracySettings(
@@ -49,13 +50,6 @@ RECIPE = AccuracySettings(
     dropout_rate=0.1,  # whose random numbers have to go on where they were, too
 )
 NEVER = 1e9
-
-
-@pytest.fixture(autouse=True)
-def _as_users_run_it() -> Iterator[None]:
-    """Optax raises a float to an integer step: it can't be run under strict promotion."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
 
 
 @cache

@@ -24,6 +24,7 @@ from tests.support.one_step import NETWORK, ONE_BATCH, apart, first_step, in_flo
 from tests.support.short import LAYERS
 from tests.support.toys import Brightness, quiet
 
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
 RECIPE = AccuracySettings(
     dataset="tests.support.toys:Brightness",
     train_images=256,
@@ -33,13 +34,6 @@ RECIPE = AccuracySettings(
     learning_rate=0.1,
     symmetry="square",
 )
-
-
-@pytest.fixture(autouse=True)
-def _as_users_run_it():
-    """Optax raises a float to an integer step: it can't be run under strict promotion."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
 
 
 def outcome(settings: AccuracySettings) -> list:

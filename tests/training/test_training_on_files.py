@@ -17,14 +17,8 @@ from tests.support.short import Short
 from tests.support.stripes import folder, settings
 from tests.support.toys import point, quiet
 
+pytestmark = pytest.mark.usefixtures("as_users_run_it")
 NETWORK = Network(point(0.25, 224), Short())
-
-
-@pytest.fixture(autouse=True)
-def _as_users_run_it():
-    """Optax raises a float to an integer step: it can't be run under strict promotion."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
 
 
 def outcome(
