@@ -17,25 +17,14 @@ from sweep.host import files
 from sweep.host.files import WriteError, replace_file
 from sweep.results.digests import data_digest, digest
 from sweep.results.load import load
-from sweep.results.schema import READINGS, Stamp
+from sweep.results.schema import READINGS
 from sweep.results.store import Store
 from sweep.results.writing import BusyError
-from sweep.types import Better, CurvePoint, Metric, Point, Reading, ResultsError
+from sweep.types import CurvePoint, Reading, ResultsError
+from tests.support.stored import MACHINE, POINTS, SPEED, STAMP, run_of
 
-SPEED = Metric("speed", "Speed", "1", Better.HIGHER)
-POINT = Point("toy", "separable", 0.5, 1.0, 224)
-OTHER = Point("toy", "separable", 0.25, 1.0, 224)
-STAMP = Stamp("hash1", "machine1", "abc", "{}", "2026-01-01T00:00:00+00:00")
+OTHER, POINT = POINTS[:2]
 SETTINGS = {"name": "test", "grid": {"extra": [{"kind": "shallow", "measures": None}]}}
-MACHINE = {"id": "machine1", "cpu": "abacus"}
-
-
-def run_of(*points: Point, settings_hash: str = "hash1", machine_id: str = "machine1") -> dict:
-    return {
-        "machine_id": machine_id,
-        "points": [[each.family, each.kind, each.alpha, each.resolution] for each in points],
-        "measures": {"timing": {"settings_hash": settings_hash}},
-    }
 
 
 @pytest.fixture
@@ -107,7 +96,7 @@ def test_readings_of_other_settings_or_machines_stay_but_are_not_shown(store):
 def test_a_failed_batch_is_not_finished(store):
     store.add("timing", [Reading(SPEED, POINT, None, reason="broke")], STAMP, failed=True)
     store.add("timing", [Reading(SPEED, OTHER, 1.0)], STAMP)
-    assert Store(store.path).finished() == {(OTHER.key, "timing", "hash1", "machine1")}
+    assert Store(store.path).finished() == {(OTHER.key, "timing", "hash1", MACHINE["id"])}
 
 
 def test_curves_are_replaced_with_their_readings(store):

@@ -19,9 +19,11 @@ STAMP = Stamp("hash1", MACHINE["id"], "abc", "{}", "2026-01-01T00:00:00+00:00")
 SETTINGS = {"name": "test"}
 
 
-def run_of(*points: Point, settings_hash: str = "hash1") -> dict[str, Any]:
+def run_of(
+    *points: Point, settings_hash: str = "hash1", machine_id: str = MACHINE["id"]
+) -> dict[str, Any]:
     return {
-        "machine_id": MACHINE["id"],
+        "machine_id": machine_id,
         "points": [[each.family, each.kind, each.alpha, each.resolution] for each in points],
         "measures": {"timing": {"settings_hash": settings_hash}},
     }
