@@ -8,26 +8,24 @@ import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import chdir, contextmanager
-from dataclasses import fields
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
 from hypothesis import strategies as st
 
+from sweep.results import parts
 from sweep.results.load import load
-from sweep.results.schema import Stamp, reading_of
 from sweep.results.store import Store
 from sweep.results.writing import DERIVED
-from sweep.types import CurvePoint, Point, Reading
 from tests.fuzz.command import command, judge
 from tests.fuzz.mutations import changed, damaged, numbers, plain_values, texts
 from tests.fuzz.surroundings import stand_ins
@@ -117,40 +115,26 @@ def _sound() -> Path:
 @cache
 def _sealed() -> Path:
     """The same run as it is written now, killed before its last point was in the tables."""
+    from tests.support import fake_results
+
     made = load(_sound())
     folder = Path(tempfile.mkdtemp(prefix="sealed-"))
     store = Store(folder)
     going_on = {key: value for key, value in made.run.items() if key != "finished"}
     store.write_run(made.settings, made.machine, going_on)
-    stamp = Stamp(**{field.name: made.readings[field.name].iloc[0] for field in fields(Stamp)})
-    frames = (made.readings.fillna({"value": np.nan}), made.training)
-    for alpha, side in ((1.0, 224), (0.25, 128)):
-        for measure in ("cost", "latency", "accuracy"):
-            items: list[Reading | CurvePoint] = []
-            for frame, item in zip(frames, (_reading, _curve_point), strict=True):
-                of_one = (frame["alpha"] == alpha) & (frame["resolution"] == side)
-                rows = pd.DataFrame(frame[of_one & (frame["measure"] == measure)]).to_dict(
-                    "records"
-                )
-                items += [item(row) for row in rows if row["kind"] == "separable"]
-            store.add(measure, items, stamp)
-        if side == 224:
-            store.merge()
     store.close()
+    for number, side in enumerate((224, 128), 1):
+        readings, training = (
+            frame[(frame["resolution"] == side) & (frame["kind"] == "separable")]
+            for frame in (made.readings, made.training)
+        )
+        of_one: Any = replace(made, readings=readings, training=training)
+        parts.write(folder, number, fake_results.batch_of(of_one))
+        if side == 224:
+            store = Store(folder)
+            store.merge()
+            store.close()
     return folder
-
-
-def _point(row: dict[Hashable, Any]) -> Point:
-    return Point(**{field.name: row[field.name] for field in fields(Point)})
-
-
-def _reading(row: dict[Any, Any]) -> Reading:
-    return reading_of(row | ({"value": None} if row["reason"] else {}))
-
-
-def _curve_point(row: dict[Hashable, Any]) -> CurvePoint:
-    own = {field.name: row[field.name] for field in fields(CurvePoint) if field.name != "point"}
-    return CurvePoint(_point(row), **own)
 
 
 def _json_file(name: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -20,20 +20,11 @@ from tests.support import fake_results
 from tests.support.commands import flat, typed
 
 ROOT = Path(__file__).parents[2]
-KEYS = [("separable", 0.25, 128), ("separable", 0.5, 128), ("separable", 0.75, 128)]
+KEY = ("separable", 0.25, 128)
 
 
 def of_shares(*shares: float):
-    """A run of 0.25-128, 0.5-128 and so on that got these shares of 100 images of 20 classes."""
-    more = [
-        fake_results.reading(key, metric, value, measure="accuracy", dataset="mine")
-        for key, share in zip(KEYS, shares, strict=False)
-        for metric, value in (("top1", share), ("test_images", 100), ("classes", 20),
-                              ("trained_resolution", 18))
-    ]  # fmt: skip
-    return fake_results.results(
-        points=KEYS[: len(shares)], without=("top1", "top5", "test_images"), more=more
-    )
+    return fake_results.guessing(*shares, trained_resolution=18)
 
 
 def answer(results, latency_s: float | None = None, source: str = "measured"):
@@ -173,12 +164,8 @@ def test_only_what_bears_on_an_answer_stands_with_it():
 
 
 def test_a_look_and_images_left_out_stand_with_the_answer_and_the_findings():
-    results = of_shares(0.20)
-    results.settings["accuracy"]["max_steps"] = 4
-    left_out = fake_results.reading(
-        KEYS[0], "left_out_images", 3, measure="accuracy", dataset="mine"
-    )
-    results = fake_results.results(points=KEYS[:1], more=[left_out])
+    left_out = fake_results.reading(KEY, "left_out_images", 3, measure="accuracy", dataset="mine")
+    results = fake_results.results(points=[KEY], more=[left_out])
     results.settings["accuracy"]["max_steps"] = 4
     expected = ("was ended after 4 steps", "trained once", "Up to 3 images could not be read")
     shown = view(results)

@@ -46,25 +46,13 @@ def test_warnings_name_the_eight_accuracies_that_are_not_the_papers(shown):
 
 
 def test_a_run_that_only_guesses_says_so():
-    keys = [("separable", 0.25, 128), ("separable", 0.5, 128)]
-
-    def shown(*right):
-        more = [
-            fake_results.reading(key, metric, value, measure="accuracy", dataset="mine")
-            for key, share in zip(keys, right, strict=True)
-            for metric, value in (("top1", share), ("test_images", 100), ("classes", 20))
-        ]
-        return view(
-            fake_results.results(points=keys, without=("top1", "top5", "test_images"), more=more)
-        )
-
     # One of 20 is 5 %. Of 100 images, 7 right: Wilson's interval begins at 3.4 %; 20: at 13.3 %.
-    guessing = shown(0.05, 0.07)
+    guessing = view(fake_results.guessing(0.05, 0.07))
     assert guessing.title == "2 networks, none of them better than guessing yet"
     (said,) = [each for each in guessing.warnings if "guessing" in each]
     assert "one of 20 classes (5\u00a0%)" in said
     assert "0.25-128 and 0.5-128" in said
-    one = shown(0.05, 0.20)
+    one = view(fake_results.guessing(0.05, 0.20))
     assert "guessing" not in one.title
     (said,) = [each for each in one.warnings if "guessing" in each]
     assert said.endswith("0.25-128. Train longer, or on more images.")

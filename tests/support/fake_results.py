@@ -101,12 +101,31 @@ def stored(results: Results, folder: Path) -> Path:
     store = Store(folder)
     going_on = {key: value for key, value in results.run.items() if key != "finished"}
     store.write_run(results.settings, results.machine, going_on)
-    readings = pa.Table.from_pandas(results.readings, READINGS, preserve_index=False)
-    training = pa.Table.from_pandas(results.training, TRAINING, preserve_index=False)
-    parts.write(folder, 1, pa.concat_tables([readings, curves.as_readings(training)]))
+    parts.write(folder, 1, batch_of(results))
     store.write_run(results.settings, results.machine, results.run)
     store.close()
     return folder
+
+
+def batch_of(results: Results) -> pa.Table:
+    """All that was measured, as one part has it."""
+    readings = pa.Table.from_pandas(results.readings, READINGS, preserve_index=False)
+    training = pa.Table.from_pandas(results.training, TRAINING, preserve_index=False)
+    return pa.concat_tables([readings, curves.as_readings(training)])
+
+
+def guessing(*shares: float, **more: Any) -> Results:
+    """A run of 0.25-128, 0.5-128 and so on that got these shares of 100 images of 20 classes; more:
+    further metrics of theirs.
+    """
+    keys = [("separable", alpha, 128) for alpha in (0.25, 0.5, 0.75)]
+    rows = [
+        reading(key, metric, value, measure="accuracy", dataset="mine")
+        for key, share in zip(keys, shares, strict=False)
+        for metric, value in {"top1": share, "test_images": 100, "classes": 20, **more}.items()
+    ]
+    accuracies = ("top1", "top5", "test_images")
+    return results(points=keys[: len(shares)], without=accuracies, more=rows)
 
 
 def all_points() -> list[Key]:
