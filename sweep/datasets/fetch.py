@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pooch
 import requests
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from sweep.host.files import not_through_links, why
 
@@ -46,8 +46,11 @@ class Source:
     sha256: str
 
     def __post_init__(self) -> None:
-        if not _is_web_address(self.url):
-            raise FetchError(f'url = "{self.url}": must be a web address, http:// or https://')
+        try:
+            TypeAdapter(HttpUrl).validate_python(self.url)
+        except ValidationError:
+            words = f'url = "{self.url}": must be a web address, http:// or https://'
+            raise FetchError(words) from None
         if not re.fullmatch("[0-9a-f]{64}", self.sha256):
             raise FetchError(f'sha256 = "{self.sha256}": must be 64 digits of 0-9 and a-f')
 
@@ -77,9 +80,12 @@ def fetch(source: Source, target: Path, progress: Progress) -> None:
             # over and always breaks off would be asked for ever.
             in_vain = 0 if transfer.size > furthest else in_vain + 1
             furthest = max(furthest, transfer.size)
-            if in_vain >= ATTEMPTS or not (transfer.heard and _passes(error)):
-                words = f"{_words(error, transfer.heard)}{transfer.kept()}"
-                raise FetchError(f"{source.url}: {words}") from error
+            passes = error.response is None or error.response.status_code in PASSING
+            if in_vain >= ATTEMPTS or not (transfer.heard and passes):
+                words = f"{source.url}: {_words(error, transfer.heard)}"
+                if transfer.size:
+                    words += f". {transfer.size:,} bytes are kept; the same command continues."
+                raise FetchError(words) from error
             time.sleep(2 ** max(0, in_vain - 1))
         except OSError as error:
             raise FetchError(f"{target.parent}: can't be written: {why(error)}") from error
@@ -99,11 +105,6 @@ class _Transfer:
     def size(self) -> int:
         """Bytes that have come."""
         return self._part.stat().st_size if self._part.exists() else 0
-
-    def kept(self) -> str:
-        """What is left for the next call, as the end of a message."""
-        size = self.size
-        return f". {size:,} bytes are kept; the same command continues." if size else ""
 
     def __call__(self, url: str, output_file: Any, pooch_: Any) -> None:
         del pooch_
@@ -132,21 +133,6 @@ class _Transfer:
                     if file.tell() > MOST_BYTES:
                         raise FetchError(f"{url}: more than {MOST_BYTES:,} bytes; ended")
                     self._progress(file.tell(), total)
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port  # looking at it raises ValueError where it is no port
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and " " not in url
-    return plain and parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
-
-
-def _passes(error: requests.RequestException) -> bool:
-    """Whether another try may bring the rest."""
-    return error.response is None or error.response.status_code in PASSING
 
 
 def _words(error: requests.RequestException, heard: bool) -> str:

@@ -14,7 +14,6 @@ from importlib.resources import files
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
@@ -80,9 +79,11 @@ class PhotoPatches(Dataset):
         if not 1 <= resolution <= PATCH:
             raise ValueError(f"resolution = {resolution}: must be between 1 and {PATCH}")
         train_rng, test_rng = np.random.default_rng(seed).spawn(2)
+        # Cut in the middle; of an odd width, the right half has the column more.
+        halves = [np.split(each, [each.shape[1] // 2], axis=1) for each in photographs()]
         return Splits(
-            train=_cut([_left(each) for each in photographs()], train, resolution, train_rng),
-            test=_cut([_right(each) for each in photographs()], test, resolution, test_rng),
+            train=_cut([left for left, _ in halves], train, resolution, train_rng),
+            test=_cut([right for _, right in halves], test, resolution, test_rng),
         )
 
 
@@ -103,14 +104,6 @@ def _read(package: str, folder: str, name: str) -> Grey:
     return np.asarray(grey, np.float32)
 
 
-def _left(photograph: Grey) -> Grey:
-    return photograph[:, : photograph.shape[1] // 2]
-
-
-def _right(photograph: Grey) -> Grey:
-    return photograph[:, photograph.shape[1] // 2 :]
-
-
 def _cut(halves: list[Grey], count: int, resolution: int, rng: np.random.Generator) -> Images:
     """`count` patches, the classes in turn, each turned and mirrored at random."""
     labels = np.arange(count, dtype=np.int32) % len(halves)
@@ -120,14 +113,10 @@ def _cut(halves: list[Grey], count: int, resolution: int, rng: np.random.Generat
         top, left = (int(rng.integers(side - PATCH + 1)) for side in half.shape)
         patch = np.rot90(half[top : top + PATCH, left : left + PATCH], int(rng.integers(4)))
         patches[index] = patch[:, ::-1] if rng.integers(2) else patch
-    return Images(_normalised(_resized(patches, resolution))[..., None], labels)
-
-
-def _resized(patches: Grey, resolution: int) -> Grey:
-    if resolution == PATCH:
-        return patches
-    shape = (len(patches), resolution, resolution)
-    return np.asarray(jax.image.resize(jnp.asarray(patches), shape, "linear", antialias=True))
+    if resolution != PATCH:
+        shape = (count, resolution, resolution)
+        patches = np.asarray(jax.image.resize(patches, shape, "linear", antialias=True))
+    return Images(_normalised(patches)[..., None], labels)
 
 
 def _normalised(patches: Grey) -> Grey:
