@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -26,7 +27,6 @@ from sweep.loading.recent import Recent
 # Encoded images that a process keeps. A table below it is read once, and shuffled as a whole; one
 # above it is shuffled within windows of row groups that fill half of it.
 KEPT_BYTES = 1 << 30
-_WILD = "*?["
 
 
 @dataclass(frozen=True)
@@ -167,23 +167,18 @@ def addresses_of(pattern: str) -> dict[str, str]:
     try:
         system, path = fsspec.core.url_to_fs(pattern)
         above = path.rstrip("/") + "/"
-        if not any(mark in path for mark in _WILD) and not system.exists(path):
-            raise DatasetError(f"{pattern}: there is no such file or folder")
         if system.isdir(path):
-            names = {each: PurePosixPath(each).name for each in system.find(path)}
-            paths = [each for each in names if fnmatch(names[each], "[!.]*.parquet")]
+            files = system.find(path)
+            paths = [each for each in files if fnmatch(PurePosixPath(each).name, "[!.]*.parquet")]
         elif system.exists(path):
             paths, above = [path], path
         else:
             paths = system.glob(path)
-            above = path[: min(path.index(mark) for mark in _WILD if mark in path)]
-            above = above[: above.rfind("/") + 1]
-    except DatasetError:
-        raise
+            above = re.split(r"[*?[]", path)[0].rpartition("/")[0] + "/"
     except (ImportError, OSError, ValueError) as error:
         raise DatasetError(f"{pattern}: {error}") from None
     if not paths:
-        raise DatasetError(f"{pattern}: there are no Parquet files")
+        raise DatasetError(f"{pattern}: there is no such Parquet file, and no folder that has any")
     return {
         system.unstrip_protocol(each).removeprefix("file://"): each.removeprefix(above)
         for each in sorted(paths)

@@ -196,7 +196,7 @@ def test_labels_that_number_no_classes_are_refused(tmp_path, label):
     [
         (b"", "can't be read as Parquet"),
         (b"PAR1 and then nothing of the kind PAR1", "can't be read as Parquet"),
-        (None, "there is no such file or folder"),
+        (None, "there is no such Parquet file"),
     ],
 )
 def test_what_is_no_parquet_file_is_refused_by_name(tmp_path, content, words):
@@ -207,7 +207,7 @@ def test_what_is_no_parquet_file_is_refused_by_name(tmp_path, content, words):
 
 
 def test_other_settings_that_lead_nowhere_are_refused(tmp_path):
-    assert "there are no Parquet files" in refusal(path=tmp_path)
+    assert "and no folder that has any" in refusal(path=tmp_path)
     assert "give either path, or train and validation" in refusal()
     assert "nosuch" in refusal(path="nosuch://bucket/x.parquet")
     path = write(tmp_path / "x.parquet", table([1]))
