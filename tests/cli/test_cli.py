@@ -3,15 +3,13 @@
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.commands import QUICK, SHORT, environment, sweep
+from tests.support.commands import QUICK, SHORT, interruptible, sweep
 
 
 def test_a_run_leaves_what_it_promises(quick_run):
@@ -117,19 +115,7 @@ def test_a_process_ends_with_the_commands_status_and_words(tmp_path):
 
 def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path, command):
     (tmp_path / "sweep.toml").write_text(SHORT.replace("epochs = 1", "epochs = 4000"))
-    # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
-    listening = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from sweep.cli.main import main; main(['run'])"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", listening],
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = interruptible(["run"], tmp_path)
     log = tmp_path / "results" / "quick" / "run.log"
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and running.poll() is None:

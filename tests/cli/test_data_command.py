@@ -7,11 +7,8 @@ Parquet is compared with the formula.
 import hashlib
 import io
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import tarfile
 import time
 from pathlib import Path
@@ -24,9 +21,9 @@ from PIL import Image
 from sweep.cli.main import main
 from sweep.datasets.cifar10 import OFFICIAL
 from sweep.datasets.fetch import BLOCK
+from tests.support.commands import interruptible
 from tests.support.loopback import serving
 
-ROOT = Path(__file__).parents[2]
 FOLDER = "cifar-10-batches-bin"
 # As in the authors' batches.meta.txt, which ends with an empty line.
 CLASSES = [
@@ -300,19 +297,7 @@ def test_ctrl_c_leaves_a_part_that_the_same_command_continues(server, archive, t
     server.cuts = [2 * BLOCK]
     server.hold.clear()
     arguments = command(server.url, sha256(archive), tmp_path)
-    # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
-    listening = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from sweep.cli.main import main; main(sys.argv[1:])"
-    )
-    running = subprocess.Popen(
-        [sys.executable, "-c", listening, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    running = interruptible(arguments, tmp_path)
     deadline = time.monotonic() + 60
     part = tmp_path / "cifar-10-binary.tar.gz.part"
     while running.poll() is None and time.monotonic() < deadline:

@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,8 +30,8 @@ from sweep.training.loop import train
 from sweep.types import Better, CurvePoint, Metric, Progress, Reading
 from tests.faults import Row, row
 from tests.faults.sweeps import CONTINUES, LEFT
+from tests.support.commands import interruptible
 
-ROOT = Path(__file__).parents[2]
 SEED = 6
 BREAKS_A_SWEEP = 5  # then it is let finish, and another begins
 WEIGHTS = Metric("weights_digest", "Digest of the weights", "1", Better.NEITHER)
@@ -109,19 +108,7 @@ class Sweep:
         return sorted(self.results.glob("unfinished/*.ckpt"))
 
     def start(self) -> subprocess.Popen[str]:
-        # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
-        code = (
-            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            f"from sweep.cli.main import main; main(['run', '--compile-cache', '{self.cache}'])"
-        )
-        return subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return interruptible(["run", "--compile-cache", self.cache], self.folder)
 
     def outcome(self) -> str:
         """The weights' digests and the curves, by point, seconds apart."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, LatencySettings, SettingsError, parse
-from tests.support.commands import QUICK, flat
+from tests.support.commands import QUICK, ROOT, flat, python
 from tests.support.runs import MACHINE, Watcher
 from tests.support.toys import CALLS, point
 
@@ -122,10 +119,7 @@ def test_a_limit_on_addresses_counts_and_what_is_no_memory_is_taken_off():
         "resource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))\n"
         "print(memory._of_process())"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
-    )
+    done = python(["-c", code], ROOT)
     # This Python has a few hundred megabytes of addresses at the most, and holds some of them.
     assert 0.4e9 < int(done.stdout) < 1e9
 
@@ -199,18 +193,6 @@ def test_a_share_has_a_range(share):
         parse(f"max_memory_share = {share}", source="test")
 
 
-def in_a_process(code: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[2]
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-    )
-
-
 def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
     """The other side: what is refused would indeed have failed."""
     code = (
@@ -223,7 +205,7 @@ def test_a_training_in_less_memory_than_its_estimate_runs_out_of_it():
         "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
         "_train(TRAINED[1])\n"
     )
-    assert in_a_process(code).returncode != 0
+    assert python(["-c", code], ROOT).returncode != 0
 
 
 @pytest.mark.slow
@@ -243,7 +225,7 @@ def test_counting_many_networks_takes_no_more_memory_than_counting_a_few():
         "    if n in (99, 199):\n"
         "        print(open('/proc/self/statm').read().split()[1])\n"
     )
-    done = in_a_process(code)
+    done = python(["-c", code], ROOT)
     assert done.returncode == 0, done.stderr
     early, late = (int(pages) * resource.getpagesize() / 1e6 for pages in done.stdout.split())
     assert late - early < 20

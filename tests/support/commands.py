@@ -69,6 +69,21 @@ def sweep(*arguments: str | Path, folder: Path, **variables: str):
     return python(["-m", "sweep", *arguments], folder, **variables)
 
 
+def interruptible(arguments: Sequence[str | Path], folder: Path) -> subprocess.Popen[str]:
+    """The same while it goes on, and hears Ctrl-C: a shell starts its background jobs with that
+    ignored, and children inherit it.
+    """
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from sweep.cli.main import main; main(sys.argv[1:])"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=folder, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
 class Command:
     """Runs a command in this process, which is afterwards as it was before.
 
