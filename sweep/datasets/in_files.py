@@ -7,7 +7,6 @@ identity holds (`_content`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -18,13 +17,13 @@ from sweep.contracts import Dataset
 from sweep.datasets.records import (
     DatasetError,
     Indices,
-    Labels,
     NumberedClasses,
     SplitSettings,
     numbered_classes,
     split_by_share,
 )
 from sweep.datasets.splits import Division
+from sweep.loading.subset import Subset
 from sweep.types import listed
 
 Purpose = Literal["train", "validation"]
@@ -56,22 +55,11 @@ class Stored(ABC):
         return rng.permutation(len(rows))
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Some of the images that are stored; labels: i32[N], of their classes."""
-
-    stored: Stored
-    rows: Indices
-    labels: Labels
-
-    def name(self, index: int) -> str:
-        return self.stored.name(int(self.rows[index]))
-
-    def read(self, index: int) -> bytes | npt.NDArray[np.uint8]:
-        return self.stored.read(int(self.rows[index]))
+class Rows(Subset):
+    """Some of the images that are stored, in an order of their own."""
 
     def order(self, rng: np.random.Generator) -> Indices:
-        return self.stored.order(self.rows, rng)
+        return self.records.order(self.indices, rng)
 
 
 class ImagesInFiles(Dataset):

@@ -40,7 +40,8 @@ def look_at(
         if not isinstance(records.read(0), bytes):
             return Looked(images, images)  # pixels, which can't be bad
     until = now() + most_s
-    drawn = Subset(records, records.order(np.random.default_rng(0)))
+    order = records.order(np.random.default_rng(0))
+    drawn = Subset(records, order, records.labels[order])
     seen, bad = 0, []
     for batch in batches_in_order(drawn, _no_part, (0, 0), batch_size=_BATCH, workers=workers):
         seen += _BATCH

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Records
 
 
+@dataclass(frozen=True)
 class Subset:
-    def __init__(self, records: Records, indices: npt.NDArray[np.int64]) -> None:
-        self.records = records
-        self.indices = indices
-        self.labels = records.labels[indices]
+    """The images at `indices`, each read when it is asked for. labels: i32[N], of their classes."""
+
+    records: Any
+    indices: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int32]
 
     def name(self, index: int) -> str:
         return self.records.name(int(self.indices[index]))
@@ -36,4 +41,5 @@ def some(records: Records, count: int, seed: int) -> Records:
         return records
     # Not by `order`, whose beginning may lie in a few row groups, perhaps of one class.
     drawn = np.random.default_rng(seed).permutation(len(records.labels))[:count]
-    return Subset(records, np.sort(drawn))
+    drawn.sort()
+    return Subset(records, drawn, records.labels[drawn])

@@ -46,7 +46,7 @@ def test_a_small_table_is_shuffled_as_a_whole(tmp_path):
 def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeypatch):
     path = write(tmp_path / "x.parquet", 60)
     records = rows_of(path)
-    group = max(each.bytes for each in records.stored.groups)
+    group = max(each.bytes for each in records.records.groups)
     allowed = 4 * group + 1000
     monkeypatch.setattr(parquet_files, "KEPT_BYTES", allowed)
     reads = []
@@ -60,7 +60,7 @@ def test_a_large_table_is_shuffled_in_windows_that_can_be_kept(tmp_path, monkeyp
     assert sorted(order) == list(range(60))
     for index in order:
         assert records.read(int(index)).startswith(b"\x89PNG")
-        kept = sum(each.nbytes for each in records.stored._recent._values.values())
+        kept = sum(each.nbytes for each in records.records._recent._values.values())
         assert kept <= allowed
     # Each group is read once, though the rows of a window are mixed: two groups in each.
     assert sorted(reads) == list(range(10))
@@ -77,7 +77,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
     for number, rows in enumerate((1, 20, 3, 9, 2, 18, 5)):
         write(tmp_path / f"val-{number}.parquet", rows, group=rows)
     records = rows_of(tmp_path)
-    total = sum(group.bytes for group in records.stored.groups)
+    total = sum(group.bytes for group in records.records.groups)
     monkeypatch.setattr(parquet_files, "KEPT_BYTES", total // 2)
     reads = []
     opened = parquet_files.opened
@@ -86,7 +86,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
     )
     for seed in range(5):
         reads.clear()
-        records.stored._recent._values.clear()
+        records.records._recent._values.clear()
         for index in records.order(np.random.default_rng(seed)):
             records.read(int(index))
         assert len(reads) == 7
@@ -95,7 +95,7 @@ def test_row_groups_of_very_different_sizes_are_each_read_once(tmp_path, monkeyp
 def test_some_of_a_large_table_is_read_in_windows_too(tmp_path, monkeypatch):
     path = write(tmp_path / "x.parquet", 60)
     records = rows_of(path)
-    monkeypatch.setattr(parquet_files, "KEPT_BYTES", 4 * records.stored.groups[0].bytes + 2000)
+    monkeypatch.setattr(parquet_files, "KEPT_BYTES", 4 * records.records.groups[0].bytes + 2000)
     subset = some(records, 30, seed=0)
     assert isinstance(subset, Subset)
     # Drawn from the whole table, not from the first windows of it.
