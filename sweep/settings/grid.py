@@ -36,12 +36,7 @@ def measures_of(grid: GridSettings, point: Point, every: tuple[str, ...]) -> tup
         and point.resolution in grid.resolutions()
     ):
         return every
-    asked: set[str] = set()
-    for extra in grid.extra:
-        if (extra.kind, extra.alpha, extra.resolution) == (
-            point.kind,
-            point.alpha,
-            point.resolution,
-        ):
-            asked |= set(every if extra.measures is None else extra.measures)
+    at = (point.kind, point.alpha, point.resolution)
+    own = [each for each in grid.extra if (each.kind, each.alpha, each.resolution) == at]
+    asked = {name for each in own for name in (every if each.measures is None else each.measures)}
     return tuple(name for name in every if name in asked)

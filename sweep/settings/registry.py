@@ -57,16 +57,13 @@ def find(part: str, name: str) -> Any:
 
     Entry points are looked up in the group "sweep.<part>". Raises UnknownPartError.
     """
-    if ":" in name:
-        return _import(part, name)
-    if name in BUILT_IN[part]:
-        return _import(part, BUILT_IN[part][name])
-    installed = {entry.name: entry.value for entry in entry_points(group=f"sweep.{part}")}
-    if name in installed:
-        return _import(part, installed[name])
-    known = ", ".join(sorted([*BUILT_IN[part], *installed]))
+    known = {entry.name: entry.value for entry in entry_points(group=f"sweep.{part}")}
+    known |= BUILT_IN[part]
+    if ":" in name or name in known:
+        return _import(part, known.get(name, name))
     raise UnknownPartError(
-        f'{_KEYS[part]} = "{short(name)}": must be one of {known}, or "package.module:Class"'
+        f'{_KEYS[part]} = "{short(name)}": must be one of {", ".join(sorted(known))}, or '
+        '"package.module:Class"'
     )
 
 

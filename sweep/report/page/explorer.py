@@ -91,9 +91,9 @@ def explored(view: View) -> dict[str, Any]:
 
 
 def bars(figure: Figure) -> str:
-    """What the bars at the points are; empty where there are none."""
+    """What the bars at the points are."""
     of_x, of_y = (
-        any(getattr(mark, axis).low is not None for mark in figure.marks) for axis in ("x", "y")
+        any(getattr(mark, axis).has_interval for mark in figure.marks) for axis in ("x", "y")
     )
     if not of_x and not of_y:
         return "Without intervals."

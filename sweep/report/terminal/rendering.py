@@ -132,12 +132,10 @@ def _cell(cell: Value, column: Column, marks: Sequence[int]) -> Text:
     if cell.value is None:
         return Text(f"{DASH}{noted}", style=FAINT)
     form = cell.form or column.form
-    text = printed(formatted(cell.value, form), BAD if _is_bad(cell, form) else "")
+    text = printed(
+        formatted(cell.value, form), BAD if form is Form.VERDICT and not cell.value else ""
+    )
     if cell.low is not None and cell.high is not None:
         text.append(f" ({bracket(cell.value, cell.low, cell.high, form)})", style=FAINT)
     text.append(noted, style=FAINT)
     return text
-
-
-def _is_bad(cell: Value, form: Form) -> bool:
-    return form is Form.VERDICT and cell.value == 0

@@ -44,22 +44,27 @@ class Mark(Dot):
 
 
 @dataclass(frozen=True)
-class Figure:
+class _Drawn:
+    """`summary` says in words what it shows, `absent` why it shows nothing (else empty)."""
+
+    title: str
+    summary: str
+    absent: str
+
+
+@dataclass(frozen=True)
+class Figure(_Drawn):
     """Accuracy against one quantity; of one source, measured or published. `front` is the
-    frontier from the cheapest point on, as (x, y); `summary` says in words what the figure shows,
-    `absent` why it shows nothing (else empty).
+    frontier from the cheapest point on, as (x, y).
     """
 
     of: Quantity
     source: str
-    title: str
     x: Axis
     y: Axis
     marks: tuple[Mark, ...]
     front: tuple[tuple[float, float], ...]
     paper: tuple[Dot, ...]
-    summary: str
-    absent: str
 
     @property
     def name(self) -> str:
@@ -68,21 +73,17 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Scatter(_Drawn):
     """Points against two quantities. `line` is a fitted line's ends as (x, y), empty where there is
-    none; `finding` says what it shows with its figures, `summary` lists the points in words,
-    `absent` why there are none (else empty).
+    none; `finding` says what it shows with its figures, `summary` lists the points.
     """
 
     name: str
-    title: str
     x: Axis
     y: Axis
     dots: tuple[Dot, ...]
     line: tuple[tuple[float, float], ...]
     finding: str
-    summary: str
-    absent: str
 
 
 @dataclass(frozen=True)
@@ -95,20 +96,17 @@ class Contours:
 
 
 @dataclass(frozen=True)
-class HeatMap:
+class HeatMap(_Drawn):
     """A quantity over alpha and resolution: `cells[i][j]` is of alphas[i] and resolutions[j], both
     rising. `contours`, where there are any, are of the mult-adds behind.
     """
 
     name: str
-    title: str
     form: Form
     alphas: tuple[float, ...]
     resolutions: tuple[int, ...]
     cells: tuple[tuple[Value, ...], ...]
     contours: Contours | None
-    summary: str
-    absent: str
 
 
 @dataclass(frozen=True)
