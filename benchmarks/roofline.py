@@ -51,7 +51,7 @@ def measured() -> Limits:
     return Limits(max(map(product_rate, SIDES)), 2 * MAP_BYTES / seconds)
 
 
-def layer_limit_s(row: Layer[int], batch: int, limits: Limits) -> float:
+def layer_limit_s(row: Layer, batch: int, limits: Limits) -> float:
     """Least seconds of a layer: its arithmetic or, if that takes longer, reading its input and
     weights and writing its output once.
     """
@@ -61,7 +61,7 @@ def layer_limit_s(row: Layer[int], batch: int, limits: Limits) -> float:
     return max(2 * batch * row.mult_adds / limits.flops, moved / limits.bytes)
 
 
-def arithmetic_limit_s(rows: Iterable[Layer[int]], batch: int, limits: Limits) -> float:
+def arithmetic_limit_s(rows: Iterable[Layer], batch: int, limits: Limits) -> float:
     """Least seconds of a network whose maps cost nothing to read and write."""
     return sum(2 * batch * row.mult_adds for row in rows) / limits.flops
 

@@ -1,6 +1,6 @@
 """MobileNetV1 (Howard et al. 2017, arXiv 1704.04861) in Flax NNX, usable alone."""
 
-from mnv1_flax.architecture import Costs, Kind, Layer, LayerType, costs, costs_of_many, layers
+from mnv1_flax.architecture import Costs, Kind, Layer, LayerType, costs, layers
 from mnv1_flax.checkpoints import Checkpoint, CheckpointError
 from mnv1_flax.convolution import Padding
 from mnv1_flax.deployment import compiled
@@ -20,7 +20,6 @@ __all__ = [
     "Padding",
     "compiled",
     "costs",
-    "costs_of_many",
     "default_lowering",
     "depthwise_conv",
     "layers",

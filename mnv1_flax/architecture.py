@@ -9,13 +9,9 @@ fall on the padding count; bias, batch norm, ReLU and pooling are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
-
-import numpy as np
-import numpy.typing as npt
 
 STEM_CHANNELS = 32
 # (channels out, stride of the 3x3 filter) of each block after the stem. The paper prints stride 2
@@ -29,8 +25,6 @@ BLOCKS = (
 )  # fmt: skip
 KERNEL = 3
 IMAGE_CHANNELS = 3
-
-Number = TypeVar("Number", int, npt.NDArray[np.int64])
 
 
 class Kind(StrEnum):
@@ -56,51 +50,49 @@ class LayerType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Layer(Generic[Number]):
-    """One row of Table 1. Sizes are sides of square maps in pixels; numbers are ints, or int64
-    arrays that broadcast when many networks are counted at once.
-    """
+class Layer:
+    """One row of Table 1. Sizes are sides of square maps in pixels."""
 
     name: str
     type: LayerType
     stride: int
-    kernel: Number
-    channels_in: Number
-    channels_out: Number
-    size_in: Number
-    size_out: Number
+    kernel: int
+    channels_in: int
+    channels_out: int
+    size_in: int
+    size_out: int
 
     @property
-    def mult_adds(self) -> Number:
+    def mult_adds(self) -> int:
         """Multiply-adds for one image: D_K.D_K.M.N.D_F.D_F, with N = 1 for a depthwise layer."""
         if self.type is LayerType.POOL:
-            return self.channels_in * 0
+            return 0
         return self.weights * self.size_out * self.size_out
 
     @property
-    def weights(self) -> Number:
+    def weights(self) -> int:
         """Elements of the kernel or matrix, without bias and batch norm."""
         if self.type is LayerType.POOL:
-            return self.channels_in * 0
+            return 0
         per_output = 1 if self.type is LayerType.DEPTHWISE else self.channels_in
         return self.kernel * self.kernel * per_output * self.channels_out
 
     @property
-    def trainable_params(self) -> Number:
+    def trainable_params(self) -> int:
         """Weights with the batch norm's gamma and beta, or the classifier's bias."""
         if self.type is LayerType.POOL:
-            return self.channels_in * 0
+            return 0
         vectors = 1 if self.type is LayerType.CLASSIFIER else 2
         return self.weights + vectors * self.channels_out
 
     @property
-    def params_with_statistics(self) -> Number:
+    def params_with_statistics(self) -> int:
         """Trainable parameters with the batch norm's running mean and variance."""
         normalised = self.type not in (LayerType.POOL, LayerType.CLASSIFIER)
         return self.trainable_params + (2 if normalised else 0) * self.channels_out
 
     @property
-    def activations(self) -> Number:
+    def activations(self) -> int:
         """Elements of the layer's input and output together, for one image."""
         return (
             self.channels_in * self.size_in * self.size_in
@@ -109,16 +101,16 @@ class Layer(Generic[Number]):
 
 
 @dataclass(frozen=True)
-class Costs(Generic[Number]):
+class Costs:
     """Totals of a network, per image. `peak_activations` is the largest sum of one layer's input
     and output: what layer-by-layer execution without fusion has to hold, in elements.
     """
 
-    mult_adds: Number
-    weights: Number
-    trainable_params: Number
-    params_with_statistics: Number
-    peak_activations: Number
+    mult_adds: int
+    weights: int
+    trainable_params: int
+    params_with_statistics: int
+    peak_activations: int
 
 
 def scaled_width(alpha: float, channels: int) -> int:
@@ -136,19 +128,34 @@ def blocks_of(kind: Kind) -> tuple[tuple[int, int], ...]:
 
 def layers(
     kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000
-) -> tuple[Layer[int], ...]:
+) -> tuple[Layer, ...]:
     """Rows of the network in order of execution.
 
     Raises ValueError where alpha <= 0, resolution < 1 or num_classes < 1.
     """
     kind = Kind(kind)
-    check(alpha, resolution, num_classes)
-    return tuple(
-        _rows(kind, lambda channels: scaled_width(alpha, channels), resolution, num_classes)
+    _check(alpha, resolution, num_classes)
+    channels, size = scaled_width(alpha, STEM_CHANNELS), _halved(resolution, 2)
+    rows = [Layer("conv_0", LayerType.FULL, 2, KERNEL, IMAGE_CHANNELS, channels, resolution, size)]
+    for number, (block_channels, stride) in enumerate(blocks_of(kind), start=1):
+        before, size_in = channels, size
+        channels, size = scaled_width(alpha, block_channels), _halved(size, stride)
+        filtered = (stride, KERNEL, before)
+        if kind is Kind.STANDARD:
+            rows.append(Layer(f"conv_{number}", LayerType.FULL, *filtered, channels, size_in, size))
+            continue
+        rows += [
+            Layer(f"depthwise_{number}", LayerType.DEPTHWISE, *filtered, before, size_in, size),
+            Layer(f"pointwise_{number}", LayerType.POINTWISE, 1, 1, before, channels, size, size),
+        ]
+    return (
+        *rows,
+        Layer("pool", LayerType.POOL, 1, size, channels, channels, size, 1),
+        Layer("classifier", LayerType.CLASSIFIER, 1, 1, channels, num_classes, 1, 1),
     )
 
 
-def costs(kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000) -> Costs[int]:
+def costs(kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000) -> Costs:
     """Totals of one network. Raises ValueError as `layers` does."""
     rows = layers(kind, alpha, resolution, num_classes)
     return Costs(
@@ -160,77 +167,15 @@ def costs(kind: Kind | str, alpha: float, resolution: int, num_classes: int = 10
     )
 
 
-def costs_of_many(
-    kind: Kind | str,
-    alpha: npt.ArrayLike,
-    resolution: npt.ArrayLike,
-    num_classes: int = 1000,
-) -> Costs[npt.NDArray[np.int64]]:
-    """Totals for whole arrays of networks: alpha f64[...], resolution i64[...], broadcast together.
-
-    The same rows as `layers`, walked once for all of them. Raises ValueError as `layers` does.
-    """
-    alphas, sizes = np.broadcast_arrays(
-        np.asarray(alpha, np.float64), np.asarray(resolution, np.int64)
-    )
-    if alphas.size == 0:
-        empty = np.zeros(alphas.shape, np.int64)
-        return Costs(empty, empty, empty, empty, empty)
-    for extreme in (alphas.min(), alphas.max()):
-        check(float(extreme), int(sizes.min()), num_classes)
-
-    def width(channels: int) -> npt.NDArray[np.int64]:
-        return np.maximum(1, (alphas * channels).astype(np.int64))
-
-    zero = np.zeros(alphas.shape, np.int64)
-    mult_adds, weights, trainable, with_statistics, peak = (zero.copy() for _ in range(5))
-    for row in _rows(Kind(kind), width, sizes, num_classes):
-        mult_adds += row.mult_adds
-        weights += row.weights
-        trainable += row.trainable_params
-        with_statistics += row.params_with_statistics
-        np.maximum(peak, row.activations, out=peak)
-    return Costs(mult_adds, weights, trainable, with_statistics, peak)
-
-
-def check(alpha: float, resolution: int, num_classes: int) -> None:
+def _check(alpha: float, resolution: int, num_classes: int) -> None:
     """Raises ValueError, saying what is allowed, where a network can't be built."""
-    if not (alpha > 0 and np.isfinite(alpha)):
+    if not (alpha > 0 and math.isfinite(alpha)):
         raise ValueError(f"alpha = {alpha}: must be a finite number above 0")
-    if resolution < 1:
-        raise ValueError(f"resolution = {resolution}: must be at least 1")
-    if num_classes < 1:
-        raise ValueError(f"num_classes = {num_classes}: must be at least 1")
+    for name, value in (("resolution", resolution), ("num_classes", num_classes)):
+        if value < 1:
+            raise ValueError(f"{name} = {value}: must be at least 1")
 
 
-def _rows(
-    kind: Kind, width: Callable[[int], Number], resolution: Number, num_classes: int
-) -> Iterator[Layer[Number]]:
-    """The one walk over Table 1, for ints and for arrays alike."""
-    one = resolution * 0 + 1
-    three = KERNEL * one
-    channels, size = width(STEM_CHANNELS), _halved(resolution, 2)
-    yield Layer(
-        "conv_0", LayerType.FULL, 2, three, IMAGE_CHANNELS * one, channels, resolution, size
-    )
-    for number, (block_channels, stride) in enumerate(blocks_of(kind), start=1):
-        before, size_in = channels, size
-        channels, size = width(block_channels), _halved(size, stride)
-        if kind is Kind.STANDARD:
-            yield Layer(
-                f"conv_{number}", LayerType.FULL, stride, three, before, channels, size_in, size
-            )
-            continue
-        yield Layer(
-            f"depthwise_{number}", LayerType.DEPTHWISE, stride, three, before, before, size_in, size
-        )
-        yield Layer(
-            f"pointwise_{number}", LayerType.POINTWISE, 1, one, before, channels, size, size
-        )
-    yield Layer("pool", LayerType.POOL, 1, size, channels, channels, size, one)
-    yield Layer("classifier", LayerType.CLASSIFIER, 1, one, channels, num_classes * one, one, one)
-
-
-def _halved(size: Number, stride: int) -> Number:
+def _halved(size: int, stride: int) -> int:
     """Side of the output under SAME padding: the side over the stride, rounded up."""
     return -(-size // stride)

@@ -74,6 +74,7 @@ class MobileNetV1(nnx.Module):
         self.resolution = resolution
         self.num_classes = num_classes
         self.kind = Kind(kind)
+        self.batch_norm = batch_norm
         self.bn_epsilon = bn_epsilon
         self.bn_momentum = bn_momentum
         self.dropout_rate = dropout_rate
@@ -103,7 +104,7 @@ class MobileNetV1(nnx.Module):
             rngs=rngs,
         )
 
-    def layers(self) -> tuple[Layer[int], ...]:
+    def layers(self) -> tuple[Layer, ...]:
         """The rows of Table 1 that this network is built from, in order of execution."""
         return architecture.layers(self.kind, self.alpha, self.resolution, self.num_classes)
 
@@ -162,7 +163,7 @@ class ConvUnit(nnx.Module):
 
     def __init__(
         self,
-        row: Layer[int],
+        row: Layer,
         norm: BatchNormReLU6 | BiasReLU6,
         padding: Padding,
         lowering: Lowering,

@@ -92,7 +92,7 @@ class TestCheckpointAccuracy(_OfFiles, MeasureContract):
     held_elsewhere = OF_SECTIONS
 
     def measure(self, **settings: Any) -> Measure:
-        checkpoints = self.root / "constant"
+        checkpoints = self.root / "constant.safetensors"
         if not checkpoints.exists():
             save_constant([0.0, 1.0], checkpoints)
         quick = {

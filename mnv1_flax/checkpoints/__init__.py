@@ -9,17 +9,17 @@ Libraries that read files are imported when one is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mnv1_flax.checkpoints.assemble import assemble
 from mnv1_flax.checkpoints.contents import MOST_BYTES, Checkpoint, CheckpointError, Contents
-from mnv1_flax.checkpoints.own import load_folder, save
+from mnv1_flax.checkpoints.own import NETWORK, rebuilt, save
 from mnv1_flax.depthwise import Lowering
 
 __all__ = ["Checkpoint", "CheckpointError", "from_keras", "load", "save"]
+
+SUFFIXES = (".h5", ".keras", ".tflite", ".safetensors")
 
 
 def load(
@@ -30,8 +30,8 @@ def load(
     lowering: Lowering | str | None = None,
 ) -> Checkpoint:
     """The network and weights of a file, by its suffix: `.h5`, `.weights.h5`, `.keras` of
-    `keras.applications.MobileNet`; `.tflite`; `.safetensors` in timm's naming; or a folder that
-    `save` wrote.
+    `keras.applications.MobileNet`; `.tflite`; `.safetensors` in timm's naming, or as `save` wrote
+    it.
 
     alpha: of a file whose widths fit several; None reads it from the shapes. resolution: of a file
     that holds none. The weights are those of convolutions, which fit any: where the file says
@@ -40,55 +40,50 @@ def load(
     Raises CheckpointError, a ValueError, with everything that is wrong with the file: arrays that
     are missing, unknown, of the wrong shape or dtype, layers that aren't MobileNetV1's.
     """
-    path = Path(path)
-    if not path.exists():
-        raise CheckpointError(f"{path}: there is no such file")
-    if path.is_dir():
-        return load_folder(path, alpha=alpha, resolution=resolution, lowering=lowering)
-    suffix, read = _reader(path)
-    if not path.is_file():
-        # A pipe would be waited on for ever.
-        raise CheckpointError(f"{path}: is no ordinary file")
-    if (size := path.stat().st_size) > MOST_BYTES:
-        raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
-    contents = read(path)
-    checkpoint = assemble(path, contents, alpha=alpha, resolution=resolution, lowering=lowering)
-    return _with_notes_on_keras(checkpoint) if suffix in (".h5", ".keras") else checkpoint
+    from mnv1_flax.checkpoints import safetensors_files
+
+    path, asked = Path(path), {"alpha": alpha, "resolution": resolution, "lowering": lowering}
+    _check(path)
+    if path.suffix.lower() != ".safetensors":
+        return assemble(path, _read(path), **asked)
+    arrays, metadata = safetensors_files.read(path)
+    if NETWORK in metadata:
+        return rebuilt(path, arrays, metadata, **asked)
+    return assemble(path, safetensors_files.of_timm(arrays), **asked)
 
 
-def from_keras(network: Any, *, resolution: int | None = None) -> Checkpoint:
-    """The network and weights of a live `keras.applications.MobileNet`, include_top=True.
-
-    resolution: as for `load`. Raises CheckpointError as `load` does.
+def from_keras(network: Any) -> Checkpoint:
+    """The network and weights of a live `keras.applications.MobileNet`, include_top=True. Raises
+    CheckpointError as `load` does.
     """
     from mnv1_flax.checkpoints import keras_files
 
     contents = keras_files.live(network)
     name = f"Keras model {network.name}"
-    checkpoint = assemble(name, contents, alpha=None, resolution=resolution, lowering=None)
-    return _with_notes_on_keras(checkpoint)
+    return assemble(name, contents, alpha=None, resolution=None, lowering=None)
 
 
-def _reader(path: Path) -> tuple[str, Callable[[Path], Contents]]:
-    """(suffix, what reads it). Raises CheckpointError where no reader knows the suffix."""
-    from mnv1_flax.checkpoints import keras_files, tflite_file, timm_safetensors
-
-    readers: dict[str, Callable[[Path], Contents]] = {
-        ".h5": keras_files.read_h5,
-        ".keras": keras_files.read_keras,
-        ".tflite": tflite_file.read,
-        ".safetensors": timm_safetensors.read,
-    }
-    suffix = path.suffix.lower()
-    if suffix not in readers:
-        known = ", ".join((*readers, "or a folder of `save`"))
-        raise CheckpointError(f"{path}: suffix {suffix!r} is unknown; known are {known}")
-    return suffix, readers[suffix]
+def _check(path: Path) -> None:
+    """Raises CheckpointError where there is nothing to read."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: there is no such file")
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise CheckpointError(f"{path}: suffix {path.suffix!r} is unknown; known are {known}")
+    if not path.is_file():
+        # A pipe would be waited on for ever.
+        raise CheckpointError(f"{path}: is no ordinary file")
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise CheckpointError(f"{path}: has {size} bytes, at most {MOST_BYTES} are read")
 
 
-def _with_notes_on_keras(checkpoint: Checkpoint) -> Checkpoint:
-    from mnv1_flax.checkpoints.keras_files import note_on_odd_maps
+def _read(path: Path) -> Contents:
+    from mnv1_flax.checkpoints import keras_files, tflite_file
 
-    return replace(
-        checkpoint, notes=(*checkpoint.notes, *note_on_odd_maps(checkpoint.model.resolution))
-    )
+    match path.suffix.lower():
+        case ".h5":
+            return keras_files.read_h5(path)
+        case ".keras":
+            return keras_files.read_keras(path)
+        case _:
+            return tflite_file.read(path)

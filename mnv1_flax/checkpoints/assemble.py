@@ -79,7 +79,8 @@ def assemble(
         bn_momentum=contents.bn_momentum,
         lowering=lowering,
     )
-    return Checkpoint(model, contents.format, (*notes, *alpha_notes, *resolution_notes))
+    odd = _note_on_odd_maps(resolution) if contents.keras_pads else ()
+    return Checkpoint(model, (*notes, *alpha_notes, *resolution_notes, *odd))
 
 
 def abstract(**arguments: Any) -> MobileNetV1:
@@ -109,13 +110,13 @@ def build(values: Mapping[StatePath, Array], **arguments: Any) -> MobileNetV1:
     return model
 
 
-def _trained_rows(alpha: float, num_classes: int) -> list[Layer[int]]:
+def _trained_rows(alpha: float, num_classes: int) -> list[Layer]:
     """The rows that hold weights. Their shapes don't depend on the resolution."""
     rows = architecture.layers(Kind.SEPARABLE, alpha, 224, num_classes)
     return [row for row in rows if row.type is not LayerType.POOL]
 
 
-def _parts(row: Layer[int], batch_norm: bool) -> tuple[tuple[str, StatePath], ...]:
+def _parts(row: Layer, batch_norm: bool) -> tuple[tuple[str, StatePath], ...]:
     """(part, path in the network's state) of every vector of a row."""
     if row.type is LayerType.CLASSIFIER:
         return (("bias", ("classifier", "bias")),)
@@ -124,7 +125,7 @@ def _parts(row: Layer[int], batch_norm: bool) -> tuple[tuple[str, StatePath], ..
 
 
 def _keys_and_shapes(
-    rows: list[Layer[int]], contents: Contents
+    rows: list[Layer], contents: Contents
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     naming = contents.naming
     for row in rows:
@@ -133,7 +134,7 @@ def _keys_and_shapes(
             yield naming.key(row.name, part), (row.channels_out,)
 
 
-def _values(rows: list[Layer[int]], contents: Contents) -> Iterator[tuple[StatePath, Array]]:
+def _values(rows: list[Layer], contents: Contents) -> Iterator[tuple[StatePath, Array]]:
     naming: Naming = contents.naming
     for row in rows:
         above = () if row.type is LayerType.CLASSIFIER else ("units",)
@@ -203,3 +204,21 @@ def _resolution(
         resolution = int(in_name[-1])
         return resolution, [], (f"resolution {resolution} is from the file's name",)
     return 1, ["neither the file nor its name says a resolution: give one"], ()
+
+
+def _note_on_odd_maps(resolution: int) -> tuple[str, ...]:
+    """Keras pads at stride 2 with a zero at the end only, which on an odd side isn't TensorFlow's
+    SAME: the maps, and with them the logits, are others.
+    """
+    rows = architecture.layers(Kind.SEPARABLE, 1.0, resolution)
+    odd = [
+        row.name
+        for row in rows
+        if row.type is LayerType.DEPTHWISE and row.stride == 2 and row.size_in % 2
+    ]
+    if not odd:
+        return ()
+    return (
+        f"at resolution {resolution} the maps into {', '.join(odd)} have odd sides, on which Keras"
+        " pads otherwise: its logits differ (multiples of 32 have none)",
+    )

@@ -47,7 +47,6 @@ class Checkpoint:
     """
 
     model: MobileNetV1  # in evaluation mode
-    format: str  # "keras", "tflite", "safetensors" or "orbax"
     # What a user should know: where the resolution comes from, that weights were quantised, ...
     notes: tuple[str, ...] = ()
 
@@ -65,17 +64,17 @@ class Naming:
     key: Callable[[str, str], str]
     layouts: Mapping[LayerType, str]
 
-    def shape(self, row: Layer[int]) -> tuple[int, ...]:
+    def shape(self, row: Layer) -> tuple[int, ...]:
         """The shape of the row's kernel in the file."""
         sizes = {"H": row.kernel, "W": row.kernel, "M": row.channels_in, "N": row.channels_out}
         return tuple(sizes.get(letter, 1) for letter in self.layouts[row.type])
 
-    def channels_out(self, row: Layer[int], shape: tuple[int, ...]) -> int | None:
+    def channels_out(self, row: Layer, shape: tuple[int, ...]) -> int | None:
         """N, read from the shape of the row's kernel; None where the number of axes is wrong."""
         layout = self.layouts[row.type]
         return shape[layout.index("N")] if len(shape) == len(layout) else None
 
-    def ours(self, row: Layer[int], kernel: Array) -> Array:
+    def ours(self, row: Layer, kernel: Array) -> Array:
         """The file's kernel as the network has it: [3,3,M,N], [3,3,C] or [M,N]."""
         layout = self.layouts[row.type]
         order = sorted(range(len(layout)), key=lambda axis: "1HWMN".index(layout[axis]))
@@ -96,11 +95,11 @@ class Contents:
     user should know.
     """
 
-    format: str
     naming: Naming
     arrays: Mapping[str, Array]
     resolution: int | None = None
     padding: Padding = Padding.SAME
+    keras_pads: bool = False  # as Keras does at stride 2: see `assemble`
     batch_norm: bool = True
     bn_epsilon: float = BN_EPSILON
     bn_momentum: float = 0.99

@@ -13,8 +13,11 @@ from typing import Any
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
+from mnv1_flax.checkpoints.contents import short
 from mnv1_flax.model import BN_EPSILON
 
+# Class -> the one that older Kerases wrote for the same layer.
+_OLDER = {"ReLU": "Activation", "BatchNormalization": "BatchNormalizationV1"}
 # Layers that change no number in evaluation, or only the shape around the classifier's outputs.
 _PASSING = ("Dropout", "Reshape", "Flatten")
 
@@ -50,9 +53,10 @@ def read_config(text: str | bytes) -> Config:
     nothing is raised.
     """
     try:
-        layers = _layers(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        return Config(problems=(f"its architecture can't be read: {error}",))
+        layers = [_layer(each) for each in json.loads(text)["config"]["layers"]]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {short(str(error))}"
+        return Config(problems=(f"its architecture can't be read: no functional model's ({why})",))
     used = [layer for layer in layers if layer.cls not in _PASSING]
     problems = [*_not_a_chain(layers), *_different(used)]
     norms = [layer for layer in used if layer.cls == "BatchNormalization"]
@@ -62,21 +66,11 @@ def read_config(text: str | bytes) -> Config:
     return Config(resolution, epsilon, momentum, tuple(problems))
 
 
-def _layers(parsed: Any) -> list[_KerasLayer]:
-    """Raises ValueError where the JSON has another form."""
-    config = parsed.get("config") if isinstance(parsed, dict) else None
-    layers = config.get("layers") if isinstance(config, dict) else None
-    if not isinstance(layers, list):
-        raise ValueError("it is no functional model's")
-    keras_layers = []
-    for layer in layers:
-        settings = layer.get("config") if isinstance(layer, dict) else None
-        if not isinstance(settings, dict):
-            raise ValueError("it has a layer without a config")
-        name = str(layer.get("name", settings.get("name")))[:100]
-        inputs = tuple(_sources(layer.get("inbound_nodes")))
-        keras_layers.append(_KerasLayer(name, str(layer.get("class_name"))[:100], settings, inputs))
-    return keras_layers
+def _layer(layer: Any) -> _KerasLayer:
+    settings = dict(layer["config"])
+    name = str(layer.get("name", settings.get("name")))[:100]
+    inputs = tuple(_sources(layer.get("inbound_nodes")))
+    return _KerasLayer(name, str(layer.get("class_name"))[:100], settings, inputs)
 
 
 def _sources(node: Any) -> Iterator[str]:
@@ -84,19 +78,11 @@ def _sources(node: Any) -> Iterator[str]:
 
     Keras 3 writes {"keras_history": [name, 0, 0]} somewhere inside, Keras 2 [name, 0, 0, {}].
     """
-    if isinstance(node, dict):
-        history = node.get("keras_history")
-        if isinstance(history, list) and history:
-            yield str(history[0])
-        else:
-            for each in node.values():
-                yield from _sources(each)
-    elif isinstance(node, list):
-        if len(node) >= 3 and isinstance(node[0], str):
-            yield node[0]
-        else:
-            for each in node:
-                yield from _sources(each)
+    if isinstance(node, list) and len(node) >= 3 and isinstance(node[0], str):
+        yield node[0]
+    elif isinstance(node, (dict, list)):
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from _sources(each)
 
 
 def _not_a_chain(layers: list[_KerasLayer]) -> Iterator[str]:
@@ -125,7 +111,7 @@ def _different(layers: list[_KerasLayer]) -> Iterator[str]:
             if row.stride == 2 and layer is not None and layer.cls == "ZeroPadding2D":
                 yield from layer.differing({"padding": ([[0, 1], [0, 1]],)})
                 padded, layer = True, next(waiting, None)
-            if layer is None or layer.cls not in _other_classes(cls):
+            if layer is None or layer.cls not in (cls, _OLDER.get(cls)):
                 instead = "nothing" if layer is None else f"{layer.cls} ({layer.name})"
                 yield f"has {instead} where {row.name} of the network has {cls}"
                 return
@@ -137,15 +123,7 @@ def _different(layers: list[_KerasLayer]) -> Iterator[str]:
             yield from layer.differing({"activation": ("softmax", "linear")})
 
 
-def _other_classes(cls: str) -> tuple[str, ...]:
-    """Classes that older Kerases wrote for the same layer."""
-    return {
-        "ReLU": ("ReLU", "Activation"),
-        "BatchNormalization": ("BatchNormalization", "BatchNormalizationV1"),
-    }.get(cls, (cls,))
-
-
-def _allowed(cls: str, row: Layer[int], padded: bool) -> dict[str, tuple[Any, ...]]:
+def _allowed(cls: str, row: Layer, padded: bool) -> dict[str, tuple[Any, ...]]:
     """Setting -> what it may be; None where an older Keras doesn't write it."""
     match cls:
         case "ReLU":

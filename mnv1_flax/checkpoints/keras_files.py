@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mnv1_flax import architecture
-from mnv1_flax.architecture import Kind, LayerType
+from mnv1_flax.architecture import LayerType
 from mnv1_flax.checkpoints.contents import (
     MOST_BYTES,
     Array,
@@ -52,7 +52,6 @@ _NORM = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving
 # Whatever the architecture holds in JSON, it is not longer than this.
 _MOST_JSON = 1 << 24
 _MOST_ENTRIES, _DEEPEST = 10_000, 8
-_MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 # What h5py raises where a file is cut off, damaged or no HDF5 at all.
 _H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
 _ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
@@ -67,18 +66,13 @@ def read_keras(path: Path) -> Contents:
     """The contents of a `.keras` file. Raises CheckpointError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if strange := sorted(members.keys() - _MEMBERS):
-                raise CheckpointError.listing(
-                    path, [f"{name[:100]!r}: is not part of a .keras file" for name in strange[:20]]
-                )
-            texts = [_member(archive, members, "config.json", _MOST_JSON)]
-            weights = _member(archive, members, "model.weights.h5", MOST_BYTES)
+            config = _member(archive, "config.json", _MOST_JSON)
+            weights = _member(archive, "model.weights.h5", MOST_BYTES)
     except CheckpointError:
         raise
     except _ZIP_ERRORS as error:
         raise CheckpointError(f"{path}: is no whole zip archive ({short(str(error))})") from error
-    return _read_h5(path, io.BytesIO(weights), texts[0])
+    return _read_h5(path, io.BytesIO(weights), config)
 
 
 def live(network: Any) -> Contents:
@@ -91,40 +85,19 @@ def live(network: Any) -> Contents:
         for variable in layer.weights
         if variable.name != "seed_generator_state"
     }
-    contents = Contents("keras", Naming(_by_name, _LAYOUTS), arrays)
+    contents = Contents(Naming(_by_name, _LAYOUTS), arrays, keras_pads=True)
     return _with_config(contents, read_config(network.to_json()))
 
 
-def note_on_odd_maps(resolution: int) -> tuple[str, ...]:
-    """Keras pads at stride 2 with a zero at the end only, which on an odd side isn't TensorFlow's
-    SAME: the maps, and with them the logits, are others.
-    """
-    rows = architecture.layers(Kind.SEPARABLE, 1.0, resolution)
-    odd = [
-        row.name
-        for row in rows
-        if row.type is LayerType.DEPTHWISE and row.stride == 2 and row.size_in % 2
-    ]
-    if not odd:
-        return ()
-    return (
-        f"at resolution {resolution} the maps into {', '.join(odd)} have odd sides, on which Keras"
-        " pads otherwise: its logits differ (multiples of 32 have none)",
-    )
-
-
-def _member(
-    archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], name: str, most: int
-) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """A member's bytes. What it declares is checked first; zipfile gives no more than that."""
-    if name not in members:
+    if name not in archive.namelist():
         raise CheckpointError(f"{archive.filename}: has no {name}")
-    if members[name].file_size > most:
-        size = members[name].file_size
+    if (size := archive.getinfo(name).file_size) > most:
         raise CheckpointError(
             f"{archive.filename}: {name} has {size} bytes, at most {most} is read"
         )
-    return archive.read(members[name])
+    return archive.read(name)
 
 
 def _read_h5(path: Path, file: Path | io.BytesIO, config: bytes | None) -> Contents:
@@ -134,16 +107,13 @@ def _read_h5(path: Path, file: Path | io.BytesIO, config: bytes | None) -> Conte
         with h5py.File(file, "r") as root:
             contents = _of_root(path, root)
             if config is None and "model_config" in root.attrs:
-                config = _text(root.attrs["model_config"])
+                told: Any = root.attrs["model_config"]
+                config = told.encode() if isinstance(told, str) else bytes(told)
     except CheckpointError:
         raise
     except _H5_ERRORS as error:
         raise CheckpointError(f"{path}: is no whole HDF5 file ({short(str(error))})") from error
     return contents if config is None else _with_config(contents, read_config(config))
-
-
-def _text(value: Any) -> bytes:
-    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def _with_config(contents: Contents, config: Config) -> Contents:
@@ -174,7 +144,7 @@ def _of_root(path: Path, root: h5py.File) -> Contents:
         naming = Naming(_by_number, _LAYOUTS)
     else:
         naming, arrays = Naming(_by_name, _LAYOUTS), _by_layer(path, arrays)
-    return Contents("keras", naming, arrays, problems=tuple(problems), notes=notes)
+    return Contents(naming, arrays, keras_pads=True, problems=tuple(problems), notes=notes)
 
 
 def _datasets(

@@ -18,15 +18,8 @@ import numpy as np
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
-from mnv1_flax.checkpoints.contents import Array, CheckpointError, Contents, Naming
-from mnv1_flax.checkpoints.tflite_graph import (
-    Graph,
-    GraphError,
-    Operator,
-    Tensor,
-    activation_name,
-    parse,
-)
+from mnv1_flax.checkpoints.contents import Array, CheckpointError, Contents, Naming, short
+from mnv1_flax.checkpoints.tflite_graph import ERRORS, Graph, Operator, Tensor, parse
 from mnv1_flax.checkpoints.tflite_walk import NO_ZEROS, Walk, Weighted
 from mnv1_flax.convolution import Padding, zeros_around
 
@@ -36,7 +29,6 @@ _LAYOUTS = {
     LayerType.POINTWISE: "NHWM",
     LayerType.CLASSIFIER: "NHWM",
 }
-_SAME, _VALID = 0, 1  # of the schema's enum Padding
 _PARTS = {"kernel": (1, "weights"), "bias": (2, "bias")}  # place among the inputs, for people
 _LOWEST = {"UINT8": 0, "INT8": -128}
 
@@ -45,27 +37,27 @@ def read(path: Path) -> Contents:
     """The contents of a `.tflite` file. Raises CheckpointError."""
     try:
         graph = parse(path.read_bytes())
-    except (GraphError, OSError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    walk = Walk(graph)
-    if walk.problems:
-        # Layers can't be told apart in another network.
-        raise CheckpointError.listing(path, walk.problems)
-
+    except ERRORS as error:
+        why = f"{type(error).__name__}: {short(str(error))}"
+        raise CheckpointError(f"{path}: is no whole TFLite file ({why})") from error
     problems: list[str] = []
-    resolution = _resolution(graph.tensors[graph.inputs[0]], problems)
-    rows = [row for row in _all_rows(resolution or 224) if row.type is not LayerType.POOL]
-    pairs = list(zip(rows, walk.weighted, strict=True))
+    try:
+        # Layers can't be told apart in another network: where it is one, that is all that is said.
+        walk = Walk(graph)
+        resolution = _resolution(graph.tensors[graph.inputs[0]], problems)
+        *rows, pool, classifier = architecture.layers(Kind.SEPARABLE, 1.0, resolution or 224)
+        problems += _not_an_average(walk, pool.kernel)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    pairs = list(zip((*rows, classifier), walk.weighted, strict=True))
     for row, weighted in pairs:
         problems += _differing(row, weighted.operator)
-    problems += _not_an_average(walk.pools[0], walk, rows[-2].size_out)
     padding = _padding(pairs[:-1], problems)
     naming = Naming(
         _named(pairs), _LAYOUTS | {LayerType.CLASSIFIER: _classifier_layout(pairs[-1][1].operator)}
     )
     arrays = _arrays(pairs, walk, naming, problems)
     return Contents(
-        "tflite",
         naming,
         arrays,
         resolution=resolution,
@@ -74,10 +66,6 @@ def read(path: Path) -> Contents:
         problems=tuple(problems),
         notes=tuple(_notes(graph, walk)),
     )
-
-
-def _all_rows(resolution: int) -> tuple[Layer[int], ...]:
-    return architecture.layers(Kind.SEPARABLE, 1.0, resolution)
 
 
 def _resolution(images: Tensor, problems: list[str]) -> int | None:
@@ -91,7 +79,7 @@ def _resolution(images: Tensor, problems: list[str]) -> int | None:
     return None
 
 
-def _named(pairs: list[tuple[Layer[int], Weighted]]) -> Any:
+def _named(pairs: list[tuple[Layer, Weighted]]) -> Any:
     """The naming's `key`: by the operator, since names in TFLite files are free."""
     operators = {row.name: weighted.operator for row, weighted in pairs}
     return lambda layer, part: f"{operators[layer]}, {_PARTS[part][1]}"
@@ -102,7 +90,7 @@ def _classifier_layout(operator: Operator) -> str:
 
 
 def _arrays(
-    pairs: list[tuple[Layer[int], Weighted]], walk: Walk, naming: Naming, problems: list[str]
+    pairs: list[tuple[Layer, Weighted]], walk: Walk, naming: Naming, problems: list[str]
 ) -> dict[str, Array]:
     """Real numbers of all weights and biases; a bias that is left out is zeros."""
     arrays: dict[str, Array] = {}
@@ -122,97 +110,79 @@ def _arrays(
     return arrays
 
 
-def _differing(row: Layer[int], operator: Operator) -> Iterator[str]:
+def _differing(row: Layer, operator: Operator) -> Iterator[str]:
     """Where an operator with weights isn't the row's."""
-    options = operator.options
-    fused = activation_name(options.get("FusedActivationFunction", 0))
-    activation = "NONE" if row.type is LayerType.CLASSIFIER else "RELU6"
-    if fused != activation:
-        yield f"{operator}: has activation {fused}, must have {activation}"
+    fused = "NONE" if row.type is LayerType.CLASSIFIER else "RELU6"
     if operator.name == "FULLY_CONNECTED":
-        if options.get("WeightsFormat", 0):
-            yield f"{operator}: has shuffled weights, which are not read"
+        yield from operator.differing(FusedActivationFunction=fused, WeightsFormat=0)
         return
     name = "DEPTHWISE_CONV_2D" if row.type is LayerType.DEPTHWISE else "CONV_2D"
     if operator.name != name:
         yield f"{operator}: {row.name} of the network is a {name}"
         return
-    stride = options.get("StrideH"), options.get("StrideW")
-    if stride != (row.stride, row.stride):
-        yield f"{operator}: has stride {stride}, must have {row.stride}"
-    dilation = options.get("DilationHFactor"), options.get("DilationWFactor")
-    if dilation != (1, 1):
-        yield f"{operator}: has dilation {dilation}, must have 1"
-    if (multiplier := options.get("DepthMultiplier", 1)) != 1:
-        yield f"{operator}: has depth multiplier {multiplier}, must have 1"
+    stride, multiplier = row.stride, {"DepthMultiplier": 1} if name != "CONV_2D" else {}
+    yield from operator.differing(
+        FusedActivationFunction=fused,
+        StrideH=stride,
+        StrideW=stride,
+        DilationHFactor=1,
+        DilationWFactor=1,
+        **multiplier,
+    )
 
 
-def _not_an_average(pool: Operator, walk: Walk, side: int) -> Iterator[str]:
-    """Where the pool isn't the average over the whole map, `side` pixels wide."""
+def _not_an_average(walk: Walk, side: int) -> Iterator[str]:
+    """Where the pool isn't the average over the whole map, `side` pixels wide. Raises ValueError
+    where its axes can't be read.
+    """
+    [pool] = walk.pools
     if pool.name == "MEAN":
-        tensor = walk.constant(pool, 1)
-        try:
-            axes = tensor.stored().reshape(-1).tolist() if tensor else []
-        except ValueError as error:
-            yield f"{pool}, axes: {error}"
-            return
-        if sorted(axis % 4 for axis in axes) != [1, 2]:
+        axes = walk.stored(pool)
+        if axes not in ([1, 2], [2, 1], [-3, -2], [-2, -3]):
             yield f"{pool}: is over axes {str(axes)[:60]}, must be over height and width"
         return
-    options = pool.options
-    window = options.get("FilterHeight"), options.get("FilterWidth")
-    if window != (side, side):
-        yield f"{pool}: has a window of {window}, must have the whole map, {side}"
-    whole_steps = min(options.get("StrideH", 0), options.get("StrideW", 0)) >= side
-    if options.get("Padding") != _VALID and not whole_steps:
-        yield f"{pool}: must not pad"
-    if (fused := activation_name(options.get("FusedActivationFunction", 0))) != "NONE":
-        yield f"{pool}: has activation {fused}, must have NONE"
+    yield from pool.differing(FilterHeight=side, FilterWidth=side, FusedActivationFunction="NONE")
+    # A step as wide as the map leaves no room for zeros.
+    if min(pool.options.get("StrideH", 0), pool.options.get("StrideW", 0)) < side:
+        yield from pool.differing(Padding="VALID")
 
 
-def _padding(pairs: list[tuple[Layer[int], Weighted]], problems: list[str]) -> Padding:
+def _padding(pairs: list[tuple[Layer, Weighted]], problems: list[str]) -> Padding:
     """The one padding that all 3x3 convolutions have."""
     common = set(Padding)
     for row, weighted in pairs:
         operator, zeros = weighted.operator, weighted.zeros
-        same = operator.options.get("Padding") == _SAME
-        if row.kernel == 1 or (same and zeros != NO_ZEROS):
-            if zeros != NO_ZEROS:
-                problems.append(f"{operator}: must not have a PAD before it")
-            continue
-        if same:
-            zeros = (zeros_around(row.size_in, row.stride, Padding.SAME),) * 2
-        fitting = {
-            padding
-            for padding in Padding
-            if zeros == (zeros_around(row.size_in, row.stride, padding),) * 2
-        }
-        if not fitting:
-            problems.append(f"{operator}: has zeros {zeros} around, neither same nor symmetric")
-        elif not common & fitting:
-            problems.append(f"{operator}: is padded otherwise than the layers before it")
-        else:
-            common &= fitting
+        same = operator.options.get("Padding") == "SAME"
+        if zeros != NO_ZEROS and (same or row.kernel == 1):
+            problems.append(f"{operator}: must not have a PAD before it")
+        elif row.kernel > 1:
+            around = {each: (zeros_around(row.size_in, row.stride, each),) * 2 for each in Padding}
+            zeros = around[Padding.SAME] if same else zeros
+            fitting = {each for each in common if around[each] == zeros}
+            if not fitting:
+                allowed = " or ".join(sorted(common))
+                problems.append(
+                    f"{operator}: has zeros {zeros} around, must have {allowed} padding, as the "
+                    "layers before it"
+                )
+            common = fitting or common
     return Padding.SAME if Padding.SAME in common else Padding.SYMMETRIC
 
 
 def _notes(graph: Graph, walk: Walk) -> Iterator[str]:
     yield "batch norm is folded into the weights, as for inference"
-    types = {graph.tensors[index].type for index in walk.used}
-    if quantised := sorted(types & {"UINT8", "INT8"}):
+    used = {index for operator in graph.operators for index in operator.inputs}
+    constants = {index for index, each in enumerate(graph.tensors) if each.data is not None}
+    types = {graph.tensors[index].type for index in used & constants}
+    if quantised := sorted(types & _LOWEST.keys()):
         yield f"weights were quantised ({', '.join(quantised)}): dequantised to float32"
     if "FLOAT16" in types:
         yield "weights of 16 bits are widened to float32"
     images = graph.tensors[walk.weighted[0].operator.inputs[0]]
-    if images.quantisation is not None and images.type in _LOWEST:
-        lowest = _LOWEST[images.type] - float(images.quantisation.zero_point[0])
-        scale = float(images.quantisation.scale[0])
-        low, high = scale * lowest, scale * (lowest + 255)
+    if images.scale is not None and images.type in _LOWEST:
+        low = float(images.scale[0]) * (_LOWEST[images.type] - float(images.zero_point[0]))
+        high = low + 255 * float(images.scale[0])
         if abs(low + 1) > 0.05 or abs(high - 1) > 0.05:
             yield f"its images are in [{low:.3g}, {high:.3g}], not in [-1, 1]"
-    left = sum(
-        tensor.data is not None and index not in walk.used
-        for index, tensor in enumerate(graph.tensors)
-    )
-    if left:
+    if left := len(constants - used):
         yield f"{left} constants of the file belong to no operator and are left out"

@@ -8,19 +8,19 @@ walked, and arrays are views, so that a damaged file can neither loop nor alloca
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnv1_flax.checkpoints.contents import MOST_BYTES, Array, short, total_bytes
+from mnv1_flax.checkpoints.contents import MOST_BYTES, Array, total_bytes
 
-_MOST_TENSORS, _MOST_OPERATORS, _MOST_SIDES = 4096, 1024, 8
-# What walking wild offsets raises in the generated classes.
-_ERRORS = (struct.error, IndexError, TypeError, ValueError, OverflowError, AttributeError)
+_MOST = 4096  # tables or numbers of one list that is walked
+# What wild offsets raise in the generated classes, and what is found to be wrong here.
+ERRORS = (struct.error, LookupError, TypeError, ValueError, OverflowError, AttributeError)
 _DTYPES = {
     "FLOAT32": np.float32,
     "FLOAT16": np.float16,
@@ -29,29 +29,30 @@ _DTYPES = {
     "UINT8": np.uint8,
     "INT8": np.int8,
 }
-
-
-class GraphError(ValueError):
-    """The bytes are no whole TFLite model of one graph."""
-
-
-@dataclass(frozen=True)
-class Quantisation:
-    """real = scale * (stored - zero_point), with one scale or one for each slice along `axis`."""
-
-    scale: npt.NDArray[np.float32]
-    zero_point: npt.NDArray[np.int64]
-    axis: int
+_WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
+_CONVOLUTION = (*_WINDOW, "DilationHFactor", "DilationWFactor")
+# Operator -> the table of its options, and those that are read.
+_OPTIONS = {
+    "CONV_2D": ("Conv2DOptions", _CONVOLUTION),
+    "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_CONVOLUTION, "DepthMultiplier")),
+    "AVERAGE_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
+    "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
+}
+_ENUMS = {"Padding": "Padding", "FusedActivationFunction": "ActivationFunctionType"}
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the graph. `data` is None unless it is a constant."""
+    """A tensor of the graph. `data` is None unless it is a constant. Of a quantised one
+    real = scale * (stored - zero_point), with one scale or one for each slice along `axis`.
+    """
 
     shape: tuple[int, ...]
     type: str
     data: npt.NDArray[np.uint8] | None
-    quantisation: Quantisation | None
+    scale: npt.NDArray[np.float32] | None = None
+    zero_point: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    axis: int = 0
 
     def stored(self) -> Array:
         """The constant as it is stored. Raises ValueError where its bytes don't fit its shape."""
@@ -66,42 +67,45 @@ class Tensor:
         return self.data.view(dtype).reshape(self.shape)
 
     def real(self) -> npt.NDArray[np.float32]:
-        """The constant's real numbers: scale * (stored - zero_point) where it is quantised.
-
-        Raises ValueError where it has none.
-        """
+        """The constant's real numbers. Raises ValueError where it has none."""
         stored = self.stored()
         if total_bytes([(self.shape, 4)]) > MOST_BYTES:
             raise ValueError(f"is too large: {self.shape}")
         if stored.dtype.kind == "f":
             return stored.astype(np.float32)
-        if self.quantisation is None:
+        if self.scale is None:
             raise ValueError(f"is {self.type} without a scale")
-        scale, zero = self.quantisation.scale, self.quantisation.zero_point
-        if scale.size > 1:
-            axis = self.quantisation.axis
-            if not 0 <= axis < len(self.shape) or scale.size != self.shape[axis]:
-                raise ValueError(f"has {scale.size} scales along axis {axis} of {self.shape}")
-            sides = [1] * len(self.shape)
-            sides[axis] = scale.size
-            scale, zero = scale.reshape(sides), (zero.reshape(sides) if zero.size > 1 else zero)
+        lengths = {self.scale.size, self.zero_point.size} - {1}
+        if lengths and (not 0 <= self.axis < len(self.shape) or lengths != {self.shape[self.axis]}):
+            counts = f"{self.scale.size} scales and {self.zero_point.size} zero points"
+            raise ValueError(f"has {counts} along axis {self.axis} of {self.shape}")
+        # Over the axes behind, one for each slice and one for all broadcast alike.
+        sides = (-1, *[1] * (len(self.shape) - 1 - self.axis if lengths else 0))
         # The difference is exact: 32 bits and a zero point of 32 bits in 64.
-        difference = stored.astype(np.int64) - zero
-        return (scale.astype(np.float64) * difference).astype(np.float32)
+        difference = stored.astype(np.int64) - self.zero_point.reshape(sides)
+        return (self.scale.astype(np.float64).reshape(sides) * difference).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator, under its schema's name ("CONV_2D"). `inputs` has -1 where one is left out."""
+    """One operator, under its schema's name ("CONV_2D"). `inputs` has -1 where one is left out.
+    options: of the network's operators, under the schema's names.
+    """
 
     number: int
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any]
 
     def __str__(self) -> str:
         return f"operator {self.number} ({self.name})"
+
+    def differing(self, **expected: Any) -> Iterator[str]:
+        """A line for every option that has another value."""
+        for option, value in expected.items():
+            if (own := self.options.get(option)) != value:
+                yield f"{self}: has {option} {own}, must have {value}"
 
 
 @dataclass(frozen=True)
@@ -115,143 +119,89 @@ class Graph:
 
 
 def parse(data: bytes) -> Graph:
-    """The graph of a `.tflite` file's bytes. Raises GraphError."""
-    if data[4:8] != b"TFL3":
-        raise GraphError("is no TFLite file: its bytes 5 to 8 are not TFL3")
-    try:
-        return _parse(data)
-    except GraphError:
-        raise
-    except _ERRORS as error:
-        raise GraphError(
-            f"is no whole TFLite file ({type(error).__name__}: {short(str(error))})"
-        ) from error
-
-
-def _parse(data: bytes) -> Graph:
+    """The graph of a `.tflite` file's bytes. Raises one of ERRORS where they are none."""
     from tflite.Model import Model
 
+    if data[4:8] != b"TFL3":
+        raise ValueError("its bytes 5 to 8 are not TFL3")
     model = Model.GetRootAs(data, 0)
     if model.SubgraphsLength() != 1:
-        raise GraphError(f"has {model.SubgraphsLength()} graphs, must have 1")
-    graph = _there(model.Subgraphs(0))
-    count = _bounded(graph.TensorsLength(), _MOST_TENSORS, "tensors")
-    tensors = tuple(_tensor(model, _there(graph.Tensors(i))) for i in range(count))
-    count = _bounded(graph.OperatorsLength(), _MOST_OPERATORS, "operators")
-    operators = tuple(_operator(model, graph, i, len(tensors)) for i in range(count))
-    inputs = _indices(graph.InputsLength(), graph.InputsAsNumpy, len(tensors))
-    outputs = _indices(graph.OutputsLength(), graph.OutputsAsNumpy, len(tensors))
-    return Graph(tensors, operators, inputs, outputs)
+        raise ValueError(f"it has {model.SubgraphsLength()} graphs, must have 1")
+    graph: Any = model.Subgraphs(0)
+    buffers = _tables(model.BuffersLength(), model.Buffers)
+    codes = _tables(model.OperatorCodesLength(), model.OperatorCodes)
+    tensors = [_tensor(each, buffers) for each in _tables(graph.TensorsLength(), graph.Tensors)]
+    operators = _tables(graph.OperatorsLength(), graph.Operators)
+    count = len(tensors)
+    return Graph(
+        tuple(tensors),
+        tuple(_operator(number, each, codes, count) for number, each in enumerate(operators)),
+        _indices(graph.InputsLength(), graph.InputsAsNumpy, count),
+        _indices(graph.OutputsLength(), graph.OutputsAsNumpy, count),
+    )
 
 
-def _tensor(model: Any, tensor: Any) -> Tensor:
-    sides = _bounded(tensor.ShapeLength(), _MOST_SIDES, "sides of a tensor")
-    shape = tuple(int(side) for side in tensor.ShapeAsNumpy()) if sides else ()
+def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
+    shape = _numbers(tensor.ShapeLength(), tensor.ShapeAsNumpy)
     if tensor.Sparsity() is not None:
-        raise GraphError("has a sparse tensor, which is not read")
-    number = tensor.Buffer()
-    if not 0 <= number < model.BuffersLength():
-        raise GraphError(f"has a tensor in buffer {number} of {model.BuffersLength()}")
-    buffer = _there(model.Buffers(number))
+        raise ValueError("it has a sparse tensor, which is not read")
+    buffer = buffers[tensor.Buffer()]
     data = buffer.DataAsNumpy() if buffer.DataLength() else None
-    return Tensor(shape, _type_names()[tensor.Type()], data, _quantisation(tensor))
+    plain = shape, _name("TensorType", tensor.Type()), data
+    quantised = tensor.Quantization()
+    if quantised is None or not quantised.ScaleLength():
+        return Tensor(*plain)
+    axis = quantised.QuantizedDimension()
+    if not quantised.ZeroPointLength():
+        return Tensor(*plain, quantised.ScaleAsNumpy(), axis=axis)
+    return Tensor(*plain, quantised.ScaleAsNumpy(), quantised.ZeroPointAsNumpy(), axis)
 
 
-def _quantisation(tensor: Any) -> Quantisation | None:
-    parameters = tensor.Quantization()
-    if parameters is None or not parameters.ScaleLength():
-        return None
-    scale = parameters.ScaleAsNumpy()
-    zero = parameters.ZeroPointAsNumpy() if parameters.ZeroPointLength() else np.zeros(1, np.int64)
-    if zero.size not in (1, scale.size):
-        raise GraphError(f"has a tensor of {scale.size} scales and {zero.size} zero points")
-    return Quantisation(scale, zero, parameters.QuantizedDimension())
-
-
-def _operator(model: Any, graph: Any, number: int, tensors: int) -> Operator:
-    operator = _there(graph.Operators(number))
-    index = operator.OpcodeIndex()
-    if not 0 <= index < model.OperatorCodesLength():
-        raise GraphError(f"operator {number} has code {index} of {model.OperatorCodesLength()}")
-    code = _there(model.OperatorCodes(index))
+def _operator(number: int, operator: Any, codes: list[Any], tensors: int) -> Operator:
+    code = codes[operator.OpcodeIndex()]
     # The first 127 operators are in the older field, the newer one is then 0 or the same.
-    builtin = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
-    name = _operator_names().get(builtin, str(builtin))
+    name = _name("BuiltinOperator", max(code.DeprecatedBuiltinCode(), code.BuiltinCode()))
     inputs = _indices(operator.InputsLength(), operator.InputsAsNumpy, tensors)
     outputs = _indices(operator.OutputsLength(), operator.OutputsAsNumpy, tensors)
     return Operator(number, name, inputs, outputs, _options(name, operator.BuiltinOptions()))
 
 
 def _options(name: str, table: Any) -> dict[str, Any]:
-    """The options of an operator that the network may have, under their schema's names."""
-    readers = _option_readers()
-    if name not in readers or table is None:
+    if name not in _OPTIONS or table is None:
         return {}
-    cls, names = readers[name]
-    options = cls()
+    cls, names = _OPTIONS[name]
+    options = _schema(cls)()
     options.Init(table.Bytes, table.Pos)
-    return {each: getattr(options, each)() for each in names}
+    values = {each: getattr(options, each)() for each in names}
+    return values | {each: _name(_ENUMS[each], values[each]) for each in names if each in _ENUMS}
 
 
-@cache
-def _option_readers() -> dict[str, tuple[Callable[[], Any], tuple[str, ...]]]:
-    from tflite.Conv2DOptions import Conv2DOptions
-    from tflite.DepthwiseConv2DOptions import DepthwiseConv2DOptions
-    from tflite.FullyConnectedOptions import FullyConnectedOptions
-    from tflite.Pool2DOptions import Pool2DOptions
-
-    dilation = ("DilationHFactor", "DilationWFactor")
-    window = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
-    return {
-        "CONV_2D": (Conv2DOptions, window + dilation),
-        "DEPTHWISE_CONV_2D": (DepthwiseConv2DOptions, (*window, *dilation, "DepthMultiplier")),
-        "AVERAGE_POOL_2D": (Pool2DOptions, (*window, "FilterHeight", "FilterWidth")),
-        "FULLY_CONNECTED": (FullyConnectedOptions, ("FusedActivationFunction", "WeightsFormat")),
-    }
+def _schema(name: str) -> Any:
+    return getattr(import_module(f"tflite.{name}"), name)
 
 
-def activation_name(number: int) -> str:
-    """The schema's name ("RELU6") of a fused activation."""
-    from tflite.ActivationFunctionType import ActivationFunctionType
-
-    return _names_of(ActivationFunctionType).get(number, str(number))
-
-
-@cache
-def _type_names() -> dict[int, str]:
-    from tflite.TensorType import TensorType
-
-    names = _names_of(TensorType)
-    return {number: names.get(number, f"type {number}") for number in range(-128, 128)}
+def _name(enum: str, number: int) -> str:
+    """The schema's name ("RELU6") of a value of one of its enums; the number where it has none."""
+    names = vars(_schema(enum)).items()
+    return next((name for name, each in names if name.isupper() and each == number), str(number))
 
 
-@cache
-def _operator_names() -> dict[int, str]:
-    from tflite.BuiltinOperator import BuiltinOperator
-
-    return _names_of(BuiltinOperator)
+def _tables(count: int, read: Callable[[int], Any]) -> list[Any]:
+    return [read(index) for index in range(_bounded(count))]
 
 
-def _names_of(enum: type) -> dict[int, str]:
-    return {number: name for name, number in vars(enum).items() if isinstance(number, int)}
-
-
-def _bounded(count: int, most: int, what: str) -> int:
-    if count > most:
-        raise GraphError(f"has {count} {what}, at most {most} are read")
-    return count
+def _numbers(count: int, read: Callable[[], Any]) -> tuple[int, ...]:
+    return tuple(read().tolist()) if _bounded(count) else ()
 
 
 def _indices(count: int, read: Callable[[], Any], tensors: int) -> tuple[int, ...]:
-    if not _bounded(count, _MOST_TENSORS, "tensors at one operator"):
-        return ()
-    indices = tuple(int(index) for index in read())
+    indices = _numbers(count, read)
     if not all(-1 <= index < tensors for index in indices):
-        raise GraphError(f"has tensor {max(indices, key=abs)} of {tensors}")
+        raise ValueError(f"it has tensor {max(indices, key=abs)} of {tensors}")
     return indices
 
 
-def _there(table: Any) -> Any:
-    if table is None:
-        raise GraphError("has an empty table")
-    return table
+def _bounded(count: int) -> int:
+    if count > _MOST:
+        raise ValueError(f"it has {count} tables or numbers in a list, at most {_MOST} are read")
+    return count

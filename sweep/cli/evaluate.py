@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def evaluate(
     checkpoint: Annotated[
         Path,
-        typer.Option(help="Keras (.h5, .keras), TFLite, timm's safetensors, or our own folder."),
+        typer.Option(help="Keras (.h5, .keras), TFLite, safetensors of timm or our own."),
     ],
     data: Annotated[
         Path,

@@ -27,7 +27,7 @@ class MobileNetV1Family:
     lowerings = tuple(lowering.value for lowering in Lowering)
     sum_of_products = SUM_OF_PRODUCTS
 
-    def layers(self, point: Point, *, num_classes: int) -> tuple[Layer[int], ...]:
+    def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:
         """Rows of the paper's Table 1 at this point."""
         return layers(point.kind, point.alpha, point.resolution, num_classes)
 
@@ -84,7 +84,7 @@ class MobileNetV1Family:
             weights="imagenet",
             classifier_activation=None,
         )
-        return _trained(checkpoints.from_keras(network, resolution=side))
+        return _trained(checkpoints.from_keras(network))
 
     def compiler_options(
         self, point: Point, *, num_classes: int, batch: int, platform: str

@@ -15,7 +15,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "checkpoints": (
         "files of trained networks",
-        ("flatbuffers", "h5py", "orbax", "tflite"),
+        ("flatbuffers", "h5py", "tflite"),
     ),
     "export": ("figures as files", ("choreographer", "kaleido")),
     "torch": ("fvcore's counts, and the network in PyTorch", ("fvcore", "torch")),

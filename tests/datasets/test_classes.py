@@ -78,8 +78,8 @@ def test_a_background_is_for_networks_that_others_trained():
 def roses(tmp_path_factory) -> Path:
     """One of five outputs, one of six, the first of which is a background that scores higher."""
     folder = tmp_path_factory.mktemp("roses")
-    save_constant([0, 0, 3, 0, 0], folder / "5")
-    save_constant([9, 0, 0, 3, 0, 0], folder / "6")
+    save_constant([0, 0, 3, 0, 0], folder / "5.safetensors")
+    save_constant([9, 0, 0, 3, 0, 0], folder / "6.safetensors")
     (folder / "flowers.txt").write_text("\n".join(FLOWERS) + "\n")
     return folder
 
@@ -104,7 +104,7 @@ def evaluate(capsys, *call: str | Path) -> tuple[float | None, str]:
 
 
 def test_evaluate_asks_or_tells_which_output_is_which(roses, images, capsys):
-    five = ("--checkpoint", roses / "5", "--data", images)
+    five = ("--checkpoint", roses / "5.safetensors", "--data", images)
     listed = ("--classes", roses / "flowers.txt")
     assert evaluate(capsys, *five)[1].startswith(
         "the network has 5 outputs, the data set 4 classes (daisy, dandelion, roses and sunflowers)"
@@ -117,7 +117,7 @@ def test_evaluate_asks_or_tells_which_output_is_which(roses, images, capsys):
     assert "the first of 5 outputs is left away as a background class" in told
     assert "the names of the folders, sorted (daisy, dandelion, roses and 1 more)" in told
 
-    six = ("--checkpoint", roses / "6", "--data", images, *listed)
+    six = ("--checkpoint", roses / "6.safetensors", "--data", images, *listed)
     assert "6 outputs, the data set 5 classes" in evaluate(capsys, *six)[1]
     assert evaluate(capsys, *six, "--background")[0] == 0.4
 
@@ -125,7 +125,7 @@ def test_evaluate_asks_or_tells_which_output_is_which(roses, images, capsys):
 def test_a_sweep_asks_and_tells_likewise(roses, images):
     def measure(**changes) -> Measure:
         data = {"path": str(images), "classes": str(roses / "flowers.txt")}
-        fixed = {"source": "checkpoints", "checkpoints": str(roses / "6"), "data": data}
+        fixed = {"source": "checkpoints", "checkpoints": str(roses / "6.safetensors"), "data": data}
         values = fixed | {"dataset": "imagefolder"} | changes
         return accuracy(AccuracySettings.model_validate(values))
 

@@ -13,8 +13,8 @@ import pytest
 from sweep.host.extras import EXTRAS, told
 
 ROOT = Path(__file__).parents[2]
-# Modules of extras that something of the base brings as well: scikit-image, and Flax.
-IN_THE_BASE = {"PIL", "orbax"}
+# Modules of extras that something of the base brings as well: scikit-image.
+IN_THE_BASE = {"PIL"}
 
 ALONE = """
 import importlib.abc, importlib.util, io, json, sys

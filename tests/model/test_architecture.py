@@ -1,6 +1,5 @@
 """The closed form against numbers from outside: hand arithmetic and the paper's tables."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +44,7 @@ FC / s1         1024x1000     1x1x1024
 LAST_DEPTHWISE = 25  # the one row printed with stride 2 where 7x7 in, 7x7 out needs stride 1
 
 
-def as_printed(row: architecture.Layer[int]) -> tuple[str, str, str]:
+def as_printed(row: architecture.Layer) -> tuple[str, str, str]:
     k, m, n, size = row.kernel, row.channels_in, row.channels_out, row.size_in
     words, filters = {
         LayerType.FULL: ("Conv", f"{k}x{k}x{m}x{n}"),
@@ -142,25 +141,6 @@ def test_widths_are_rounded_down_but_never_0(alpha):
     assert architecture.layers("separable", alpha, 32)[-1].channels_in == max(1, int(alpha * 1024))
 
 
-POINTS = st.lists(st.tuples(st.floats(1e-6, 4.0), st.integers(1, 600)), min_size=1, max_size=12)
-
-
-@given(st.sampled_from(list(Kind)), POINTS, st.integers(1, 2000))
-def test_counting_many_equals_counting_each(kind, points, classes):
-    alphas, resolutions = zip(*points, strict=True)
-    many = architecture.costs_of_many(kind, alphas, resolutions, classes)
-    each = [architecture.costs(kind, alpha, side, classes) for alpha, side in points]
-    for count in COUNTS:
-        assert getattr(many, count).tolist() == [getattr(one, count) for one in each]
-
-
-def test_counting_many_broadcasts():
-    found = architecture.costs_of_many("separable", [[1.0], [0.25]], [224, 128])
-    assert found.mult_adds.tolist() == [[568740352, 186400768], [41030272, 13570048]]
-    assert architecture.costs_of_many("separable", 1.0, 224).weights.shape == ()
-    assert architecture.costs_of_many("separable", [], []).weights.shape == (0,)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -173,15 +153,7 @@ def test_counting_many_broadcasts():
         (("deep", 1.0, 224, 10), r"kind = 'deep': must be one of separable, standard, shallow"),
     ],
 )
-@pytest.mark.parametrize(
-    "count", [architecture.layers, architecture.costs, architecture.costs_of_many]
-)
+@pytest.mark.parametrize("count", [architecture.layers, architecture.costs])
 def test_errors_name_the_value_and_what_is_allowed(count, arguments, message):
     with pytest.raises(ValueError, match=message):
         count(*arguments)
-
-
-@pytest.mark.parametrize("bad", [0.0, float("nan"), float("inf"), -1.0])
-def test_one_bad_alpha_among_many_is_an_error(bad):
-    with pytest.raises(ValueError, match="must be a finite number above 0"):
-        architecture.costs_of_many("separable", np.array([0.5, bad, 1.0]), 224)

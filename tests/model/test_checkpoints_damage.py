@@ -68,8 +68,7 @@ def test_a_pipe_is_not_waited_on(tmp_path):
 def test_an_unknown_suffix_tells_the_known_ones(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"")
     assert error_of(tmp_path / "x.pth") == [
-        "suffix '.pth' is unknown; known are .h5, .keras, .tflite, .safetensors,"
-        " or a folder of `save`"
+        "suffix '.pth' is unknown; known are .h5, .keras, .tflite, .safetensors"
     ]
 
 
@@ -206,19 +205,11 @@ def test_a_member_larger_than_it_may_be_is_not_unpacked(whole, tmp_path, monkeyp
     assert line.startswith("is no whole zip archive (Bad CRC-32")
 
 
-def test_members_are_missing_or_strange(tmp_path):
+def test_a_member_is_missing(tmp_path):
     file = tmp_path / "x.keras"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("config.json", "{}")
     assert error_of(file) == ["has no model.weights.h5"]
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.writestr("../../evil.py", "")
-        archive.writestr("assets/words.txt", "")
-    assert error_of(file) == [
-        "2 mismatches",
-        "  '../../evil.py': is not part of a .keras file",
-        "  'assets/words.txt': is not part of a .keras file",
-    ]
 
 
 @pytest.mark.parametrize(
@@ -275,13 +266,14 @@ def test_every_operator_that_differs_is_named(tmp_path, monkeypatch):
     lines = error_of(write_official(tmp_path / "x.tflite", 0.25, 64, 3, weights))
     assert lines == [
         "10 mismatches",
-        "  operator 0 (CONV_2D): has activation RELU, must have RELU6",
-        "  operator 3 (DEPTHWISE_CONV_2D): has stride (1, 2), must have 2",
-        "  operator 5 (DEPTHWISE_CONV_2D): has depth multiplier 2, must have 1",
-        "  operator 6 (CONV_2D): has dilation (1, 2), must have 1",
-        "  operator 28 (CONV_2D): has activation RELU6, must have NONE",
+        "  operator 0 (CONV_2D): has FusedActivationFunction RELU, must have RELU6",
+        "  operator 3 (DEPTHWISE_CONV_2D): has StrideH 1, must have 2",
+        "  operator 5 (DEPTHWISE_CONV_2D): has DepthMultiplier 2, must have 1",
+        "  operator 6 (CONV_2D): has DilationWFactor 2, must have 1",
+        "  operator 28 (CONV_2D): has FusedActivationFunction RELU6, must have NONE",
         "  operator 2 (CONV_2D), bias: is INT32 without a scale",
-        "  operator 10 (CONV_2D), weights: has 2 scales along axis 0 of (64, 1, 1, 64)",
+        "  operator 10 (CONV_2D), weights: has 2 scales and 2 zero points along axis 0 of"
+        " (64, 1, 1, 64)",
         "  operator 2 (CONV_2D), bias: is missing",
         "  operator 9 (DEPTHWISE_CONV_2D), weights: has shape (1, 3, 3, 63), must have"
         " (1, 3, 3, 64)",
@@ -304,7 +296,8 @@ def test_layers_that_are_padded_differently_are_named(tmp_path, monkeypatch):
     lines = error_of(file)
     assert lines[0] == "5 mismatches"
     assert lines[1] == (
-        "  operator 1 (CONV_2D): has zeros ((2, 2), (2, 2)) around, neither same nor symmetric"
+        "  operator 1 (CONV_2D): has zeros ((2, 2), (2, 2)) around, must have same or symmetric"
+        " padding, as the layers before it"
     )
 
 

@@ -51,7 +51,6 @@ def test_every_kind_of_file_gives_the_logits_of_keras(alpha, resolution, tmp_pat
         model = checkpoint.model
         assert (model.alpha, model.resolution, model.num_classes) == (alpha, resolution, 1000)
         assert (model.padding, model.bn_epsilon) == (Padding.SAME, 1e-3)
-        assert checkpoint.format == "keras"
         assert_same_logits(compiled_logits(model, images), expected, 1e-4)
     assert_same_logits(compiled_logits(found[0].model.folded(), images), expected, 1e-4)
     assert found[0].notes == (f"resolution {resolution} is from the file's name",)

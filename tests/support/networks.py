@@ -44,7 +44,7 @@ def assert_same_logits(
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * largest)
 
 
-def save_constant(logits: list[float], folder: Path) -> Path:
+def save_constant(logits: list[float], file: Path) -> Path:
     """A 0.25-32 checkpoint of ours, written there, whose outputs are `logits` for every image."""
     model = MobileNetV1(0.25, 32, len(logits), "separable", rngs=nnx.Rngs(0))
     state: Any = nnx.state(model)
@@ -53,8 +53,8 @@ def save_constant(logits: list[float], folder: Path) -> Path:
     classifier["bias"][...] = jnp.asarray(logits, jnp.float32)
     nnx.update(model, state)
     model.eval()
-    save(model, folder)
-    return folder
+    save(model, file)
+    return file
 
 
 def keras_mobilenet(

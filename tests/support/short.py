@@ -19,7 +19,7 @@ from sweep.types import Point
 LAYERS = 5  # the stem, and two blocks: strides 1 and 2
 
 
-def cut(rows: Sequence[Layer[int]]) -> tuple[Layer[int], ...]:
+def cut(rows: Sequence[Layer]) -> tuple[Layer, ...]:
     """The first rows, and the last two, which pool and classify what the others leave."""
     kept = tuple(rows[:LAYERS])
     side, channels = kept[-1].size_out, kept[-1].channels_out
@@ -31,7 +31,7 @@ def cut(rows: Sequence[Layer[int]]) -> tuple[Layer[int], ...]:
 class ShortNetwork(MobileNetV1):
     """7 rows of Table 1 in place of 29."""
 
-    def layers(self) -> tuple[Layer[int], ...]:
+    def layers(self) -> tuple[Layer, ...]:
         return cut(super().layers())
 
 
@@ -41,7 +41,7 @@ class Short(MobileNetV1Family):
     name = "short"
     kinds: tuple[str, ...] = (Kind.SEPARABLE.value,)
 
-    def layers(self, point: Point, *, num_classes: int) -> tuple[Layer[int], ...]:
+    def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:
         return cut(super().layers(point, num_classes=num_classes))
 
     def build(

@@ -148,7 +148,7 @@ def window(
     return options
 
 
-def convolution_options(row: architecture.Layer[int], padding: str) -> Any:
+def convolution_options(row: architecture.Layer, padding: str) -> Any:
     if row.type is not LayerType.DEPTHWISE:
         activation = _NONE if row.type is LayerType.CLASSIFIER else _RELU6
         options = window(schema.Conv2DOptionsT(), row.stride, padding, activation)

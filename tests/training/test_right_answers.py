@@ -122,13 +122,20 @@ def test_a_share_that_says_nothing_is_a_reason(score, classes, top1, top5):
 def broken(tmp_path_factory):
     """A network that gives a NaN; six images of six classes."""
     folder = tmp_path_factory.mktemp("broken")
-    save_constant([nan, 0, 0, 0, 0, 0], folder / "network")
+    save_constant([nan, 0, 0, 0, 0, 0], folder / "network.safetensors")
     write_folder(folder / "images", {f"{name}/a.png": plain(60) for name in "abcdef"})
     return folder
 
 
 def test_outputs_that_are_not_finite_end_evaluate_with_one_line(broken, capsys):
-    call = ["evaluate", "--checkpoint", broken / "network", "--data", broken / "images", "--json"]
+    call = [
+        "evaluate",
+        "--checkpoint",
+        broken / "network.safetensors",
+        "--data",
+        broken / "images",
+        "--json",
+    ]
     with pytest.raises(SystemExit) as ended:
         main([str(each) for each in call])
     said = capsys.readouterr()
@@ -140,7 +147,7 @@ def test_outputs_that_are_not_finite_end_evaluate_with_one_line(broken, capsys):
 def test_outputs_that_are_not_finite_are_readings_with_a_reason(broken):
     settings = AccuracySettings(
         source="checkpoints",
-        checkpoints=str(broken / "network"),
+        checkpoints=str(broken / "network.safetensors"),
         dataset="imagefolder",
         data={"path": str(broken / "images")},
     )
@@ -154,9 +161,15 @@ def test_outputs_that_are_not_finite_are_readings_with_a_reason(broken):
 
 
 def test_of_few_classes_evaluate_prints_no_top_5(tmp_path, capsys):
-    save_constant([0, 0, 0, 0], tmp_path / "network")
+    save_constant([0, 0, 0, 0], tmp_path / "network.safetensors")
     write_folder(tmp_path / "images", {f"{name}/a.png": plain(60) for name in "abcd"})
-    call = ["evaluate", "--checkpoint", tmp_path / "network", "--data", tmp_path / "images"]
+    call = [
+        "evaluate",
+        "--checkpoint",
+        tmp_path / "network.safetensors",
+        "--data",
+        tmp_path / "images",
+    ]
     with pytest.raises(SystemExit, match="0"):
         main([str(each) for each in (*call, "--json")])
     found = json.loads(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""Weights in `.safetensors`, under the names that timm gives its `mobilenetv1_100` and `_125`.
+"""Files in `.safetensors`, and the names that timm gives its `mobilenetv1_100` and `_125` there.
 
 Names and layout: timm's `EfficientNet` built by `_gen_mobilenet_v1`
 (https://github.com/huggingface/pytorch-image-models, timm/models/efficientnet.py). Its convolutions
@@ -10,6 +10,8 @@ timm rounds widths to multiples of 8: at the usual alphas they are the paper's.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -44,40 +46,46 @@ _DTYPES = {
 }
 
 
-def read(path: Path) -> Contents:
-    """The contents of the file. Raises CheckpointError."""
+def read(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """The arrays of a file, and the metadata of its header. Raises CheckpointError."""
     from safetensors import SafetensorError, deserialize
 
+    content = path.read_bytes()
     try:
-        entries = deserialize(path.read_bytes())
-    except (SafetensorError, OSError, ValueError) as error:
+        entries = deserialize(content)
+    except (SafetensorError, ValueError) as error:
         raise CheckpointError(
             f"{path}: is no whole safetensors file ({short(str(error))})"
         ) from error
-    arrays: dict[str, Array] = {}
-    problems: list[str] = []
-    for key, entry in entries:
-        dtype = _DTYPES.get(entry["dtype"])
-        if dtype is None:
-            problems.append(f"{key}: has dtype {entry['dtype']}, must have F32, F16 or BF16")
-            continue
-        arrays[key] = np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
+    if problems := [
+        f"{key}: has dtype {entry['dtype']}, must have F32, F16 or BF16"
+        for key, entry in entries
+        if entry["dtype"] not in _DTYPES
+    ]:
+        raise CheckpointError.listing(path, problems)
+    arrays = {
+        key: np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        for key, entry in entries
+    }
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return arrays, header.get("__metadata__") or {}
+
+
+def of_timm(arrays: Mapping[str, Array]) -> Contents:
+    """The contents of a file in timm's naming."""
     # How many batches each batch norm has seen: PyTorch's own, of no use here.
-    for norm in _norms():
-        arrays.pop(f"{norm}.num_batches_tracked", None)
-    if any(key.startswith("conv_head.") for key in arrays):
-        problems.append(
-            "conv_head: this is timm's mobilenetv1_100h, which has a convolution before its"
-            " classifier; the paper's network has none"
-        )
+    unused = {f"{norm}.num_batches_tracked" for norm in _norms()}
+    problems = (
+        "conv_head: this is timm's mobilenetv1_100h, which has a convolution before its"
+        " classifier; the paper's network has none",
+    )
     return Contents(
-        "safetensors",
         Naming(_key, _LAYOUTS),
-        arrays,
+        {key: array for key, array in arrays.items() if key not in unused},
         padding=Padding.SYMMETRIC,
         bn_epsilon=1e-5,
         bn_momentum=0.9,
-        problems=tuple(problems),
+        problems=problems if any(key.startswith("conv_head.") for key in arrays) else (),
     )
 
 
