@@ -1,6 +1,6 @@
 """MobileNetV1 (Howard et al. 2017, arXiv 1704.04861) in Flax NNX, usable alone."""
 
-from mnv1_flax.architecture import Costs, Kind, Layer, LayerType, costs, layers
+from mnv1_flax.architecture import Kind, Layer, LayerType, layers
 from mnv1_flax.checkpoints import Checkpoint, CheckpointError
 from mnv1_flax.convolution import Padding
 from mnv1_flax.deployment import compiled
@@ -10,7 +10,6 @@ from mnv1_flax.model import DepthwiseKernel, MobileNetV1
 __all__ = [
     "Checkpoint",
     "CheckpointError",
-    "Costs",
     "DepthwiseKernel",
     "Kind",
     "Layer",
@@ -19,7 +18,6 @@ __all__ = [
     "MobileNetV1",
     "Padding",
     "compiled",
-    "costs",
     "default_lowering",
     "depthwise_conv",
     "layers",

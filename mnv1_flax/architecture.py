@@ -93,24 +93,13 @@ class Layer:
 
     @property
     def activations(self) -> int:
-        """Elements of the layer's input and output together, for one image."""
+        """Elements of the layer's input and output together, for one image: what it takes to
+        execute it on its own, without fusion.
+        """
         return (
             self.channels_in * self.size_in * self.size_in
             + self.channels_out * self.size_out * self.size_out
         )
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Totals of a network, per image. `peak_activations` is the largest sum of one layer's input
-    and output: what layer-by-layer execution without fusion has to hold, in elements.
-    """
-
-    mult_adds: int
-    weights: int
-    trainable_params: int
-    params_with_statistics: int
-    peak_activations: int
 
 
 def scaled_width(alpha: float, channels: int) -> int:
@@ -152,18 +141,6 @@ def layers(
         *rows,
         Layer("pool", LayerType.POOL, 1, size, channels, channels, size, 1),
         Layer("classifier", LayerType.CLASSIFIER, 1, 1, channels, num_classes, 1, 1),
-    )
-
-
-def costs(kind: Kind | str, alpha: float, resolution: int, num_classes: int = 1000) -> Costs:
-    """Totals of one network. Raises ValueError as `layers` does."""
-    rows = layers(kind, alpha, resolution, num_classes)
-    return Costs(
-        mult_adds=sum(row.mult_adds for row in rows),
-        weights=sum(row.weights for row in rows),
-        trainable_params=sum(row.trainable_params for row in rows),
-        params_with_statistics=sum(row.params_with_statistics for row in rows),
-        peak_activations=max(row.activations for row in rows),
     )
 
 

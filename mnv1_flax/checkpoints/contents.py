@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -138,13 +139,7 @@ WIDENED = ("float16", "bfloat16")
 
 def total_bytes(shapes_and_sizes: Iterable[tuple[tuple[int, ...], int]]) -> int:
     """Bytes of arrays of (shape, bytes of an element), in Python's own integers."""
-    total = 0
-    for shape, itemsize in shapes_and_sizes:
-        elements = 1
-        for side in shape:
-            elements *= int(side)
-        total += elements * itemsize
-    return total
+    return sum(prod(map(int, shape)) * itemsize for shape, itemsize in shapes_and_sizes)
 
 
 def as_float32(array: Array) -> npt.NDArray[np.float32]:

@@ -8,35 +8,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnv1_flax.checkpoints.assemble import abstract, build, variables
-from mnv1_flax.checkpoints.contents import Array, Checkpoint, CheckpointError, mismatches
+from mnv1_flax.checkpoints.contents import Array, Checkpoint, CheckpointError, mismatches, short
 from mnv1_flax.depthwise import Lowering
 from mnv1_flax.model import MobileNetV1
 
 NETWORK, _DIGEST = "mobilenet_v1", "sha256"  # keys of the header's metadata
-_Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class _Arguments(BaseModel):
-    """What `MobileNetV1` is built from. The lowering is not kept: it belongs to the machine."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    alpha: float
-    resolution: int
-    num_classes: int
-    kind: str
-    padding: str
-    batch_norm: bool
-    bn_epsilon: _Share
-    bn_momentum: _Share
-    dropout_rate: _Share
-    dtype: str | None
+# What `MobileNetV1` is built from. The lowering is not kept: it belongs to the machine.
+_ARGUMENTS = (
+    "alpha", "resolution", "num_classes", "kind", "padding", "batch_norm", "bn_epsilon",
+    "bn_momentum", "dropout_rate", "dtype",
+)  # fmt: skip
 
 
 def save(model: MobileNetV1, path: Path | str) -> None:
@@ -55,7 +40,7 @@ def save(model: MobileNetV1, path: Path | str) -> None:
         raise CheckpointError(f"{path}: is there already; a checkpoint is never overwritten")
     arrays = {"/".join(key): np.asarray(each.get_value()) for key, each in variables(model)}
     dtype = None if model.dtype is None else model.dtype.name
-    named = {name: getattr(model, name) for name in _Arguments.model_fields} | {"dtype": dtype}
+    named = {name: getattr(model, name) for name in _ARGUMENTS} | {"dtype": dtype}
     network = json.dumps(named)
     metadata = {NETWORK: network, _DIGEST: _digest(network, arrays)}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,15 +65,14 @@ def rebuilt(
     if metadata.get(_DIGEST) != _digest(metadata[NETWORK], arrays):
         raise CheckpointError(f"{path}: is damaged: its numbers are not those that were saved")
     try:
-        arguments = _Arguments.model_validate_json(metadata[NETWORK]).model_dump()
+        arguments = json.loads(metadata[NETWORK])
+        if arguments.keys() != {*_ARGUMENTS}:
+            raise ValueError(f"its arguments must be {', '.join(_ARGUMENTS)}")
         expected = {
             "/".join(key): each.get_value().shape for key, each in variables(abstract(**arguments))
         }
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise CheckpointError.listing(path, problems) from error
-    except (ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise CheckpointError(f"{path}: is of no network ({short(str(error))})") from error
     actual = {key: (each.shape, each.dtype.name) for key, each in arrays.items()}
     if problems := mismatches(expected, actual):
         raise CheckpointError.listing(path, problems)

@@ -6,7 +6,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from sweep.contracts.family import Network
 from sweep.contracts.hooks import Hooks
@@ -14,25 +13,21 @@ from sweep.contracts.measure import Artefact, Failed, Measure
 from sweep.types import CurvePoint, Machine, Reading
 
 
-class Call(Protocol):
-    """What an engine sees of a task: a call of a measure. It can be pickled where the measure has
-    `threads`.
+@dataclass(frozen=True)
+class Call:
+    """A call of a measure: on one network, or on all of them where it measures jointly. It can be
+    pickled where the measure has `threads`.
 
-    earlier: networks of an earlier call that are read again, with its readings
-    (`Measure.measure_bridged`). estimate_s: how long it will take, roughly, to put the longest
-    first. bytes: of memory at the peak, roughly; 0 where nobody knows.
+    estimate_s: how long it will take, roughly, to put the longest first. bytes: of memory at the
+    peak, roughly; 0 where nobody knows. earlier: networks of an earlier call that are read again,
+    with its readings (`Measure.measure_bridged`).
     """
 
-    @property
-    def measure(self) -> Measure: ...
-    @property
-    def networks(self) -> tuple[Network, ...]: ...
-    @property
-    def earlier(self) -> Sequence[tuple[Network, tuple[Reading, ...]]]: ...
-    @property
-    def estimate_s(self) -> float: ...
-    @property
-    def bytes(self) -> int: ...
+    measure: Measure
+    networks: tuple[Network, ...]
+    estimate_s: float = 1.0
+    bytes: int = 0
+    earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -112,11 +112,6 @@ class Measure(Hooks, ABC):
         """
         return 0
 
-    def prepare(self, network: Network) -> None:
-        """Does part of a point's work ahead, in a thread of its own, while another is measured. The
-        point's call follows, or never comes.
-        """
-
     def keep_in(self, folder: Path) -> None:
         """Where it may leave what it takes to go on with a point that is cut off; the folder may
         not be there yet. Called before the first point, and never by a plan that is only looked at.

@@ -69,7 +69,6 @@ class Accuracy(Measure):
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
         self.source = ImageSource(settings)
-        self._ready: dict[Point, tuple[Ready, TestImages]] = {}
         self._folder: Path | None = None
 
     def keep_in(self, folder: Path) -> None:
@@ -94,7 +93,7 @@ class Accuracy(Measure):
             unused |= {"crop_area", "crop_aspect"}
         if settings.schedule != "exponential":
             unused |= {"decay_rate", "decay_epochs"}
-        if not source.in_files:
+        if not source.dataset.in_files:
             unused |= {"test_crop"}
         recipe = settings.model_dump(mode="json", exclude=ELSEWHERE | unused)
         counts = {"train_images": source.train_images, "test_images": source.test_images}
@@ -108,7 +107,7 @@ class Accuracy(Measure):
         """The side in pixels, which rho decides, and whether images of that size are streamed:
         random boxes are then others.
         """
-        side = self._side(point)
+        side = self.source.side(point)
         return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
 
     def check_points(self, networks: Sequence[Network]) -> None:
@@ -116,7 +115,7 @@ class Accuracy(Measure):
         small = {
             network.point.label: side
             for network in networks
-            if (side := self._side(network.point)) < SMALLEST
+            if (side := self.source.side(network.point)) < SMALLEST
         }
         if not small:
             return
@@ -132,13 +131,13 @@ class Accuracy(Measure):
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """The data set, the sides of the images, and where training is cut short."""
         source, settings = self.source, self.settings
-        sides = sorted({self._side(network.point) for network in networks})
+        sides = sorted({self.source.side(network.point) for network in networks})
         lines = [
             f"{source.title}, {len(source.dataset.class_names)} classes; "
             f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on; "
             f"at {', '.join(map(str, sides))} px"
         ]
-        lines += source.notes(trains=True)
+        lines += source.dataset.notes(trains=True)
         if source.never_learned:
             lines.append(
                 f"evaluated on, but never trained on: {listed(source.never_learned, MOST_NAMED)}"
@@ -178,7 +177,7 @@ class Accuracy(Measure):
         return max(map(self._bytes, networks), default=0)
 
     def _bytes(self, network: Network) -> int:
-        side, settings = self._side(network.point), self.settings
+        side, settings = self.source.side(network.point), self.settings
         rows = self._rows(network)
         training = training_bytes(
             rows,
@@ -197,12 +196,8 @@ class Accuracy(Measure):
         decoding = self.source.decode_s / decoding_processes(self.settings)
         return computing + decoding if jax.default_backend() == "cpu" else max(computing, decoding)
 
-    def prepare(self, network: Network) -> None:
-        """Loads and compiles ahead; the next call for this point starts with its first step."""
-        self._ready[network.point] = self._make_ready(network)
-
     def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
-        feed, test = self.source.training(self._side(network.point))
+        feed, test = self.source.training(self.source.side(network.point))
         classes = len(self.source.dataset.class_names)
         return make_ready(network, feed, classes, self.settings), test
 
@@ -211,12 +206,9 @@ class Accuracy(Measure):
 
     def _rows(self, network: Network) -> Sequence[LayerRow]:
         """Of the network as it is trained, at the data set's size."""
-        point = replace(network.point, resolution=self._side(network.point))
+        point = replace(network.point, resolution=self.source.side(network.point))
         classes = len(self.source.dataset.class_names)
         return network.family.layers(point, num_classes=classes)
-
-    def _side(self, point: Point) -> int:
-        return self.source.side(point)
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
@@ -224,7 +216,7 @@ class Accuracy(Measure):
         """The curve while training, then the readings."""
         (network,) = networks
         progress(0.0, "compiling")
-        ready, test = self._ready.pop(network.point, None) or self._make_ready(network)
+        ready, test = self._make_ready(network)
         marks = [time.perf_counter()]
         checkpoint = self._checkpoint(network)
         module = yield from train(ready, progress, checkpoint)
@@ -233,7 +225,7 @@ class Accuracy(Measure):
         score = evaluate(module, test)
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
-        side = self._side(network.point)
+        side = self.source.side(network.point)
         note = (
             f"trained at {side} px; {ready.trace_s:.1f} s to trace, "
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "

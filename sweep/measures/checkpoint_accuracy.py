@@ -60,7 +60,7 @@ class CheckpointAccuracy(Measure):
         classes = len(source.dataset.class_names)
         data = f"{source.title}, {classes} classes; {source.test_images:,} images to evaluate on"
         data = "; ".join([data, *source.told_classes])
-        notes = source.notes(trains=False)
+        notes = source.dataset.notes(trains=False)
         if self.settings.source == "keras":
             told = "Keras's ImageNet checkpoints, from its cache or fetched"
             return data, *notes, told, *cautions()
@@ -173,30 +173,13 @@ def has_background(outputs: int, classes: Sequence[str], asked: bool) -> bool:
         return True
     if outputs == count and not asked:
         return False
-    listing = (
-        f"give a list of all {outputs} in the order of the outputs (--classes FILE, or "
-        "accuracy.data.classes)"
-    )
-    first = (
-        "if the first output is a background class, say so (--background, or accuracy.background = "
-        "true)"
-    )
-    if outputs == count:
-        remedy = (
-            "none is left for a background class: leave --background or accuracy.background away"
-        )
-    elif outputs < count:
-        remedy = "give images, or a list, of those classes alone that it was trained on"
-    else:
-        remedy = f"{listing}; or, {first}" if outputs == count + 1 else listing
     raise ValueError(
-        f"the network has {_number(outputs, 'output')}, the data set "
-        f"{_number(count, 'class')} ({listed(classes, MOST_CLASSES_NAMED)}): {remedy}"
+        f"outputs of the network: {outputs}; classes of the data set: {count} "
+        f"({listed(classes, MOST_CLASSES_NAMED)}): give a list of all {outputs} in the order of "
+        "the outputs (--classes FILE, or accuracy.data.classes), or images of those classes alone "
+        "that it was trained on; where there is one output more, and it is a background class, say "
+        "so (--background, or accuracy.background = true), and nowhere else"
     )
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"
 
 
 def _is_there(path: Path) -> bool:

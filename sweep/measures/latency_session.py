@@ -41,6 +41,7 @@ class Session:
 
     def __init__(self, settings: LatencySettings, networks: Sequence[Network]) -> None:
         self._settings, self._networks = settings, networks
+        self._labels = {each.point.key: each.point.label for each in networks}
         threads = settings.threads or this_cpu().cores
         self._conditions: dict[str, Any] = {
             "runtime": RUNTIME, "precision": settings.dtype, "threads": threads,
@@ -51,6 +52,7 @@ class Session:
         self._memory: dict[_Which, int | None] = {}
         self._failed: dict[_Which, str] = {}  # why
         self._at: dict[str, Any] = {}  # what a process is at
+        self._steps = 0  # that it has begun
         self._rounds: list[dict[str, Any]] = []  # of the process that is under way
         self._kept = True  # whether every program is in a file
         self._timed = 0  # processes that came to their end
@@ -94,12 +96,12 @@ class Session:
         again = 0
         while self._left():
             done = self._memory if job["stage"] == "compile" else ()
-            self._at, self._rounds = {}, []
+            self._at, self._steps, self._rounds = {}, 0, []
             try:
                 for event in events(
                     job_of(self._settings, self._networks, [*self._failed, *done], **job)
                 ):
-                    self._take(event, progress)
+                    self._take(event, job["stage"], progress)
             except LatencyError as error:
                 which = self._at.get("key", ""), self._at.get("batch", 0)
                 if "key" in self._at and which not in self._failed:
@@ -113,15 +115,19 @@ class Session:
                 continue
             if job["stage"] == "time":
                 self._keep(job["process"])
+            progress(1.0, "done")
             return
 
-    def _take(self, event: dict[str, Any], progress: Progress) -> None:
+    def _take(self, event: dict[str, Any], stage: str, progress: Progress) -> None:
         which = (event.get("key", ""), event.get("batch", 0))
         match event["event"]:
             case "at":
-                self._at = event
-            case "progress":
-                progress(event["share"], event["text"])
+                self._at, self._steps = event, self._steps + 1
+                # Each is compiled; or loaded, warmed up, and called in every round.
+                each = 1 if stage == "compile" else 2 + self._settings.rounds
+                whole = each * len(self._networks) * len(self._settings.batch_sizes)
+                at = event.get("what") or self._labels[which[0]]
+                progress(min(1.0, self._steps / whole), f"{stage} {at}")
             case "failed":
                 self._failed[which] = event["reason"]
             case "compiled":

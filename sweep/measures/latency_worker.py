@@ -7,7 +7,7 @@ backend's programs can't be kept in files, each timing process compiles all of t
 Events, a JSON object a line. {"event": "at", "key": .., "batch": ..}: what the process is about to
 do is for this network alone; should it die, it was at that. {"event": "at", "what": ..}: it is for
 none. {"event": "compiled", ..} or {"event": "failed", ..} of a network; {"event": "round", ..}: one
-sample of each network and of the reference. {"event": "progress", "share": .., "text": ..}.
+sample of each network and of the reference.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,12 +28,12 @@ from sweep.host.failures import reason_of
 from sweep.types import Point
 
 Say = Callable[[dict[str, Any]], None]
+Run = Callable[[], None]  # one call of a network, awaited
+Which = tuple[str, int]  # a network, by its point's key, at a batch size
 
 # A warm-up ends when the median of its last calls is within this share of the one before.
 STEADY = 0.02
 STEADY_CALLS = 5
-# Shares of the progress of a timing process: loading or compiling, and warming up.
-LOADED, WARM = 0.2, 0.5
 
 
 def main(text: str, stdout: TextIO) -> None:
@@ -51,37 +50,41 @@ def main(text: str, stdout: TextIO) -> None:
     # A call that has returned has given its temporary buffers back. Dispatched asynchronously, it
     # may still hold them while the next one asks for its own: twice the memory, now and then.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
-    if job["stage"] == "compile":
-        for _ in programs(job, say):
-            pass
-    elif executables := [each for each in programs(job, say) if each is not None]:
-        for event in rounds(executables, reference(), job["settings"], job["process"], say):
-            say(event)
+    if runs := dict(programs(job, say)):
+        rounds(runs, reference(), job["settings"], job["process"], say)
 
 
-def programs(job: dict[str, Any], say: Say) -> Iterator[Executable | None]:
+def programs(job: dict[str, Any], say: Say) -> Iterator[tuple[Which, Run]]:
     """Each network at each batch size, less those that the job leaves out and those that fail:
-    loaded from the job's folder, or compiled; in the stage that compiles, put there, and None.
+    loaded from the job's folder, or compiled. The stage that compiles puts them there, and has
+    nothing to run.
     """
-    settings, folder = job["settings"], job["folder"]
+    settings, folder, compiling = job["settings"], job["folder"], job["stage"] == "compile"
     pairs = [(each, batch) for each in job["networks"] for batch in settings["batch_sizes"]]
-    compiling = job["stage"] == "compile"
     for index, (spec, batch) in enumerate(pairs):
-        name = {"key": key_of(spec), "batch": batch}
-        if [name["key"], batch] in job["left_out"]:
+        which = key_of(spec), batch
+        if list(which) in job["left_out"]:
             continue
-        say({"event": "at", **name})
         file = Path(folder) / f"{index}.program" if folder else None
-        with told(name, say):
+        with at(which, say):
             compiled = None if compiling or file is None else load(file)
             if compiled is None:
-                compiled, event = compile_network(spec, batch, settings)
+                compiled, told = compile_network(spec, batch, settings)
                 kept = compiling and file is not None and keep(compiled, file)
-                say({"event": "compiled", **name, **event, "kept": kept})
-            yield None if compiling else Executable.of(spec, batch, compiled, settings)
-        done = (index + 1) / len(pairs)
-        text = f"{'compiled' if compiling else 'ready:'} {Point(*spec['point']).label}"
-        say({"event": "progress", "share": done if compiling else LOADED * done, "text": text})
+                say({"event": "compiled", "key": which[0], "batch": batch, **told, "kept": kept})
+            if not compiling:
+                yield which, runnable(spec, batch, compiled, settings)
+
+
+@contextlib.contextmanager
+def at(which: Which, say: Say) -> Iterator[None]:
+    """Says what the process is at, and what goes wrong with it, which ends that alone."""
+    name = {"key": which[0], "batch": which[1]}
+    say({"event": "at", **name})
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
+        say({"event": "failed", **name, "reason": reason_of(error)})
 
 
 def keep_to(threads: int) -> None:
@@ -96,29 +99,18 @@ def keep_to(threads: int) -> None:
         machine.pin(there[:threads])
 
 
-@dataclass(frozen=True)
-class Executable:
-    """A compiled network with its input on the device, ready to be timed. `run` awaits."""
+def runnable(spec: dict[str, Any], batch: int, compiled: Any, settings: dict[str, Any]) -> Run:
+    """A call of the program with images of its shape and dtype, which are on the device."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
 
-    key: str
-    batch: int
-    run: Callable[[], None]
-
-    @classmethod
-    def of(
-        cls, spec: dict[str, Any], batch: int, compiled: Any, settings: dict[str, Any]
-    ) -> Executable:
-        """With images of the program's shape and dtype."""
-        import jax
-        import jax.numpy as jnp
-        import numpy as np
-
-        # Drawn and converted by NumPy: nothing is compiled for it.
-        side = Point(*spec["point"]).resolution
-        drawn = 2 * np.random.default_rng(0).random((batch, side, side, 3), np.float32) - 1
-        images = jax.device_put(drawn.astype(jnp.dtype(settings["dtype"])))
-        jax.block_until_ready(images)
-        return cls(key_of(spec), batch, lambda: jax.block_until_ready(compiled(images)))
+    # Drawn and converted by NumPy: nothing is compiled for it.
+    side = Point(*spec["point"]).resolution
+    drawn = 2 * np.random.default_rng(0).random((batch, side, side, 3), np.float32) - 1
+    images = jax.device_put(drawn.astype(jnp.dtype(settings["dtype"])))
+    jax.block_until_ready(images)
+    return lambda: jax.block_until_ready(compiled(images))
 
 
 def key_of(spec: dict[str, Any]) -> str:
@@ -220,7 +212,7 @@ def _memory_bytes(compiled: Any, weights: int) -> int | None:
     )
 
 
-def reference() -> Callable[[], None]:
+def reference() -> Run:
     """A fixed computation, f32[512,512] @ f32[512,512], to normalise one run against another."""
     import jax
     import jax.numpy as jnp
@@ -231,61 +223,37 @@ def reference() -> Callable[[], None]:
 
 
 def rounds(
-    executables: list[Executable],
-    reference_run: Callable[[], None],
-    settings: dict[str, Any],
-    process: int,
-    say: Say = lambda _: None,
-) -> Iterator[dict[str, Any]]:
-    """Yields an event a round: one sample of every executable, in random order: its key, batch
-    size, seconds of a call, and calls.
-
-    say: told what is about to be called, and what fails; the others go on.
+    runs: dict[Which, Run], reference_run: Run, settings: dict[str, Any], process: int, say: Say
+) -> None:
+    """Says an event a round: one sample of everything, in random order: its key, batch size,
+    seconds of a call, and calls. Also what is about to be called, and what fails; the others go on.
     """
     import numpy as np
 
     min_sample_s, warmup_s = settings["min_sample_s"], settings["warmup_s"]
-    calls: dict[int, int] = {}  # of a sample, by the executable's place
-    for index, each in enumerate(executables):
-        name = {"key": each.key, "batch": each.batch}
-        say({"event": "at", **name})
-        with told(name, say):
-            calls[index] = calls_per_sample(each.run, min_sample_s, warmup_s)
-        share = LOADED + (WARM - LOADED) * (index + 1) / len(executables)
-        say({"event": "progress", "share": share, "text": "warming up"})
-    say({"event": "at", "what": "the reference computation"})
+    at_the_reference = {"event": "at", "what": "the reference computation"}
+    calls: dict[Which, int] = {}  # of a sample
+    for which, run in runs.items():
+        with at(which, say):
+            calls[which] = calls_per_sample(run, min_sample_s, warmup_s)
+    say(at_the_reference)
     reference_calls = calls_per_sample(reference_run, min_sample_s, warmup_s)
-    rng = np.random.default_rng([settings["seed"], process])
-    for number in range(settings["rounds"]):
+    rng, places = np.random.default_rng([settings["seed"], process]), list(runs)
+    for _ in range(settings["rounds"]):
         samples = []
-        say({"event": "at", "what": "the reference computation"})
+        say(at_the_reference)
         reference_s = sample(reference_run, reference_calls)
-        for index in map(int, rng.permutation(len(executables))):
-            each, own_calls = executables[index], calls.pop(index, 0)
-            if not own_calls:
+        for which in [places[index] for index in rng.permutation(len(places))]:
+            if not (own_calls := calls.pop(which, 0)):
                 continue
-            name = {"key": each.key, "batch": each.batch}
-            say({"event": "at", **name})
-            with told(name, say):
-                each.run()  # brings its weights back into the cache, as in a loop of its own
-                samples.append([each.key, each.batch, sample(each.run, own_calls), own_calls])
-                calls[index] = own_calls
-        yield {"event": "round", "reference_s": reference_s, "samples": samples}
-        share = WARM + (1 - WARM) * (number + 1) / settings["rounds"]
-        text = f"round {number + 1} of {settings['rounds']}"
-        say({"event": "progress", "share": share, "text": text})
+            with at(which, say):
+                runs[which]()  # brings its weights back into the cache, as in a loop of its own
+                samples.append([*which, sample(runs[which], own_calls), own_calls])
+                calls[which] = own_calls
+        say({"event": "round", "reference_s": reference_s, "samples": samples})
 
 
-@contextlib.contextmanager
-def told(name: dict[str, Any], say: Say) -> Iterator[None]:
-    """Ends at what goes wrong within it, and says so of the network of that name."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - one point's trouble, and no other's
-        say({"event": "failed", **name, "reason": reason_of(error)})
-
-
-def calls_per_sample(run: Callable[[], None], min_sample_s: float, warmup_s: float) -> int:
+def calls_per_sample(run: Run, min_sample_s: float, warmup_s: float) -> int:
     """Warms `run` up until its time is steady, and says how many calls make a sample that long."""
     import numpy as np
 

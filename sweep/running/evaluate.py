@@ -83,7 +83,7 @@ def evaluate_checkpoint(
         top5=score.top5 / score.images if told else None,
         top5_interval=wilson(score.top5, score.images) if told else None,
         left_out=evaluation.left_out,
-        notes=(*evaluation.notes, *source.notes(trains=False)),
+        notes=(*evaluation.notes, *source.dataset.notes(trains=False)),
     )
 
 

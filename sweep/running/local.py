@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import groupby, zip_longest
+from itertools import groupby
 from multiprocessing.connection import wait as wait_for_any
 
 from sweep.contracts import Call, Ended, Engine, Event, Measure, Progressed, Started
@@ -69,7 +68,9 @@ class LocalEngine(Engine):
             if places:
                 yield from self._side_by_side(tasks, list(group), places)
             else:
-                yield from self._one_by_one(tasks, list(group))
+                for index in group:
+                    yield Started(index, here=True)
+                    yield from self._call(tasks[index], index)
 
     def _side_by_side(
         self, tasks: Sequence[Call], waiting: list[int], places: Sequence[tuple[int, ...]]
@@ -124,19 +125,6 @@ class LocalEngine(Engine):
             for worker in free:
                 worker.end()
 
-    def _one_by_one(self, tasks: Sequence[Call], indices: Sequence[int]) -> Iterator[Event]:
-        ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
-        prepared: Future[None] | None = None
-        try:
-            for index, following in zip_longest(indices, indices[1:]):
-                if prepared is not None:
-                    wait([prepared])
-                prepared = _prepare(ahead, tasks, index, following)
-                yield Started(index, here=True)
-                yield from self._call(tasks[index], index)
-        finally:
-            ahead.shutdown(wait=False, cancel_futures=True)
-
     def _call(self, call: Call, index: int) -> Iterator[Event]:
         """In this thread: Ctrl-C comes to no other."""
         began, late = time.perf_counter(), []
@@ -167,16 +155,6 @@ def shared_out(numbers: Sequence[int], threads: int) -> tuple[tuple[int, ...], .
         raise ValueError(f"must be at most {most}, the cores that this run has; 0 takes all")
     starts = range(0, most - threads + 1, threads)
     return tuple(tuple(numbers[start : start + threads]) for start in starts)
-
-
-def _prepare(
-    ahead: ThreadPoolExecutor, tasks: Sequence[Call], index: int, following: int | None
-) -> Future[None] | None:
-    """Starts on the next call of the same measure. If it fails, the call itself will say so."""
-    measure = tasks[index].measure
-    if following is None or tasks[following].measure is not measure:
-        return None
-    return ahead.submit(measure.prepare, tasks[following].networks[0])
 
 
 def _end(workers: Sequence[Worker]) -> None:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sweep.contracts import Engine, Measure, Network
+from sweep.contracts import Call, Engine, Measure, Network
 from sweep.contracts.measure import UNKNOWN_ESTIMATE_S
 from sweep.host.memory import Limit, said
 from sweep.types import Point, Reading
@@ -18,16 +18,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Task:
-    """One call of a measure: on one network, or on all of them where it measures jointly."""
+class Task(Call):
+    """A call that the plan makes. refusal: why it is not to be begun."""
 
-    measure: Measure
-    networks: tuple[Network, ...]
-    estimate_s: float
-    bytes: int = 0  # of memory at the peak, roughly; 0 where the measure can't say
-    refusal: str = ""  # why it is not to be begun
-    # Networks of an earlier call that are read again, and what that one has read of them.
-    earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
+    refusal: str = ""
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -105,7 +99,7 @@ def _refused(measure: Measure, network: Network, size: int, most: Limit, others:
         f"not begun: it would take about {said(size)} of memory{beside}; max_memory_share allows "
         f"{said(most.bytes)} of {most.words}. A larger share begins it, 0 always"
     )
-    return Task(measure, (network,), 0.0, size, reason)
+    return Task(measure, (network,), 0.0, size, refusal=reason)
 
 
 def _bytes_of(measure: Measure, networks: Sequence[Network]) -> int:

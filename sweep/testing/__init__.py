@@ -9,7 +9,7 @@ A line `pytest.register_assert_rewrite("sweep.testing")` in a conftest.py has fa
 """
 
 from sweep.testing.dataset import DatasetContract
-from sweep.testing.engine import SIDE, Check, EngineContract, OneCall, call, is_alive
+from sweep.testing.engine import SIDE, Check, EngineContract, call, is_alive
 from sweep.testing.family import FamilyContract
 from sweep.testing.measure import MeasureContract
 
@@ -20,7 +20,6 @@ __all__ = [
     "EngineContract",
     "FamilyContract",
     "MeasureContract",
-    "OneCall",
     "call",
     "is_alive",
 ]

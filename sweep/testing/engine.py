@@ -15,13 +15,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, cast
 
 from sweep.contracts import (
     Artefact,
+    Call,
     Ended,
     Engine,
     Event,
@@ -107,22 +107,11 @@ def _endless() -> bytes:
     return bytes(1 << 40)
 
 
-@dataclass(frozen=True)
-class OneCall:
-    """What an engine is handed."""
-
-    measure: Measure
-    networks: tuple[Network, ...]
-    estimate_s: float = 1.0
-    bytes: int = 1 << 20
-    earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
-
-
-def call(does: str = "", folder: Path | str = "", *sides: int, together: bool = False) -> OneCall:
+def call(does: str = "", folder: Path | str = "", *sides: int, together: bool = False) -> Call:
     """A call that needs no JAX."""
     points = [Point("none", "separable", 0.25, side / 224, side) for side in sides or (32,)]
     networks = tuple(Network(point, cast("Family", None)) for point in points)
-    return OneCall(Check(does, str(folder), together), networks)
+    return Call(Check(does, str(folder), together), networks, bytes=1 << 20)
 
 
 def drive(make: str, folder: str) -> None:
@@ -144,11 +133,11 @@ class EngineContract:
 
     make: str
 
-    def events(self, *calls: OneCall) -> list[Event]:
+    def events(self, *calls: Call) -> list[Event]:
         with closing(made(self.make).run(calls)) as events:
             return list(events)
 
-    def ended(self, *calls: OneCall) -> list[Ended]:
+    def ended(self, *calls: Call) -> list[Ended]:
         """Of each call in turn."""
         ends = [event for event in self.events(*calls) if isinstance(event, Ended)]
         assert sorted(end.index for end in ends) == list(range(len(calls)))

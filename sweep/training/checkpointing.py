@@ -40,10 +40,6 @@ _Array = np.ndarray[Any, Any]
 _Arrays = dict[str, _Array]
 
 
-class _UnusableError(ValueError):
-    """A file that training can't go on from; the message says why."""
-
-
 @dataclass
 class Course:
     """Where a training stands. `losses` and `rights` are those of the steps since the last point
@@ -128,8 +124,9 @@ class Checkpoint:
             return start
         try:
             course = _course(blob, self._about, start, point)
-        except _UnusableError as error:
-            log.warning("%s: %s: removed, starting over", self.path, error)
+        except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
+            why = "no checkpoint of this training"
+            log.warning("%s: %s (%s): removed, starting over", self.path, why, error)
             self.remove()
             return start
         self.went_on_at = course.step
@@ -175,26 +172,15 @@ _CURVE_COLUMNS = 6  # fields of CurvePoint beside the point
 
 
 def _course(blob: bytes, about: dict[str, Any], start: Course, point: Point) -> Course:
-    """Raises _UnusableError."""
+    """Raises SafetensorError, LookupError, TypeError or ValueError where it is no such file."""
     content, digest = blob[:-_DIGEST_BYTES], blob[-_DIGEST_BYTES:]
     if hashlib.sha256(content).digest() != digest:
-        raise _UnusableError("damaged")
-    try:
-        arrays = safetensors.numpy.load(content)
-        told = json.loads(arrays["about"].tobytes())
-        for name, ours in (about | {"structure": _structure(start.state)}).items():
-            if told[name] != ours:
-                raise _UnusableError(f"of another training (its {name} is not this one's)")
-        return _put_together(arrays, told, start, point)
-    except (safetensors.SafetensorError, LookupError, TypeError, ValueError) as error:
-        # Whole, but not of our making.
-        if isinstance(error, _UnusableError):
-            raise
-        raise _UnusableError(f"no checkpoint of a training ({error})") from None
-
-
-def _put_together(arrays: _Arrays, told: Any, start: Course, point: Point) -> Course:
-    """Raises LookupError, TypeError or ValueError where something is missing or misshapen."""
+        raise ValueError("damaged")
+    arrays = safetensors.numpy.load(content)
+    told = json.loads(arrays["about"].tobytes())
+    for name, ours in (about | {"structure": _structure(start.state)}).items():
+        if told[name] != ours:
+            raise ValueError(f"its {name} is not this one's")
     leaves, structure = jax.tree.flatten(start.state)
     loaded = [_leaf(arrays[f"state.{index}"], leaf) for index, leaf in enumerate(leaves)]
     return Course(

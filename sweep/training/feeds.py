@@ -2,8 +2,8 @@
 
 A feed hides the difference from training and evaluation. Images of one size that fit in
 `cache_mb` are decoded once and stay on the device, which crops them itself; others are decoded and
-cropped by Grain's processes for every batch (`stream_feed`). The libraries that decode are those of
-an extra: what needs them is imported where images come in files.
+cropped by Grain's processes for every batch. The libraries that decode are those of an extra: what
+needs them is imported where images come in files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,48 +45,6 @@ class Call(NamedTuple):
     indices: npt.NDArray[np.int32]
 
 
-class Feed(Protocol):
-    @property
-    def side(self) -> int:
-        """Of the images that the network sees."""
-        ...
-
-    @property
-    def images(self) -> jax.ShapeDtypeStruct:
-        """Shape [N,H,W,C] and dtype of the images in each call."""
-        ...
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Whole batches in an epoch."""
-        ...
-
-    @property
-    def steps_per_call(self) -> int:
-        """Steps that one compiled call does."""
-        ...
-
-    def calls(self, start: int, stop: int) -> Iterator[Call]:
-        """Steps start..stop-1, `steps_per_call` of them in a call; the last may have fewer."""
-        ...
-
-    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
-        """Inside the step: a batch of them as the network is to see it, f32[B,S,S,C]."""
-        ...
-
-    def left_out(self) -> int:
-        """How many images could not be read so far."""
-        ...
-
-    def bad(self) -> tuple[int, ...]:
-        """Which images could not be read in the calls so far."""
-        ...
-
-    def take_over(self, bad: Sequence[int]) -> None:
-        """Those that an earlier process found bad, before the calls that are left to do."""
-        ...
-
-
 @dataclass(frozen=True)
 class ResidentFeed:
     """Images that stay on the device: f32[N,S,S,1 or 3], or u8[N,H,W,3] to be cropped there."""
@@ -98,19 +56,21 @@ class ResidentFeed:
 
     @property
     def images(self) -> jax.ShapeDtypeStruct:
+        """Shape [N,H,W,C] and dtype of the images in each call."""
         return jax.ShapeDtypeStruct(self.train.images.shape, self.train.images.dtype)
 
     @property
     def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
         return len(self.train) // self.settings.batch_size
 
     @property
     def steps_per_call(self) -> int:
-        """One on a CPU, many elsewhere."""
+        """Steps that one compiled call does: one on a CPU, many elsewhere."""
         return 1 if jax.default_backend() == "cpu" else STEPS_OF_A_SCAN
 
     def calls(self, start: int, stop: int) -> Iterator[Call]:
-        """The same arrays in every call."""
+        """Steps start..stop-1, the same arrays in every call; the last may have fewer steps."""
         images, labels = jnp.asarray(self.train.images), jnp.asarray(self.train.labels)
         count = len(self.train)
         settings = self.settings
@@ -123,7 +83,9 @@ class ResidentFeed:
             yield Call(images, labels, indices.astype(np.int32))
 
     def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
-        """A random box where the settings say so, then a random symmetry."""
+        """Inside the step: a batch of them as the network is to see it, f32[B,S,S,C]. A random box
+        where the settings say so, then a random symmetry.
+        """
         images = as_floats(images)
         if self.settings.crop == "resized":
             of_box, key = jax.random.split(key)
@@ -145,6 +107,77 @@ class ResidentFeed:
 
     def take_over(self, bad: Sequence[int]) -> None:
         """Nothing to do."""
+
+
+class StreamFeed:
+    """Images that Grain's processes decode and crop for every batch."""
+
+    steps_per_call = 1  # the next batch is decoded meanwhile
+
+    def __init__(self, records: Records, side: int, settings: AccuracySettings) -> None:
+        from sweep.loading.left_out import LeftOut
+
+        self.records = records
+        self.side = side
+        self.settings = settings
+        self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
+
+    @property
+    def images(self) -> jax.ShapeDtypeStruct:
+        """Shape [N,H,W,C] and dtype of the images in each call."""
+        shape = (self.settings.batch_size, self.side, self.side, 3)
+        return jax.ShapeDtypeStruct(shape, np.uint8)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return len(self.records.labels) // self.settings.batch_size
+
+    def calls(self, start: int, stop: int) -> Iterator[Call]:
+        """Steps start..stop-1, a new batch in every call."""
+        from sweep.loading.crops import CentralCrop, ResizedCrop
+        from sweep.loading.stream import training_batches
+
+        settings = self.settings
+        crop = (
+            ResizedCrop(settings.crop_area, settings.crop_aspect)
+            if settings.crop == "resized"
+            else CentralCrop(settings.test_crop)
+        )
+        indices = np.arange(settings.batch_size, dtype=np.int32)[None]
+        for batch in training_batches(
+            self.records,
+            crop,
+            side=self.side,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            start=start,
+            steps=stop,
+            workers=decoding_processes(settings),
+        ):
+            self._left_out.see(batch.bad)
+            yield Call(batch.images, batch.labels, indices)
+
+    def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
+        """Inside the step: they come cropped, a random symmetry is left to do."""
+        return under_symmetry(as_floats(images), key, self.settings)
+
+    def left_out(self) -> int:
+        """How many different images could not be read so far, over all epochs."""
+        return len(self._left_out)
+
+    def bad(self) -> tuple[int, ...]:
+        """Which they are."""
+        return self._left_out.indices
+
+    def take_over(self, bad: Sequence[int]) -> None:
+        """Those that an earlier process found bad, before the calls that are left to do. Raises
+        BadImageError where a run is not to go on without them.
+        """
+        self._left_out.see(bad)
+
+
+Feed = ResidentFeed | StreamFeed
 
 
 class TestImages:

@@ -12,7 +12,7 @@ from sweep.loading.subset import some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
 from sweep.training import speed
-from sweep.training.feeds import Feed, ResidentFeed, TestImages, decoding_processes
+from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ImageSource:
             raise SettingsError(f"accuracy.data: {error}") from None
 
     def _check(self) -> None:
-        if self.in_files:
+        if self.dataset.in_files:
             import sweep.loading.stream  # noqa: F401 - what is not installed is told at once
 
         settings, classes = self.settings, len(self.dataset.class_names)
@@ -79,7 +79,7 @@ class ImageSource:
         they come in files; rho times the base resolution where the settings name one, or the data
         set draws images of its own size.
         """
-        if self.in_files and not self.settings.base_resolution:
+        if self.dataset.in_files and not self.settings.base_resolution:
             return point.resolution
         return round(point.rho * self.base_resolution)
 
@@ -97,24 +97,24 @@ class ImageSource:
 
     def streamed_at(self, side: int) -> bool:
         """Whether those of that side in pixels are."""
-        return self.in_files and not self._fits(side)
+        return self.dataset.in_files and not self._fits(side)
 
     @property
     def train_images(self) -> int:
-        if self.in_files:
+        if self.dataset.in_files:
             return len(self._records("train").labels)
         return self.settings.train_images or DRAWN_TRAIN
 
     @property
     def test_images(self) -> int:
-        if self.in_files:
+        if self.dataset.in_files:
             return len(self._records("validation").labels)
         return self.settings.test_images or DRAWN_TEST
 
     @property
     def draws_test_images(self) -> bool:
         """Whether the seed tells which images are evaluated on."""
-        if not self.in_files:
+        if not self.dataset.in_files:
             return True
         return self.test_images < len(self.dataset.records("validation").labels)
 
@@ -126,7 +126,7 @@ class ImageSource:
     @cached_property
     def never_learned(self) -> tuple[str, ...]:
         """Classes that there are images of to evaluate on, but none to train on."""
-        if not self.in_files:
+        if not self.dataset.in_files:
             return ()
         seen, asked = (set(self._records(split).labels.tolist()) for split in SPLITS)
         names = self.dataset.class_names
@@ -139,7 +139,7 @@ class ImageSource:
         """
         names, order = self.dataset.class_names, self.dataset.class_order()
         told = [f"order of the classes: {order} ({listed(names, MOST_NAMED)})"] if order else []
-        if not self.in_files:
+        if not self.dataset.in_files:
             return tuple(told)
         seen = set(self._records("validation").labels.tolist())
         if absent := [name for label, name in enumerate(names) if label not in seen]:
@@ -147,17 +147,13 @@ class ImageSource:
             told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
         return tuple(told)
 
-    def notes(self, *, trains: bool) -> tuple[str, ...]:
-        """What the data set had to decide: which split is evaluated on, what is left aside."""
-        return self.dataset.notes(trains=trains)
-
     def look(self, *, trains: bool, most_s: float = LOOK_S) -> tuple[str, ...]:
         """Decodes what is going to be read, before anything is measured; returns what to tell.
         trains: whether that is the images to train on, too.
 
         Raises SettingsError naming images that can't be read, where these are to stop a run.
         """
-        if not self.in_files:
+        if not self.dataset.in_files:
             return ()
         from sweep.loading.first_look import look_at
 
@@ -178,7 +174,7 @@ class ImageSource:
                 raise SettingsError(
                     f'accuracy.data: {which} (to go on without such: accuracy.bad_images = "skip")'
                 )
-            told.append(f"{bad} of the images can't be read and {_are(bad)} left out: {which}")
+            told.append(f"{bad} of the images can't be read, and left out: {which}")
         seen, images = sum(each.seen for each in looks), sum(each.images for each in looks)
         if seen < images:
             told.append(
@@ -189,7 +185,7 @@ class ImageSource:
 
     def bytes_held(self, side: int) -> int:
         """Of the images that stay in memory: here and on the device."""
-        if not self.in_files:
+        if not self.dataset.in_files:
             # Of one colour or three, the data set doesn't say; in float32.
             return 2 * (self.train_images + self.test_images) * side * side * 3 * 4
         if not self._fits(side):
@@ -203,7 +199,7 @@ class ImageSource:
         an image can't be read and is not to be left out.
         """
         settings, dataset = self.settings, self.dataset
-        if self.in_files:
+        if self.dataset.in_files:
             feed = self._feed(side)
             test = TestImages(self._records("validation"), side, settings)
         else:
@@ -221,17 +217,12 @@ class ImageSource:
 
     def evaluation(self, side: int) -> TestImages:
         """The images to evaluate on alone. Raises SettingsError where they don't come in files."""
-        if not self.in_files:
+        if not self.dataset.in_files:
             raise SettingsError(
                 f'accuracy.dataset = "{self.settings.dataset}": trained checkpoints need images '
                 "in files: imagefolder, parquet or numpy"
             )
         return TestImages(self._records("validation"), side, self.settings)
-
-    @property
-    def in_files(self) -> bool:
-        """Whether images are decoded and cropped, and not drawn at the size that is asked for."""
-        return self.dataset.in_files
 
     def _records(self, split: Literal["train", "validation"]) -> Records:
         settings, dataset = self.settings, self.dataset
@@ -242,11 +233,7 @@ class ImageSource:
     def _common_size(self) -> tuple[int, int] | None:
         from sweep.loading.in_memory import common_size
 
-        return common_size(self._records("train"), self._most_bytes)
-
-    @property
-    def _most_bytes(self) -> int:
-        return self.settings.cache_mb * MEBIBYTE
+        return common_size(self._records("train"), self.settings.cache_mb * MEBIBYTE)
 
     def _fits(self, side: int) -> bool:
         """Whether the training images can stay on the device: for random boxes as they are, which
@@ -254,12 +241,14 @@ class ImageSource:
         """
         if self.settings.crop == "resized":
             return self._common_size is not None
-        return len(self._records("train").labels) * side * side * 3 <= self._most_bytes
+        return (
+            len(self._records("train").labels) * side * side * 3
+            <= self.settings.cache_mb * MEBIBYTE
+        )
 
     def _feed(self, side: int) -> Feed:
         from sweep.loading.crops import CentralCrop
         from sweep.loading.in_memory import DECODED, Decoded, decoded
-        from sweep.training.stream_feed import StreamFeed
 
         records = self._records("train")
         if not self._fits(side):
@@ -275,9 +264,5 @@ class ImageSource:
 
         form = [stop, *size] if size else [stop, side, settings.test_crop]
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
-        held = DECODED.get(key, make, 2 * self._most_bytes)
+        held = DECODED.get(key, make, 2 * settings.cache_mb * MEBIBYTE)
         return ResidentFeed(held.images, side, settings, held.left_out)
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"

@@ -50,17 +50,22 @@ def test_a_background_is_ImageNets_or_asked_for(outputs, classes, asked, found):
     [
         (5, 4, False, "a list of all 5 in the order of the outputs (--classes FILE, or"),
         (5, 4, False, "(--background, or accuracy.background = true)"),
-        (2, 1, False, "the network has 2 outputs, the data set 1 class (class0): give a list"),
+        (
+            2,
+            1,
+            False,
+            "outputs of the network: 2; classes of the data set: 1 (class0): give a list",
+        ),
         (1000, 999, False, "give a list of all 1000"),
         (1002, 1001, False, "give a list of all 1002"),
         (6, 4, True, "give a list of all 6"),
-        (1, 4, False, "the network has 1 output, the data set 4 classes (class0, class1, class2"),
-        (5, 5, True, "none is left for a background class"),
-        (1000, 1000, True, "none is left for a background class"),
+        (1, 4, False, "the network: 1; classes of the data set: 4 (class0, class1, class2"),
+        (5, 5, True, "and nowhere else"),
+        (1000, 1000, True, "and nowhere else"),
     ],
 )
 def test_other_numbers_are_refused_with_what_to_say(outputs, classes, asked, remedy):
-    with pytest.raises(ValueError, match="the network has") as caught:
+    with pytest.raises(ValueError, match="outputs of the network") as caught:
         has_background(outputs, names(classes), asked)
     assert remedy in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -107,7 +112,7 @@ def test_evaluate_asks_or_tells_which_output_is_which(roses, images, capsys):
     five = ("--checkpoint", roses / "5.safetensors", "--data", images)
     listed = ("--classes", roses / "flowers.txt")
     assert evaluate(capsys, *five)[1].startswith(
-        "the network has 5 outputs, the data set 4 classes (daisy, dandelion, roses and sunflowers)"
+        "outputs of the network: 5; classes of the data set: 4 (daisy, dandelion, roses and"
     )
     told = "no image of 1 of the 5 classes (tulips)"
     assert evaluate(capsys, *five, *listed) == (0.4, told)
@@ -118,7 +123,7 @@ def test_evaluate_asks_or_tells_which_output_is_which(roses, images, capsys):
     assert "the names of the folders, sorted (daisy, dandelion, roses and 1 more)" in told
 
     six = ("--checkpoint", roses / "6.safetensors", "--data", images, *listed)
-    assert "6 outputs, the data set 5 classes" in evaluate(capsys, *six)[1]
+    assert "network: 6; classes of the data set: 5 " in evaluate(capsys, *six)[1]
     assert evaluate(capsys, *six, "--background")[0] == 0.4
 
 
@@ -254,4 +259,4 @@ def test_the_cases_of_people_who_do_this_job(data, others, top1, capsys):
     network = cases / "five_0.25_128.keras"
     found, said = evaluate(capsys, "--checkpoint", network, "--data", cases / data, *others)
     assert found == top1
-    assert top1 is not None or "5 outputs, the data set 4 classes" in said
+    assert top1 is not None or "network: 5; classes of the data set: 4 " in said

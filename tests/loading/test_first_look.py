@@ -69,10 +69,10 @@ def test_bad_images_of_both_splits_are_one_line(tmp_path):
         source(root).look(trains=True)
     assert str(stopped.value).startswith(f"accuracy.data: {named} (to go on without such: ")
     assert source(root, bad_images="skip").look(trains=True) == (
-        f"2 of the images can't be read and are left out: {named}",
+        f"2 of the images can't be read, and left out: {named}",
     )
     assert source(root, bad_images="skip").look(trains=False) == (
-        f"1 of the images can't be read and is left out: {root / BAD[1]}: {WHY}",
+        f"1 of the images can't be read, and left out: {root / BAD[1]}: {WHY}",
     )
 
 

@@ -41,7 +41,7 @@ def test_the_plan_says_which_split_and_what_was_left_aside(tmp_path):
 def test_an_evaluation_tells_of_its_own_split_alone(tmp_path):
     source = image_source(write_folder(tmp_path, FOLDERS), None)
     assert source.test_images == 1
-    assert source.notes(trains=False) == (
+    assert source.dataset.notes(trains=False) == (
         "evaluated on the split test: test/; left aside: train (train/)",
         "2 files left aside: 2 .txt",
     )
@@ -54,7 +54,7 @@ def test_a_folder_of_archives_is_evaluated_on_one(tmp_path, names):
         np.savez(tmp_path / f"{name}.npz", **arrays)
     source = image_source(tmp_path, None)
     assert source.test_images == 2
-    (note,) = source.notes(trains=False)
+    (note,) = source.dataset.notes(trains=False)
     assert note.endswith(f"{names[1]}.npz; left aside: train ({names[0]}.npz)")
 
 

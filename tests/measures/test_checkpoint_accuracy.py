@@ -123,7 +123,7 @@ def test_a_point_without_a_file_gets_a_reason(garden, zoo):
 
 def test_a_checkpoint_of_other_classes_says_how_many(garden, zoo):
     only = settings(garden, zoo, data={"path": str(garden)})
-    with pytest.raises(ValueError, match="has 9 outputs, the data set 7 classes"):
+    with pytest.raises(ValueError, match="network: 9; classes of the data set: 7"):
         list(accuracy(only)([network()], heard))
 
 

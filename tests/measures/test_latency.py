@@ -216,12 +216,11 @@ def test_a_sample_is_the_mean_of_its_calls(monkeypatch):
 
 def test_rounds_take_the_executables_in_another_order_each_time():
     order: list[str] = []
-    executables = [
-        latency_worker.Executable(name, 1, lambda name=name: order.append(name))
-        for name in "abcdefgh"
-    ]
+    runs = {(name, 1): lambda name=name: order.append(name) for name in "abcdefgh"}
     settings = {"min_sample_s": 1e-9, "warmup_s": 1e-9, "rounds": 6, "seed": 0}
-    events = list(latency_worker.rounds(executables, lambda: None, settings, process=0))
-    orders = {tuple(key for key, *_ in event["samples"]) for event in events}
+    events: list[dict[str, Any]] = []
+    latency_worker.rounds(runs, lambda: None, settings, 0, events.append)
+    taken = [event["samples"] for event in events if event["event"] == "round"]
+    orders = {tuple(key for key, *_ in samples) for samples in taken}
     assert len(orders) == 6
     assert all(sorted(each) == list("abcdefgh") for each in orders)

@@ -120,30 +120,24 @@ def error_of(file: Path) -> list[str]:
     return str(caught.value).removeprefix(f"{file}: ").splitlines()
 
 
-def test_every_wrong_argument_is_named(saved):
-    rewrite(saved, alpha="wide", kind="out", colour="green", batch_norm=1, dropout_rate=2.0)
-    first, *lines = error_of(saved)
-    assert first == "5 mismatches"
-    assert {line.split(":")[0].strip() for line in lines} == {
-        "alpha", "kind", "colour", "batch_norm", "dropout_rate",
-    }  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"alpha": -1.0}, "alpha = -1.0: must be a finite number above 0"),
-        ({"alpha": 1e308}, ""),
+        ({"alpha": 1e308}, "is of no network"),
+        ({"alpha": "wide"}, "is of no network"),
+        ({"kind": "out"}, "its arguments must be alpha"),
+        ({"colour": "green"}, "its arguments must be alpha"),
         ({"resolution": 0}, "resolution = 0: must be at least 1"),
         ({"kind": "deep"}, "kind = 'deep': must be one of separable"),
-        ({"dtype": "float33"}, ""),
+        ({"dtype": "float33"}, "float33"),
         ({"padding": "valid"}, "padding = 'valid': must be one of same"),
     ],
 )
 def test_an_argument_out_of_range_is_named(saved, changed, message):
     rewrite(saved, **changed)
     [line] = error_of(saved)
-    assert line.startswith(message)
+    assert message in line
 
 
 def test_arrays_that_dont_fit_the_arguments_are_named(saved):

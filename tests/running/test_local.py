@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from sweep.contracts import Ended, Event, Progressed, Started
+from sweep.contracts import Call, Ended, Event, Progressed, Started
 from sweep.host.machine import cores
 from sweep.running.local import LocalEngine, shared_out
-from sweep.testing import Check, EngineContract, OneCall, call, is_alive
+from sweep.testing import Check, EngineContract, call, is_alive
 from sweep.types import Reading
 from tests.support.engines import MACHINE, Where
 
@@ -25,7 +25,7 @@ class TestLocalEngine(EngineContract):
     make = "tests.support.engines:local"
 
 
-def where(count: int, threads: int = 1) -> list[OneCall]:
+def where(count: int, threads: int = 1) -> list[Call]:
     measure = Where()
     measure.threads = threads
     return [replace(call(), measure=measure) for _ in range(count)]

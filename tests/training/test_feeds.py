@@ -17,9 +17,8 @@ from sweep.settings.config import AccuracySettings, SettingsError
 from sweep.training import feeds
 from sweep.training.augment import as_floats
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import ResidentFeed, TestImages
+from sweep.training.feeds import ResidentFeed, StreamFeed, TestImages
 from sweep.training.sources import ImageSource
-from sweep.training.stream_feed import StreamFeed
 from tests.support.image_files import encoded, noise, plain, write_folder
 
 SIDE = 16

@@ -26,10 +26,9 @@ from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training import checkpointing
 from sweep.training.checkpointing import Checkpoint, Course, partial_of
-from sweep.training.feeds import Feed, ResidentFeed
+from sweep.training.feeds import Feed, ResidentFeed, StreamFeed
 from sweep.training.learner import Ready, make_ready
 from sweep.training.loop import TrainingError, train
-from sweep.training.stream_feed import StreamFeed
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder
 from tests.support.short import Short
@@ -199,10 +198,10 @@ def misshapen(content: bytes) -> bytes:
         (lambda content: altered(content, training={"recipe": 2}), "its training is not this"),
         (lambda content: altered(content, platform="gpu"), "its platform is not this"),
         (lambda content: altered(content, format=99), "its format is not this"),
-        (lambda content: altered(content, step="soon"), "no checkpoint of a training"),
-        (lambda content: sealed({}), "no checkpoint of a training"),
-        (without("state.3"), "no checkpoint of a training"),
-        (misshapen, "no checkpoint of a training"),
+        (lambda content: altered(content, step="soon"), "no checkpoint of this training"),
+        (lambda content: sealed({}), "no checkpoint of this training"),
+        (without("state.3"), "no checkpoint of this training"),
+        (misshapen, "no checkpoint of this training"),
     ],
 )
 def test_a_damaged_or_foreign_checkpoint_is_told_removed_and_not_used(

@@ -48,10 +48,8 @@ def first() -> list:
 
 
 def test_it_learns_what_can_be_learnt_and_repeats_itself_bitwise(first):
-    # Compiled beforehand, and called otherwise on the page: the same training.
-    ahead = Accuracy(RECIPE.model_copy(update={"title": "Bars"}))
-    ahead.prepare(NETWORK)
-    second: list = list(ahead([NETWORK], quiet))
+    # Called otherwise on the page: the same training.
+    second = outcome(RECIPE.model_copy(update={"title": "Bars"}))
     top1, top5, images, classes = (reading.value for reading in first[-6:-2])
     # Chance is 1 in 8; the bars differ so much that a few steps suffice.
     assert top1 > 0.5
