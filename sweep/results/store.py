@@ -42,6 +42,9 @@ from sweep.types import CurvePoint, Reading, ResultsError
 log = logging.getLogger(__name__)
 
 MERGE_AT = 250  # parts: to read so many takes a quarter of a second
+# Once there are more batches, parts may be so many of all: to write ten thousand, the table is
+# written a dozen times, not forty, and a start never reads more than one in five from parts.
+MERGE_SHARE = 5
 
 
 class Store:
@@ -61,12 +64,13 @@ class Store:
         if READINGS_FILE in folder.wrong:
             raise folder.wrong[READINGS_FILE]
         self.damages = tuple(damages(folder))
-        self._found: Contents | None = folder  # until this writes
+        self._unsettled = RUN in folder.wrong or _is_begun(folder)  # until this writes
         self._may_make_parts = True
         self._table = folder.whole_table
         self._machines = folder.machines
         # What a dead run left is merged with what this one adds, not before its first batch.
-        self._last, self._waiting = folder.last, max(0, len(folder.parts) - MERGE_AT)
+        self._last = folder.last
+        self._waiting = max(0, len(folder.parts) - self._merge_at)
         self._finished: set[Identity] = set()
         for rows in folder.table_groups([*IDENTITY, "failed"]):
             self._finished |= finished_in(rows)
@@ -128,8 +132,13 @@ class Store:
                 self._finished -= own
             else:
                 self._finished |= own
-        if self._waiting >= MERGE_AT:
+        if self._waiting >= self._merge_at:
             self.merge()
+
+    @property
+    def _merge_at(self) -> int:
+        """Parts that may wait."""
+        return max(MERGE_AT, self._last // MERGE_SHARE)
 
     def merge(self) -> None:
         """Puts the parts into the table, and removes them."""
@@ -221,9 +230,9 @@ class Store:
         self._lock = lock
         for stray in strays_of(self.path):
             stray.unlink()
-        folder, self._found = self._found, None
-        if folder is not None:
-            self._settle(folder)
+        if self._unsettled:  # read anew, as it was: its rows are not held until now
+            self._settle(contents.read(self.path, Kept))
+            self._unsettled = False
 
     def _settle(self, folder: Contents) -> None:
         """Brings to an end what a dead writer began, and a folder of an earlier version to the form
@@ -231,9 +240,7 @@ class Store:
         """
         if RUN in folder.wrong:
             put_aside(self.path, RUN)
-        run = folder.run or {}
-        begun = run.get("anew") or len(run.get("table", ())) > 1
-        if folder.earlier or folder.leftover or begun:
+        if _is_begun(folder):
             self._table = [merge(folder)]
             self._waiting = 0
 
@@ -250,6 +257,13 @@ class Store:
             ):
                 reason += f". {CONTINUES}"
             raise WriteError(reason) from None
+
+
+def _is_begun(folder: Contents) -> bool:
+    """Whether a merge was not brought to its end, or an earlier version wrote it."""
+    run = folder.run or {}
+    begun = run.get("anew") or len(run.get("table", ())) > 1
+    return bool(folder.earlier or folder.leftover or begun)
 
 
 def writer(since: str) -> dict[str, Any]:
