@@ -9,6 +9,7 @@ imported: an arena that a thread has by then made for itself stays in use, and i
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 
 # glibc's mallopt parameters (malloc.h).
@@ -26,6 +27,8 @@ def keep_freed_memory() -> None:
     global _state  # noqa: PLW0603 - a fact of the process, as the allocator is
     if platform.libc_ver()[0] != "glibc":
         return
+    # Arrow's own keeps 50 MB of what it has read of a table of a few thousand points.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     mallopt = ctypes.CDLL(None).mallopt
     if all(
         mallopt(parameter, value)

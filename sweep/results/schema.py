@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.metrics import BUILT_IN, metric_of
-from sweep.types import CONDITIONS, NUMBERED, Better, CurvePoint, Metric, Point, Reading
+from sweep.types import CONDITIONS, NUMBERED, Better, Metric, Point, Reading
 
 SCHEMA_VERSION = 3
 
@@ -132,11 +132,6 @@ def conditions_of(row: Mapping[str, Any]) -> dict[str, Any]:
     missing = {name for name, each in numbers.items() if each is None or isnan(each)}
     whole = {name: None if name in missing else int(each) for name, each in numbers.items()}
     return {name: row[name] for name in CONDITIONS} | whole
-
-
-def curve_row(item: CurvePoint, measure: str, stamp: Stamp) -> dict[str, Any]:
-    own = {field.name: getattr(item, field.name) for field in fields(item) if field.name != "point"}
-    return {**vars(item.point), "measure": measure, **own, **vars(stamp)}
 
 
 def upgraded(table: pa.Table) -> pa.Table:

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 MERGE_AT = 250  # parts: to read so many takes a quarter of a second
 # Once there are more batches, parts may be so many of all: to write ten thousand, the table is
-# written a dozen times, not forty, and a start never reads more than one in five from parts.
+# written fifteen times, not forty, and a start never reads more than one in five from parts.
 MERGE_SHARE = 5
 
 
