@@ -61,12 +61,17 @@ def disable() -> None:
 
 
 def _writable(folder: str) -> bool:
-    """Whether files can be made in a folder, by trying: permissions alone don't tell."""
+    """Whether files can be made in a folder, by trying: permissions alone don't tell. Tried in the
+    folder above where it isn't there yet: JAX makes it for the first program that it keeps, and a
+    run that is refused has none.
+    """
     if "://" in folder:
         return True  # JAX can keep them in a cloud; it will say itself where it can't
+    place = Path(folder).absolute()
+    while not os.path.lexists(place):
+        place = place.parent
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=place):
             return True
     except OSError:
         return False

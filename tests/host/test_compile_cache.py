@@ -67,6 +67,7 @@ def test_another_processor_has_another_folder(tmp_path, variables):
         assert compile_cache.enable(tmp_path) == ""
         folders.append(os.environ["JAX_COMPILATION_CACHE_DIR"])
     assert len(set(folders)) == 2
+    assert not any(tmp_path.iterdir())  # none is made for a run that may be refused yet
 
 
 def test_a_folder_of_the_users_own_is_left_alone(tmp_path, variables):
