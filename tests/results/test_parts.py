@@ -263,6 +263,21 @@ def test_a_folder_never_has_many_parts(tmp_path, monkeypatch):
     opened.close()
 
 
+def test_the_more_batches_the_more_parts_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MERGE_AT", 2)
+    opened = begun(tmp_path / "r")
+    points = [type(POINTS[0])("toy", "separable", n + 1.0, 1.0, 224) for n in range(40)]
+    opened.write_run(SETTINGS, MACHINE, run_of(*points))
+    waiting = []
+    for point in points:
+        opened.add("timing", items(point), STAMP)
+        waiting.append(len(parts_of(tmp_path / "r")))
+    assert all(parts < max(2, n / 5) for n, parts in enumerate(waiting, start=1))
+    assert waiting.count(0) < 15  # merging every second part would be twenty times
+    assert len(load(tmp_path / "r").readings) == 40 * 3
+    opened.close()
+
+
 def test_a_run_has_parts_from_its_beginning_to_its_end_and_no_longer(tmp_path):
     opened = begun(tmp_path / "r")
     folder = tmp_path / "r" / "parts"
