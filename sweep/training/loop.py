@@ -18,10 +18,10 @@ from flax import nnx
 
 from sweep.host.interrupts import heard, held_back
 from sweep.training.checkpointing import Checkpoint, Course
-from sweep.training.feeds import STEPS_OF_A_SCAN, Feed
+from sweep.training.feeds import STEPS_OF_A_SCAN
 from sweep.training.learner import Ready, State
 from sweep.training.recipe import schedule
-from sweep.types import CurvePoint, Point, Progress
+from sweep.types import CurvePoint, Progress
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +83,11 @@ def _run(
 ) -> Generator[CurvePoint, None, None]:
     """Moves `course` on to step `last`. However it ends, `course` is then between two steps."""
     feed = ready.feed
-    rate = schedule(ready.settings, feed.steps_per_epoch)
     key = jax.random.key(ready.settings.seed)
     began, before = time.perf_counter(), course.seconds
     call_s = SLOW_S  # what the last call took, as far as is known
+    if _is_due(course, last):  # broken off between a step and its point of the curve
+        yield from _reported(ready, course, last, progress)
     for call in feed.calls(course.step, last):
         with held_back():  # a step spends the state that it is given
             course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
@@ -97,17 +98,10 @@ def _run(
         if call_s >= SLOW_S:
             call_s = _wait_for(losses, call_s)
         course.seconds = before + time.perf_counter() - began
-        if course.step % STEPS_PER_REPORT == 0 or course.step == last:
+        if _is_due(course, last):
             jax.block_until_ready(losses)
             course.seconds = before + time.perf_counter() - began
-            point = _reached(ready.network.point, course, feed, rate)
-            if not np.isfinite(point.loss):
-                raise TrainingError(f"the loss is {point.loss} after {course.step} of {last} steps")
-            with held_back():
-                course.curve.append(point)
-                course.losses, course.rights = [], []
-            yield point
-            progress(course.step / last, f"step {course.step} of {last}, loss {point.loss:.2f}")
+            yield from _reported(ready, course, last, progress)
         if checkpoint is not None and (
             checkpoint.due or (course.step == last and checkpoint.path.exists())
         ):
@@ -117,17 +111,33 @@ def _run(
         raise TrainingError(f"the weights are not finite after {last} steps")
 
 
-def _reached(point: Point, course: Course, feed: Feed, rate: Any) -> CurvePoint:
-    """The next point of the curve."""
-    return CurvePoint(
-        point,
+def _is_due(course: Course, last: int) -> bool:
+    """Whether a point of the curve is, which isn't there yet."""
+    at_one = course.step % STEPS_PER_REPORT == 0 or course.step == last
+    return at_one and bool(course.losses)
+
+
+def _reported(
+    ready: Ready, course: Course, last: int, progress: Progress
+) -> Generator[CurvePoint, None, None]:
+    """The next point of the curve. Raises TrainingError where its loss is not finite."""
+    rate = schedule(ready.settings, ready.feed.steps_per_epoch)
+    point = CurvePoint(
+        ready.network.point,
         step=course.step,
-        epoch=course.step / feed.steps_per_epoch,
+        epoch=course.step / ready.feed.steps_per_epoch,
         loss=float(jnp.mean(jnp.concatenate(course.losses))),
         accuracy=float(jnp.mean(jnp.concatenate(course.rights))),
         learning_rate=float(rate(course.step - 1)),
         seconds=course.seconds,
     )
+    if not np.isfinite(point.loss):
+        raise TrainingError(f"the loss is {point.loss} after {course.step} of {last} steps")
+    with held_back():
+        course.curve.append(point)
+        course.losses, course.rights = [], []
+    yield point
+    progress(course.step / last, f"step {course.step} of {last}, loss {point.loss:.2f}")
 
 
 def _wait_for(array: Any, expected_s: float) -> float:

@@ -24,6 +24,14 @@ print("went on")
 """
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """As at a terminal: who starts the tests in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("guard", "status", "printed"),
     [("open(os.devnull)", 0, "went on\n"), ("ends_at_once()", 130, "")],
@@ -61,18 +69,14 @@ def test_held_back_it_comes_afterwards():
     ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
 )
 def test_what_was_lost_comes_at_the_next_step(number, error):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with heard():
+    with heard():
+        go_on()
+        with contextlib.suppress(KeyboardInterrupt):  # as a library's callback does
+            os.kill(os.getpid(), number)
+        with pytest.raises(error) as raised:
             go_on()
-            with contextlib.suppress(KeyboardInterrupt):  # as a library's callback does
-                os.kill(os.getpid(), number)
-            with pytest.raises(error) as raised:
-                go_on()
-        assert raised.type is error
-        with heard():
-            go_on()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-    finally:
-        signal.signal(signal.SIGINT, before)
+    assert raised.type is error
+    with heard():
+        go_on()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

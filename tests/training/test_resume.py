@@ -28,7 +28,7 @@ from sweep.training import checkpointing
 from sweep.training.checkpointing import Checkpoint, Course, partial_of
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed
 from sweep.training.learner import Ready, make_ready
-from sweep.training.loop import TrainingError, train
+from sweep.training.loop import STEPS_PER_REPORT, TrainingError, train
 from sweep.types import CurvePoint, Reading
 from tests.support.image_files import write_folder
 from tests.support.short import Short
@@ -114,6 +114,23 @@ def test_broken_at_any_steps_it_ends_at_the_same_weights_and_curve(
     last = checkpoint(path)
     assert trained(fresh(ready), last)[:2] == whole(optimizer)
     assert last.went_on_at == max(steps)
+
+
+def test_broken_between_a_step_and_its_point_of_the_curve_none_is_lost(tmp_path, monkeypatch):
+    """Where a run waits for the loss, which is most of the time that a small network takes."""
+    ready, waits = compiled("sgd"), jax.block_until_ready
+
+    def interrupted(array: Any) -> Any:
+        monkeypatch.setattr(jax, "block_until_ready", waits)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        monkeypatch.setattr(jax, "block_until_ready", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(fresh(ready), checkpoint(tmp_path))
+    last = checkpoint(tmp_path)
+    assert trained(fresh(ready), last)[:2] == whole("sgd")
+    assert last.went_on_at == 2 * STEPS_PER_REPORT
 
 
 def test_the_weights_differ_where_the_order_of_steps_does(tmp_path):
