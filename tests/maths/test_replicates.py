@@ -1,0 +1,127 @@
+"""Intervals of replicates: by hand, against scipy's, and how often they hold in made-up sweeps."""
+
+import numpy as np
+import pytest
+from scipy.stats import t, ttest_1samp
+
+from sweep.maths.replicates import Replicates
+from sweep.maths.statistics import wilson
+
+ALPHAS = np.array([0.30, 0.32, 0.34, 0.36, 0.38, 0.40])
+
+
+def counted(right):
+    """Replicates of which images were right, bool[P,K,N]."""
+    return Replicates(right.mean(axis=2), right)
+
+
+def constant(values):
+    """Accuracies whose images have no part: each of so many that the rest is nothing."""
+    values = np.asarray(values, np.float64)
+    return Replicates(values, np.zeros((*values.shape, 1), bool))
+
+
+def made_up(rng, truth, *, seeds, images, own=0.0, shift=0.0, easy=0.0, lucky=0.0):
+    """bool[P,K,N]. own, shift: standard deviations of a training's accuracy; easy, lucky: how far
+    an image's own chance may be from it, for all alike and for one training. Chances stay within
+    0..1, so that their mean is the truth.
+    """
+    points = len(truth)
+    level = truth[:, None] + rng.normal(0, own, (points, seeds)) + rng.normal(0, shift, seeds)
+    of_image = rng.uniform(-easy, easy, images)
+    by_chance = rng.uniform(-lucky, lucky, (points, seeds, images))
+    return rng.random((points, seeds, images)) < level[..., None] + of_image + by_chance
+
+
+def test_variances_by_hand():
+    replicates = constant([[0.30, 0.34], [0.50, 0.52]])
+    # Around their means: 2 * 0.02^2 + 2 * 0.01^2 over 2 degrees of freedom.
+    assert replicates.seeds_variance == (pytest.approx(5e-4), 2)
+    # The second seed adds 0.03 to both; what is left is 0.005, four times, over 1.
+    assert replicates.own_variance == (pytest.approx(1e-4), 1)
+    half = 4.3027 * np.sqrt(5e-4 / 2)  # t of 2 degrees of freedom at 0.975, from a printed table
+    interval = replicates.interval(0)
+    assert (interval.low, interval.high) == pytest.approx((0.32 - half, 0.32 + half), abs=1e-5)
+    difference = replicates.difference(1, 0)
+    assert difference.value == pytest.approx(0.19)
+    assert difference.half == pytest.approx(12.7062 * np.sqrt(2 * 1e-4 / 2), rel=1e-4)
+    assert difference.told_apart
+
+
+def test_one_point_has_the_interval_of_the_t_test():
+    values = [0.31, 0.35, 0.33, 0.36]
+    ends = ttest_1samp(values, 0).confidence_interval()
+    interval = constant([values]).interval(0)
+    assert (interval.low, interval.high) == pytest.approx((ends.low, ends.high))
+
+
+def test_trained_once_it_is_wilsons_and_nothing_is_told_apart():
+    right = np.arange(200).reshape(2, 1, 100) % 4 == 0
+    right[1] = True
+    replicates = counted(right)
+    assert replicates.interval(0) == wilson(25, 100)
+    assert replicates.difference(1, 0).half is None
+    assert not replicates.difference(1, 0).told_apart
+    assert replicates.frontier_shares([2.0, 1.0]).tolist() == [0.0, 1.0]
+
+
+def test_a_training_that_is_not_there_is_left_out():
+    values = [[0.30, 0.34, np.nan], [0.50, 0.52, 0.54]]
+    replicates = constant(values)
+    assert replicates.means == pytest.approx([0.32, 0.52])
+    # 2 * 0.02^2 + 2 * 0.02^2 over 1 + 2; and the shift of the two seeds that both have.
+    assert replicates.seeds_variance == (pytest.approx(16e-4 / 3), 3)
+    assert replicates.own_variance == constant([row[:2] for row in values]).own_variance
+
+
+def test_with_images_alone_it_is_the_binomial_interval():
+    """Trainings that all get the same images right: what is left is which images were drawn."""
+    right = np.zeros((1, 3, 1000), bool)
+    right[:, :, :400] = True
+    interval = counted(right).interval(0)
+    half = t.ppf(0.975, 2) * np.sqrt(0.4 * 0.6 / 999)
+    assert interval.high - interval.low == pytest.approx(2 * half)
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+@pytest.mark.parametrize(
+    "luck",
+    [
+        {"own": 0.017},
+        {"easy": 0.25},
+        {"own": 0.01, "easy": 0.2, "lucky": 0.06},
+        {"own": 0.008, "shift": 0.02, "easy": 0.2},
+    ],
+    ids="-".join,
+)
+def test_intervals_hold_the_truth_about_as_often_as_they_say(seeds, luck):
+    """Differences within one table do; means too, but that a shift of all points is one draw."""
+    rng = np.random.default_rng(3)
+    held, apart = [], []
+    for _ in range(120):
+        right = made_up(rng, ALPHAS, seeds=seeds, images=500, **luck)
+        replicates = counted(right)
+        differences = [replicates.difference(i + 1, i) for i in range(len(ALPHAS) - 1)]
+        apart += [abs(each.value - 0.02) <= each.half for each in differences]
+        intervals = [replicates.interval(i) for i in range(len(ALPHAS))]
+        held += [
+            each.low <= truth <= each.high for each, truth in zip(intervals, ALPHAS, strict=True)
+        ]
+    assert 0.92 <= np.mean(apart) <= 0.98
+    if "shift" not in luck:
+        assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_a_share_of_the_frontier_is_how_often_the_points_come_out_in_that_order():
+    """Two points 0.01 apart, each known to within a standard error of 0.01: the dearer one is above
+    the other in Phi(0.01 / (0.01 * sqrt 2)) = 76 % of tables.
+    """
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (2, 400))
+    values -= values.mean(axis=1, keepdims=True)
+    whole = constant(values)
+    scale = 0.01 * np.sqrt(400 / whole.own_variance[0])
+    replicates = constant(values * scale + [[0.30], [0.31]])
+    cheap, dear = replicates.frontier_shares([1.0, 2.0])
+    assert cheap == 1.0
+    assert dear == pytest.approx(0.760, abs=0.03)
