@@ -123,7 +123,8 @@ class Replicates:
         root = vectors * np.sqrt(np.maximum(values, 0))
         rng = np.random.default_rng(0)
         drawn = self.means + rng.standard_normal((FRONTIER_DRAWS, len(asked))) @ root.T
-        return np.mean([pareto.front(asked, each) for each in drawn.tolist()], axis=0)
+        on_front = np.array([pareto.front(asked, each) for each in drawn.tolist()], np.float64)
+        return on_front.mean(axis=0)
 
     @cached_property
     def images_covariance(self) -> Array:

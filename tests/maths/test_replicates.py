@@ -102,7 +102,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(seeds, luck):
         right = made_up(rng, ALPHAS, seeds=seeds, images=500, **luck)
         replicates = counted(right)
         differences = [replicates.difference(i + 1, i) for i in range(len(ALPHAS) - 1)]
-        apart += [abs(each.value - 0.02) <= each.half for each in differences]
+        apart += [abs(each.value - 0.02) <= (each.half or 0) for each in differences]
         intervals = [replicates.interval(i) for i in range(len(ALPHAS))]
         held += [
             each.low <= truth <= each.high for each, truth in zip(intervals, ALPHAS, strict=True)

@@ -1,0 +1,121 @@
+"""Accuracy over the grid as a smooth surface, and points pulled towards it.
+
+logit accuracy = b0 + b1 a + b2 a^2 + b3 r + b4 a r, with a = log2 alpha and r = log2 rho. A point's
+own accuracy is off by what is known of it, and the surface by how far points really are from it
+(their variance, tau^2): each is weighted by the other's (Fay and Herriot 1979, JASA 74).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from scipy.stats import t
+
+from sweep.maths.statistics import CONFIDENCE
+
+Array = npt.NDArray[np.float64]
+
+COEFFICIENTS = 5
+
+
+@dataclass(frozen=True)
+class Surface:
+    """coefficients f64[5]: b0 to b4. covariance f64[5,5]: theirs. tau_squared: variance of points
+    around the surface, beyond what their own accuracies are off by; of logits. freedom: points that
+    are left over.
+    """
+
+    coefficients: Array
+    covariance: Array
+    tau_squared: float
+    freedom: int
+
+    def at(self, alphas: npt.ArrayLike, rhos: npt.ArrayLike) -> Array:
+        """Accuracies f64[P] at these widths and resolutions, 0..1."""
+        return expit(_terms(alphas, rhos) @ self.coefficients)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Accuracies f64[P] between the points' own and the surface's, with the ends of their 95 %
+    intervals.
+    """
+
+    values: Array
+    low: Array
+    high: Array
+
+
+def fitted(
+    alphas: npt.ArrayLike, rhos: npt.ArrayLike, accuracies: npt.ArrayLike, variances: npt.ArrayLike
+) -> Surface:
+    """Of P points: alphas, rhos > 0; accuracies in (0, 1); variances of them, 0 or more.
+
+    Raises ValueError where the points can't tell the five coefficients, or an accuracy is 0 or 1.
+    """
+    terms = _terms(alphas, rhos)
+    points = len(terms)
+    if points <= COEFFICIENTS or np.linalg.matrix_rank(terms) < COEFFICIENTS:
+        raise ValueError(
+            "a surface needs six points or more, of three alphas and two resolutions at least"
+        )
+    logits, own = _of_logits(accuracies, variances)
+    tau_squared = _tau_squared(terms, logits, own)
+    coefficients, covariance = _least_squares(terms, logits, own + tau_squared)
+    return Surface(coefficients, covariance, tau_squared, points - COEFFICIENTS)
+
+
+def pooled(
+    surface: Surface,
+    alphas: npt.ArrayLike,
+    rhos: npt.ArrayLike,
+    accuracies: npt.ArrayLike,
+    variances: npt.ArrayLike,
+    common: float = 0.0,
+) -> Pooled:
+    """The points that the surface was fitted to. common: variance of an accuracy that all points
+    share, such as one training's luck: it is no reason to trust the surface more than a point.
+    """
+    terms = _terms(alphas, rhos)
+    logits, own = _of_logits(accuracies, variances)
+    trust = surface.tau_squared / np.maximum(surface.tau_squared + own, np.finfo(float).tiny)
+    values = trust * logits + (1 - trust) * (terms @ surface.coefficients)
+    of_surface = np.einsum("pi,ij,pj->p", terms, surface.covariance, terms)
+    slope = expit(values) * (1 - expit(values))
+    off = trust * own + (1 - trust) ** 2 * of_surface + common / slope**2
+    half = t.ppf((1 + CONFIDENCE) / 2, surface.freedom) * np.sqrt(off)
+    return Pooled(expit(values), expit(values - half), expit(values + half))
+
+
+def _terms(alphas: npt.ArrayLike, rhos: npt.ArrayLike) -> Array:
+    """f64[P,5]: what the coefficients are multiplied with."""
+    a, r = np.log2(np.asarray(alphas, np.float64)), np.log2(np.asarray(rhos, np.float64))
+    return np.stack([np.ones_like(a), a, a * a, r, a * r], axis=1)
+
+
+def _of_logits(accuracies: npt.ArrayLike, variances: npt.ArrayLike) -> tuple[Array, Array]:
+    """Logits, and their variances to first order."""
+    shares = np.asarray(accuracies, np.float64)
+    if not np.all((shares > 0) & (shares < 1)):
+        raise ValueError("an accuracy of 0 or 1 has no logit")
+    return logit(shares), np.asarray(variances, np.float64) / (shares * (1 - shares)) ** 2
+
+
+def _least_squares(terms: Array, logits: Array, variances: Array) -> tuple[Array, Array]:
+    """Weighted by one over the variances: (coefficients, their covariance)."""
+    weighted = terms.T / np.maximum(variances, np.finfo(float).tiny)
+    covariance = np.asarray(np.linalg.inv(weighted @ terms), np.float64)
+    return covariance @ weighted @ logits, covariance
+
+
+def _tau_squared(terms: Array, logits: Array, own: Array) -> float:
+    """By the method of moments: the unweighted residuals' sum of squares has the expectation
+    tau^2 (P - 5) + sum of own variance * (1 - leverage) (Prasad and Rao 1990, JASA 85).
+    """
+    hat = terms @ np.linalg.pinv(terms)
+    left = logits - hat @ logits
+    freedom = len(logits) - COEFFICIENTS
+    return max(0.0, float(left @ left - own @ (1 - np.diag(hat))) / freedom)
