@@ -50,6 +50,7 @@ class Checkpoint:
     model: MobileNetV1  # in evaluation mode
     # What a user should know: where the resolution comes from, that weights were quantised, ...
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # in the order of the outputs, where the file names them
 
 
 @dataclass(frozen=True)

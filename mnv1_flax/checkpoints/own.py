@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,9 @@ from mnv1_flax.checkpoints.contents import Array, Checkpoint, CheckpointError, m
 from mnv1_flax.depthwise import Lowering
 from mnv1_flax.model import MobileNetV1
 
-NETWORK, _DIGEST = "mobilenet_v1", "sha256"  # keys of the header's metadata
+# Keys of the header's metadata.
+NETWORK, _CLASSES, _INPUT, _DIGEST = "mobilenet_v1", "classes", "input_range", "sha256"
+INPUT_RANGE = "[-1, 1]"  # of the images that our networks are trained on
 # What `MobileNetV1` is built from. The lowering is not kept: it belongs to the machine.
 _ARGUMENTS = (
     "alpha", "resolution", "num_classes", "kind", "padding", "batch_norm", "bn_epsilon",
@@ -24,9 +26,10 @@ _ARGUMENTS = (
 )  # fmt: skip
 
 
-def save(model: MobileNetV1, path: Path | str) -> None:
+def save(model: MobileNetV1, path: Path | str, *, classes: Sequence[str] = ()) -> None:
     """Writes the network's arguments, parameters and running statistics into the new file `path`,
-    which is there whole or not at all.
+    which is there whole or not at all. classes: names in the order of its outputs, where they are
+    known.
 
     Raises CheckpointError where something is at `path` already, or it has another suffix; OSError
     where it can't be written.
@@ -41,8 +44,9 @@ def save(model: MobileNetV1, path: Path | str) -> None:
     arrays = {"/".join(key): np.asarray(each.get_value()) for key, each in variables(model)}
     dtype = None if model.dtype is None else model.dtype.name
     named = {name: getattr(model, name) for name in _ARGUMENTS} | {"dtype": dtype}
-    network = json.dumps(named)
-    metadata = {NETWORK: network, _DIGEST: _digest(network, arrays)}
+    metadata = {NETWORK: json.dumps(named), _CLASSES: json.dumps(list(classes))}
+    metadata |= {_INPUT: INPUT_RANGE}
+    metadata |= {_DIGEST: _digest(metadata, arrays)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -62,12 +66,15 @@ def rebuilt(
     lowering: Lowering | str | None,
 ) -> Checkpoint:
     """The network of a file that `save` wrote, bit for bit. Raises CheckpointError."""
-    if metadata.get(_DIGEST) != _digest(metadata[NETWORK], arrays):
+    if metadata.get(_DIGEST) != _digest(metadata, arrays):
         raise CheckpointError(f"{path}: is damaged: its numbers are not those that were saved")
     try:
         arguments = json.loads(metadata[NETWORK])
         if arguments.keys() != {*_ARGUMENTS}:
             raise ValueError(f"its arguments must be {', '.join(_ARGUMENTS)}")
+        classes = tuple(map(str, json.loads(metadata.get(_CLASSES, "[]"))))
+        if classes and len(classes) != arguments["num_classes"]:
+            raise ValueError(f"it has {arguments['num_classes']} outputs and names {len(classes)}")
         expected = {
             "/".join(key): each.get_value().shape for key, each in variables(abstract(**arguments))
         }
@@ -83,11 +90,12 @@ def rebuilt(
         notes = (f"the file's own resolution is {arguments['resolution']}",)
         arguments["resolution"] = resolution
     values = {tuple(key.split("/")): each for key, each in arrays.items()}
-    return Checkpoint(build(values, **arguments, lowering=lowering), notes)
+    return Checkpoint(build(values, **arguments, lowering=lowering), notes, classes)
 
 
-def _digest(network: str, arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.sha256(network.encode())
+def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:
+    told = [metadata.get(key, "") for key in (NETWORK, _CLASSES, _INPUT)]
+    digest = hashlib.sha256("\0".join(told).encode())
     for key in sorted(arrays):
         digest.update(key.encode() + arrays[key].tobytes())
     return digest.hexdigest()

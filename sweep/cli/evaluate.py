@@ -31,11 +31,17 @@ def evaluate(
         typer.Option(help="Keras (.h5, .keras), TFLite, safetensors of timm or our own."),
     ],
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="A folder of class folders, or one with val/ or test/; Parquet; an .npz."
         ),
-    ],
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="In place of --data: a results folder, whose test images and settings are taken."
+        ),
+    ] = None,
     classes: Annotated[
         Path | None,
         typer.Option(help="The classes in the order of the network's outputs: .tsv or .txt."),
@@ -66,19 +72,26 @@ def evaluate(
         from sweep.host.machine import jax_device
 
         jax_device()
-        from sweep.running.evaluate import evaluate_checkpoint, image_source
+        from sweep.running.evaluate import evaluate_checkpoint, image_source, source_of_run
 
         family = find("family", "mobilenet_v1")()
     _log_to_standard_error()
     try:
-        source = image_source(
-            data,
-            classes,
-            test_crop=crop,
-            test_images=images,
-            bad_images="skip" if skip_bad_images else "stop",
-            workers=workers,
-        )
+        if data is not None and run is None:
+            source = image_source(
+                data,
+                classes,
+                test_crop=crop,
+                test_images=images,
+                bad_images="skip" if skip_bad_images else "stop",
+                workers=workers,
+            )
+        elif run is not None and data is None and classes is None:
+            source = source_of_run(run)
+        else:
+            raise SettingsError(
+                "give --data, or --run to take a run's own test images and classes as they are"
+            )
         with _bar() as progress:
             evaluation = evaluate_checkpoint(
                 family,
@@ -92,9 +105,9 @@ def evaluate(
     except ValueError as error:
         raise SettingsError(str(error)) from None
     if as_json:
-        write_json(_plain(evaluation, checkpoint, data))
+        write_json(_plain(evaluation, checkpoint, data or run))
     else:
-        tell(_words(evaluation, checkpoint, data))
+        tell(_words(evaluation, checkpoint, data or run))
 
 
 @contextmanager
@@ -123,7 +136,7 @@ def _log_to_standard_error() -> None:
     logging.basicConfig(handlers=[Visible()], level=logging.WARNING, force=True)
 
 
-def _plain(evaluation: Evaluation, checkpoint: Path, data: Path) -> dict[str, Any]:
+def _plain(evaluation: Evaluation, checkpoint: Path, data: Path | None) -> dict[str, Any]:
     return {
         "checkpoint": str(checkpoint),
         "data": str(data),
@@ -141,7 +154,7 @@ def _plain(evaluation: Evaluation, checkpoint: Path, data: Path) -> dict[str, An
     }
 
 
-def _words(evaluation: Evaluation, checkpoint: Path, data: Path) -> str:
+def _words(evaluation: Evaluation, checkpoint: Path, data: Path | None) -> str:
     def line(title: str, share: float, interval: Interval) -> str:
         percent = (100 * each for each in (share, interval.low, interval.high))
         return "{}  {:.1f} %  ({:.1f} to {:.1f})".format(title, *percent)

@@ -7,7 +7,14 @@ no pandas.
 
 from sweep.contracts.dataset import Dataset, Records
 from sweep.contracts.engine import Call, Ended, Engine, Event, Progressed, Said, Started
-from sweep.contracts.family import Family, LayerRow, LoadsCheckpoints, Network, Trained
+from sweep.contracts.family import (
+    Family,
+    LayerRow,
+    LoadsCheckpoints,
+    Network,
+    SavesCheckpoints,
+    Trained,
+)
 from sweep.contracts.measure import Artefact, Failed, Item, Measure
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "Progressed",
     "Records",
     "Said",
+    "SavesCheckpoints",
     "Started",
     "Trained",
 ]

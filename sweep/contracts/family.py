@@ -110,7 +110,8 @@ class Family(Protocol):
 @dataclass(frozen=True)
 class Trained:
     """A network that somebody has trained, in evaluation: f32[N,R,R,3] in [-1, 1] ->
-    f32[N,num_classes]. notes: what a user should know of how it was read.
+    f32[N,num_classes]. notes: what a user should know of how it was read. classes: names in the
+    order of the outputs, where the file has them.
     """
 
     module: nnx.Module
@@ -118,6 +119,7 @@ class Trained:
     resolution: int
     num_classes: int
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -137,6 +139,18 @@ class LoadsCheckpoints(Protocol):
 
         Raises ImportError where there is no Keras, ValueError where it has none for this point,
         OSError where it can't be fetched.
+        """
+        ...
+
+
+@runtime_checkable
+class SavesCheckpoints(Protocol):
+    """A family whose trained networks can be kept."""
+
+    def save_checkpoint(self, module: nnx.Module, path: Path, *, classes: Sequence[str]) -> None:
+        """Writes the network, as it is in training or evaluation, into the new file `path`, which
+        ends in .safetensors. classes: names in the order of its outputs. Raises OSError where it
+        can't be written.
         """
         ...
 

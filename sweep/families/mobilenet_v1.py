@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -58,15 +59,17 @@ class MobileNetV1Family:
 
     def deploy(self, module: nnx.Module) -> MobileNetV1:
         """Batch norm folded into the kernels, in evaluation mode."""
-        if not isinstance(module, MobileNetV1):
-            raise TypeError(f"{type(module).__name__} is not a MobileNetV1")
-        return module.folded()
+        return _ours(module).folded()
 
     def load_checkpoint(
         self, path: Path, *, alpha: float | None, resolution: int | None
     ) -> Trained:
         """Keras, TFLite, safetensors or our own: see `mnv1_flax.checkpoints`."""
         return _trained(checkpoints.load(path, alpha=alpha, resolution=resolution))
+
+    def save_checkpoint(self, module: nnx.Module, path: Path, *, classes: Sequence[str]) -> None:
+        """Our own: see `mnv1_flax.checkpoints.save`."""
+        checkpoints.save(_ours(module), path, classes=classes)
 
     def from_keras(self, point: Point) -> Trained:
         """keras.applications.MobileNet(weights="imagenet") at this alpha and resolution."""
@@ -103,6 +106,12 @@ class MobileNetV1Family:
         return mobilenet_v1(point.kind, point.alpha, num_classes)
 
 
+def _ours(module: nnx.Module) -> MobileNetV1:
+    if not isinstance(module, MobileNetV1):
+        raise TypeError(f"{type(module).__name__} is not a MobileNetV1")
+    return module
+
+
 def _trained(checkpoint: checkpoints.Checkpoint) -> Trained:
-    model = checkpoint.model
-    return Trained(model, model.alpha, model.resolution, model.num_classes, checkpoint.notes)
+    model, told = checkpoint.model, (checkpoint.notes, checkpoint.classes)
+    return Trained(model, model.alpha, model.resolution, model.num_classes, *told)

@@ -8,6 +8,7 @@ alpha as the deployed network, on smaller images. `ImageSource.side` decides.
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from flax import nnx
 
-from sweep.contracts import LayerRow, Measure, Network
-from sweep.host.memory import TRAINING_BASE, inference_bytes, training_bytes
+from sweep.contracts import Artefact, LayerRow, Measure, Network, SavesCheckpoints
+from sweep.host.memory import TRAINING_BASE, inference_bytes, said, training_bytes
 from sweep.host.xla import cautions
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import METRICS, score_readings
@@ -39,13 +41,15 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
+FLOAT32_BYTES = 4
 # Settings that are no part of the identity: where images are and how they get in, what the page
-# calls them, how often training is written down, what is of networks that others trained; the
-# image's size is each point's own.
+# calls them, how often training is written down and what is kept of it, what is of networks that
+# others trained; the image's size is each point's own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
-    "background",
+    "background", "keep",
 }  # fmt: skip
+TRAINED_NETWORK = "network"  # the kind of artefact
 
 
 def accuracy(settings: AccuracySettings) -> Measure:
@@ -77,6 +81,12 @@ class Accuracy(Measure):
     def forget(self, point: Point) -> None:
         if self._folder is not None:
             remove(self._file(self._folder, point))
+            self._file(self._folder, point, ".safetensors").unlink(missing_ok=True)
+
+    @property
+    def gives(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The trained network, where it is kept."""
+        return (TRAINED_NETWORK,) if self.settings.keep else ()
 
     @property
     def threads(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -111,7 +121,16 @@ class Accuracy(Measure):
         return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
 
     def check_points(self, networks: Sequence[Network]) -> None:
-        """Raises SettingsError naming the points whose images would be too small to tell apart."""
+        """Raises SettingsError naming the points whose images would be too small to tell apart, and
+        where networks are to be kept that can't be.
+        """
+        families = {each.family.name: each.family for each in networks}
+        for name, family in families.items():
+            if self.settings.keep and not isinstance(family, SavesCheckpoints):
+                raise SettingsError(
+                    f"accuracy.keep = true: family {name} has no save_checkpoint; false trains "
+                    "without keeping its networks"
+                )
         small = {
             network.point.label: side
             for network in networks
@@ -147,6 +166,10 @@ class Accuracy(Measure):
                 f"training ends after {settings.max_steps} steps (accuracy.max_steps): a look, no "
                 "result"
             )
+        if self.settings.keep and networks:
+            weights = [row.params_with_statistics for each in networks for row in self._rows(each)]
+            size = said(FLOAT32_BYTES * sum(weights))
+            lines.append(f"trained networks are kept, {size} of them (accuracy.keep)")
         return (*lines, *cautions())
 
     def look(self) -> tuple[str, ...]:
@@ -212,8 +235,8 @@ class Accuracy(Measure):
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
-    ) -> Iterator[Reading | CurvePoint]:
-        """The curve while training, then the readings."""
+    ) -> Iterator[Reading | CurvePoint | Artefact]:
+        """The curve while training, then the readings, and the trained network."""
         (network,) = networks
         progress(0.0, "compiling")
         ready, test = self._make_ready(network)
@@ -246,6 +269,17 @@ class Accuracy(Measure):
             precision=self.settings.dtype,
             seed=self.settings.seed,
         )
+        if self.settings.keep:
+            yield self._kept(network, module)
+
+    def _kept(self, network: Network, module: nnx.Module) -> Artefact:
+        """The trained network in a file, whose own resolution is the one that it was trained at."""
+        folder = self._folder or Path(tempfile.mkdtemp(prefix="networks-"))
+        path = self._file(folder, network.point, ".safetensors")
+        path.unlink(missing_ok=True)  # of a process that died before its readings were stored
+        family: Any = network.family
+        family.save_checkpoint(module, path, classes=self.source.dataset.class_names)
+        return Artefact(network.point, TRAINED_NETWORK, path)
 
     def _checkpoint(self, network: Network) -> Checkpoint | None:
         """Where the point's training is written down; None where it isn't."""
@@ -254,10 +288,11 @@ class Accuracy(Measure):
         path = self._file(self._folder, network.point)
         return Checkpoint(path, self._training(network.point), self.settings.checkpoint_s)
 
-    def _file(self, folder: Path, point: Point) -> Path:
+    def _file(self, folder: Path, point: Point, suffix: str = ".ckpt") -> Path:
         """A name of its own for each point and recipe: another recipe's training is left alone."""
         digest = digest_of(self._training(point))
-        return folder / f"{self.name}-{re.sub('[^0-9A-Za-z.]+', '-', point.label)}-{digest}.ckpt"
+        label = re.sub("[^0-9A-Za-z.]+", "-", point.label)
+        return folder / f"{self.name}-{label}-{digest}{suffix}"
 
     def _training(self, point: Point) -> dict[str, Any]:
         return {"identity": self.identity() | self._at(point), "point": point.key}

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,10 @@ def evaluated(
     """Evaluates at the network's own resolution.
 
     background: the user says that the first output is none of the classes. Raises ValueError where
-    the outputs don't fit the classes.
+    the outputs don't fit the classes, or have other names than these.
     """
+    if trained.classes and trained.classes != source.dataset.class_names:
+        raise ValueError(_differ(trained.classes, source.dataset.class_names))
     shifted = has_background(trained.num_classes, source.dataset.class_names, background)
     test = source.evaluation(trained.resolution)
     total = max(1, len(test))
@@ -161,6 +164,16 @@ def evaluated(
     left_away = f"the first of {trained.num_classes} outputs is left away as a background class"
     notes = (*trained.notes, *([left_away] if shifted else []), *source.told_classes)
     return Evaluated(score, test.left_out(), notes)
+
+
+def _differ(theirs: Sequence[str], ours: Sequence[str]) -> str:
+    names = zip_longest(theirs, ours, fillvalue="none")
+    at, (one, other) = next((n, pair) for n, pair in enumerate(names) if pair[0] != pair[1])
+    return (
+        f"the network was trained on other classes than the data set's, or in another order: its "
+        f"output {at} is {one}, and the data set's class {at} is {other}; a list of the classes in "
+        "the network's order mends the order (--classes FILE, or accuracy.data.classes)"
+    )
 
 
 def has_background(outputs: int, classes: Sequence[str], asked: bool) -> bool:

@@ -11,6 +11,8 @@ from sweep.datasets.splits import split_of
 from sweep.maths.statistics import Interval, wilson
 from sweep.measures.checkpoint_accuracy import evaluated
 from sweep.measures.scores import FIVE, no_share
+from sweep.results.load import load
+from sweep.results.run_file import RUN
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, validated
 from sweep.training.sources import ImageSource
 from sweep.types import Progress
@@ -45,6 +47,14 @@ def image_source(data: Path, classes: Path | None, **settings: object) -> ImageS
     own = {"path": str(data)} | ({"classes": str(classes)} if classes else {})
     values = {"dataset": _kind_of(data), "data": own, **settings}
     return ImageSource(validated(AccuracySettings, values, source="evaluate"))
+
+
+def source_of_run(folder: Path) -> ImageSource:
+    """The images that a run's accuracies are counted on. Raises ResultsError where there is no run,
+    SettingsError where it has none of this version's.
+    """
+    section = load(folder).settings.get("accuracy", {})
+    return ImageSource(validated(AccuracySettings, section, source=str(folder / RUN)))
 
 
 def evaluate_checkpoint(

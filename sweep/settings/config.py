@@ -183,6 +183,7 @@ class AccuracySettings(Section):
     # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
     # never.
     checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    keep: bool = True  # each trained network, in results/<name>/networks/
     seed: Seed = 0
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
 from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
-from sweep.types import listed
+from sweep.types import Splits, listed
 
 if TYPE_CHECKING:
     from sweep.types import Point
@@ -198,17 +198,12 @@ class ImageSource:
         """Raises SettingsError where there are fewer images than a batch has, BadImageError where
         an image can't be read and is not to be left out.
         """
-        settings, dataset = self.settings, self.dataset
+        settings = self.settings
         if self.dataset.in_files:
             feed = self._feed(side)
-            test = TestImages(self._records("validation"), side, settings)
+            test = self.evaluation(side)
         else:
-            splits = dataset.load(
-                side,
-                train=self.train_images,
-                test=self.test_images,
-                seed=settings.seed,
-            )
+            splits = self._drawn(side)
             feed = ResidentFeed(splits.train, side, settings)
             test = TestImages(splits.test, side, settings)
         if not feed.steps_per_epoch:
@@ -216,13 +211,14 @@ class ImageSource:
         return feed, test
 
     def evaluation(self, side: int) -> TestImages:
-        """The images to evaluate on alone. Raises SettingsError where they don't come in files."""
-        if not self.dataset.in_files:
-            raise SettingsError(
-                f'accuracy.dataset = "{self.settings.dataset}": trained checkpoints need images '
-                "in files: imagefolder, parquet or numpy"
-            )
-        return TestImages(self._records("validation"), side, self.settings)
+        """The images to evaluate on alone."""
+        images = self._records("validation") if self.dataset.in_files else self._drawn(side).test
+        return TestImages(images, side, self.settings)
+
+    def _drawn(self, side: int) -> Splits:
+        return self.dataset.load(
+            side, train=self.train_images, test=self.test_images, seed=self.settings.seed
+        )
 
     def _records(self, split: Literal["train", "validation"]) -> Records:
         settings, dataset = self.settings, self.dataset

@@ -57,6 +57,29 @@ def test_what_is_saved_comes_back(settings, folded, randomise, tmp_path):
         assert getattr(found, name) == getattr(model, name), name
 
 
+def test_what_its_outputs_are_of_is_kept_and_readable_by_anybody(randomise, tmp_path):
+    names = ["acorn", "bee", "cloud", "daïs", "elm", "fox", "gate"]
+    save(small(randomise), tmp_path / "saved.safetensors", classes=names)
+    assert load(tmp_path / "saved.safetensors").classes == tuple(names)
+    with safetensors.safe_open(tmp_path / "saved.safetensors", "numpy") as file:
+        told = file.metadata()
+    assert json.loads(told["classes"]) == names
+    assert json.loads(told["input_range"]) == [-1, 1]
+    assert json.loads(told["mobilenet_v1"])["resolution"] == 48
+
+
+def test_other_names_than_were_saved_are_damage_and_too_few_are_refused(randomise, tmp_path):
+    file = tmp_path / "saved.safetensors"
+    save(small(randomise), file, classes=list("abcdefg"))
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'\\"g\\"', b'\\"x\\"'))
+    assert content != file.read_bytes()
+    assert "is damaged" in error_of(file)[0]
+    file.unlink()
+    save(small(randomise), file, classes=list("abc"))
+    assert "has 7 outputs and names 3" in error_of(file)[0]
+
+
 def test_logits_are_bitwise_the_same_and_it_can_train_on(randomise, tmp_path):
     model = small(randomise, dropout_rate=0.5)
     save(model, tmp_path / "saved.safetensors")
@@ -110,8 +133,8 @@ def rewrite(file: Path, **changed: Any) -> None:
     arrays, metadata = safetensors_files.read(file)
     network = json.loads(metadata[own.NETWORK]) | changed
     text = json.dumps({key: value for key, value in network.items() if value != "out"})
-    signed = {own.NETWORK: text, "sha256": own._digest(text, arrays)}
-    safetensors.numpy.save_file(arrays, file, signed)
+    metadata |= {own.NETWORK: text}
+    safetensors.numpy.save_file(arrays, file, metadata | {"sha256": own._digest(metadata, arrays)})
 
 
 def error_of(file: Path) -> list[str]:

@@ -24,6 +24,18 @@ def point(alpha: float = 0.25, resolution: int = 128, kind: str = "separable") -
     return Point("mobilenet_v1", kind, alpha, resolution / 224, resolution)
 
 
+class Unsaved:
+    """A family whose networks can't be kept."""
+
+    name = "unsaved"
+    kinds, lowerings = ("shallow",), ()
+
+    def layers(self, point: Point, *, num_classes: int) -> tuple[()]:
+        return ()
+
+    build = deploy = compiler_options = decays = torch_twin = layers
+
+
 class Brightness(Dataset):
     """Eight classes of 24-pixel images told apart by where they are bright: learnt in seconds."""
 

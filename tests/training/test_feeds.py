@@ -240,9 +240,12 @@ def test_every_file_is_scored_exactly_once_whatever_the_batch(tmp_path, batch, m
     assert (score.images, score.top1, test.left_out()) == (23, 7, 1)
 
 
-def test_trained_checkpoints_need_images_in_files():
-    with pytest.raises(SettingsError, match="need images in files: imagefolder, parquet or numpy"):
-        ImageSource(AccuracySettings(dataset="tests.support.toys:Brightness")).evaluation(SIDE)
+def test_a_network_is_evaluated_on_the_images_that_its_training_was():
+    drawn = ImageSource(AccuracySettings(dataset="tests.support.toys:Brightness"))
+    (pixels, labels), *_ = drawn.evaluation(SIDE)
+    (same_pixels, same_labels), *_ = drawn.training(SIDE)[1]
+    assert np.array_equal(pixels, same_pixels)
+    assert np.array_equal(labels, same_labels)
 
 
 def as_numpy(path: Path, files: list[Path], labels: list[int]) -> None:

@@ -1,0 +1,96 @@
+"""A run keeps what it trained: whole, named in its readings, and as good as these say."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import pytest
+
+from mnv1_flax import checkpoints
+from sweep.results.load import load
+from sweep.results.store import Store
+from sweep.running.plan import make_plan
+from sweep.running.run import execute
+from sweep.settings.config import SettingsError, parse
+from tests.support.engines import MACHINE
+from tests.support.runs import Watcher
+from tests.support.toys import Brightness
+
+TEXT = """
+measures = ["accuracy"]
+[grid]
+kind = ["shallow"]
+alpha = [0.25]
+resolution = [160]
+[accuracy]
+dataset = "tests.support.toys:Brightness"
+train_images = 128
+test_images = 200
+epochs = 1
+batch_size = 32
+threads = 0
+"""
+
+
+def plan_of(folder, text=TEXT):
+    settings, store = parse(text, source="test"), Store(folder)
+    return make_plan(settings, store, MACHINE), settings, store
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A results folder with a trained network."""
+    folder = tmp_path_factory.mktemp("kept") / "run"
+    plan, settings, store = plan_of(folder)
+    assert any("trained networks are kept, " in note for note in plan.notes)
+    with jax.numpy_dtype_promotion("standard"):
+        assert execute(plan, settings, store, MACHINE, Watcher()).failures == ()
+    return folder
+
+
+@pytest.fixture
+def top1(trained):
+    readings = load(trained).readings
+    return readings.loc[readings["metric"] == "top1"].iloc[0]
+
+
+def test_it_is_named_and_nothing_else_is_left(trained, top1):
+    (name,) = top1["artefacts"]
+    assert [each.name for each in (trained / "networks").iterdir()] == [name]
+    assert not [each for each in trained.rglob("*.safetensors") if each.parent.name != "networks"]
+
+
+def test_its_file_says_what_the_network_is(trained, top1):
+    (name,) = top1["artefacts"]
+    checkpoint = checkpoints.load(trained / "networks" / name)
+    model = checkpoint.model
+    assert (model.alpha, model.kind, model.resolution) == (0.25, "shallow", 17)  # 24 * 160 / 224
+    assert checkpoint.classes == Brightness.class_names
+
+
+def test_evaluated_again_it_has_the_stored_accuracy(trained, top1, command):
+    (name,) = top1["artefacts"]
+    status, told, _ = command(
+        "evaluate", "--checkpoint", trained / "networks" / name, "--run", trained, "--json"
+    )
+    assert status == 0
+    assert json.loads(told)["top1"] == top1["value"]
+
+
+def test_nothing_is_trained_again_for_a_network_that_nobody_asks_for(trained, tmp_path):
+    assert plan_of(trained)[0].tasks == ()
+    assert plan_of(trained, TEXT + "keep = false\n")[0].tasks == ()
+
+
+def test_a_family_that_can_not_save_is_told_with_the_way_out(tmp_path):
+    text = TEXT.replace("measures", 'family = "tests.support.toys:Unsaved"\nmeasures', 1)
+    with pytest.raises(SettingsError, match=r"accuracy\.keep = true: .* false trains without"):
+        plan_of(tmp_path, text)
+
+
+@pytest.mark.parametrize("options", [[], ["--data", "x", "--run", "y"]])
+def test_images_are_a_folder_s_or_a_run_s(options, command, tmp_path):
+    status, _, error = command("evaluate", "--checkpoint", "x.safetensors", *options)
+    assert status == 2
+    assert "give --data, or --run" in error
