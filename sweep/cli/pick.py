@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sweep.cli.console import out, write_json
+from sweep.cli.console import out, tell, write_json
 from sweep.cli.options import AsJson, Folder, read_results
 from sweep.settings.config import SettingsError
 
@@ -63,6 +63,7 @@ def pick(
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
+    from sweep.report.content.point_rows import kept_networks
     from sweep.report.terminal import answers
 
     named = {
@@ -77,11 +78,16 @@ def pick(
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy)
     cautions = bearing(all_cautions(results), picked)
+    best = picked.best
+    names = kept_networks(results.readings, best.label) if best else ()
+    files = [str(folder / "networks" / name) for name in names]
     if as_json:
-        write_json(json_answers.picked(picked, called, cautions, costs))
+        write_json(json_answers.picked(picked, called, cautions, costs) | {"networks": files})
     else:
         told = tuple(each for each in costs if each.is_axis)
         out.print(answers.picked(picked, called, cautions, told))
+        if files:
+            tell(f"Trained: {', '.join(files)}")
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sweep.report.content import figures
 from sweep.report.content.cards import cards
 from sweep.report.content.figures import label
+from sweep.report.content.point_rows import kept_networks
 from sweep.report.content.training_curves import MOST_STEPS
 from sweep.report.values.units import Form
 from tests.support import fake_results
@@ -306,3 +307,15 @@ def test_of_many_points_those_on_a_frontier_have_a_card(monkeypatch):
     assert {label(row) for row in rows if any(row[name] for name in fronts)} <= set(labels)
     every = [label(row) for row in rows]
     assert labels == sorted(labels, key=every.index)
+
+
+def test_a_card_names_the_file_that_its_network_is_kept_in():
+    run = one()
+    readings = run.readings.copy()
+    first = readings.index[readings["metric"] == "top1"][0]
+    readings.at[first, "artefacts"] = ["network-0f3a.safetensors"]
+    figures_of_it = card(fake_results.with_readings(run, readings), "1.0-224").figures
+    told = next(each for each in figures_of_it if each.title.startswith("Top-1 on"))
+    assert "kept as networks/network-0f3a.safetensors" in told.value.notes
+    assert kept_networks(readings, "1.0-224") == ("network-0f3a.safetensors",)
+    assert kept_networks(readings, "0.5-224") == ()

@@ -25,10 +25,10 @@ alpha = [0.25]
 resolution = [160]
 [accuracy]
 dataset = "tests.support.toys:Brightness"
-train_images = 128
+train_images = 256
 test_images = 200
-epochs = 1
-batch_size = 32
+epochs = 3
+batch_size = 16
 threads = 0
 """
 
@@ -76,6 +76,12 @@ def test_evaluated_again_it_has_the_stored_accuracy(trained, top1, command):
     )
     assert status == 0
     assert json.loads(told)["top1"] == top1["value"]
+
+
+def test_the_answer_to_a_budget_names_it(trained, top1, command):
+    status, told, _ = command("pick", trained, "--json")
+    assert status == 0
+    assert json.loads(told)["networks"] == [str(trained / "networks" / top1["artefacts"][0])]
 
 
 def test_nothing_is_trained_again_for_a_network_that_nobody_asks_for(trained, tmp_path):

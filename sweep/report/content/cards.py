@@ -168,7 +168,8 @@ class _Quotes:
 
 
 def _notes(reading: dict[str, Any]) -> tuple[str, ...]:
-    return (reading["note"],) if reading["note"] else ()
+    kept = ", ".join(f"networks/{name}" for name in reading["artefacts"])
+    return tuple(filter(None, (reading["note"], f"kept as {kept}" if kept else "")))
 
 
 def _without_column(reading: dict[str, Any]) -> Quoted:

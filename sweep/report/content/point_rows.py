@@ -11,7 +11,7 @@ from sweep.metrics import TOP1
 from sweep.paper.layers import Place
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
-from sweep.report.content.figures import sizes
+from sweep.report.content.figures import label, sizes
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.results.schema import conditions_of
@@ -49,6 +49,12 @@ def accuracy_title(rows: Sequence[Row], of: Sequence[Row] | None = None) -> str:
     dataset = next(datasets, "")
     whole = f"{TOP1.title} on {dataset}" if dataset else TOP1.title
     return ", ".join(filter(None, (whole, sizes(rows if of is None else of))))
+
+
+def kept_networks(readings: pd.DataFrame, name: str) -> tuple[str, ...]:
+    """The files in networks/ that were trained for a point, by its label."""
+    rows = readings.loc[readings["metric"] == TOP1.name].to_dict(orient="records")
+    return tuple(file for row in rows if label(row) == name for file in row["artefacts"])
 
 
 class Reasons:
