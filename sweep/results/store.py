@@ -1,4 +1,4 @@
-"""The only writer of results/<name>/; `sweep.results.load` reads it.
+"""Writes a run's readings; `sweep.results.load` reads them. In results/<name>/:
 
     run.json           what the last run covers, its settings, the machines (`run_file`)
     parts/             while a run goes on: a Parquet file a finished batch, never changed

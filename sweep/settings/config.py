@@ -149,7 +149,9 @@ class AccuracySettings(Section):
     train_images: Natural = 0  # 0: all that there are
     test_images: Natural = 0
     title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
-    base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0  # at rho = 1; 0: the data set's own
+    # Side in pixels at rho = 1. 0: images in files at the point's own resolution, others at rho
+    # times their data set's.
+    base_resolution: Annotated[int, Field(ge=0, le=2048)] = 0
     bad_images: Literal["stop", "skip"] = "stop"
     workers: Processes = 0  # decoding processes; 0: one a core
     cache_mb: Natural = 1024  # images of one size up to this stay on the device
