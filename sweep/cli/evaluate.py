@@ -22,7 +22,7 @@ from sweep.types import Progress
 
 if TYPE_CHECKING:
     from sweep.maths.statistics import Interval
-    from sweep.running.evaluate import Evaluation
+    from sweep.running.evaluate import Evaluation, ImageSource
 
 
 def evaluate(
@@ -72,26 +72,14 @@ def evaluate(
         from sweep.host.machine import jax_device
 
         jax_device()
-        from sweep.running.evaluate import evaluate_checkpoint, image_source, source_of_run
+        from sweep.running.evaluate import evaluate_checkpoint
 
         family = find("family", "mobilenet_v1")()
     _log_to_standard_error()
     try:
-        if data is not None and run is None:
-            source = image_source(
-                data,
-                classes,
-                test_crop=crop,
-                test_images=images,
-                bad_images="skip" if skip_bad_images else "stop",
-                workers=workers,
-            )
-        elif run is not None and data is None and classes is None:
-            source = source_of_run(run)
-        else:
-            raise SettingsError(
-                "give --data, or --run to take a run's own test images and classes as they are"
-            )
+        others = {"test_crop": crop, "test_images": images, "workers": workers}
+        others |= {"bad_images": "skip" if skip_bad_images else "stop"}
+        source = _source(data, run, classes, others)
         with _bar() as progress:
             evaluation = evaluate_checkpoint(
                 family,
@@ -108,6 +96,21 @@ def evaluate(
         write_json(_plain(evaluation, checkpoint, data or run))
     else:
         tell(_words(evaluation, checkpoint, data or run))
+
+
+def _source(
+    data: Path | None, run: Path | None, classes: Path | None, others: dict[str, Any]
+) -> ImageSource:
+    """The images of --data, or of --run. others: settings of [accuracy] that the options give."""
+    from sweep.running.evaluate import image_source, source_of_run
+
+    if data is not None and run is None:
+        return image_source(data, classes, **others)
+    if run is not None and data is None and classes is None:
+        return source_of_run(run)
+    raise SettingsError(
+        "give --data, or --run to take a run's own test images and classes as they are"
+    )
 
 
 @contextmanager
