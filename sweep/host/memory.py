@@ -61,7 +61,9 @@ def limit(share: float, memory_bytes: int, device_bytes: int = 0) -> Limit:
 
 
 def said(size: float) -> str:
-    """ "2.5 GB"."""
+    """ "2.5 GB", "17 MB"."""
+    if size < 1e6:
+        return f"{size / 1e3:.0f} kB"
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 

@@ -67,6 +67,7 @@ class Weights(Accuracy):
             "batch_size": 16,
             "learning_rate": 0.02,
             "dropout_rate": 0.1,
+            "keep": False,
         }
         super().__init__(AccuracySettings.model_validate(of_all | settings))
 
