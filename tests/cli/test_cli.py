@@ -21,7 +21,9 @@ def test_a_run_leaves_what_it_promises(quick_run):
         "points.parquet",
         "report.html",
         "run.log",
+        "networks",
     }
+    assert len([*(quick_run / "results" / "quick" / "networks").iterdir()]) == 2
 
 
 def test_points_are_whole_and_in_si_units(quick_run):

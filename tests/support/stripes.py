@@ -45,5 +45,6 @@ def settings(path: Path, **changes: Any) -> AccuracySettings:
         "learning_rate": 0.1,
         "symmetry": "mirror",
         "workers": 1,
+        "keep": False,
     }
     return AccuracySettings.model_validate(values | changes)

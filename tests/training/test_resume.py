@@ -43,6 +43,7 @@ RECIPE = AccuracySettings(
     dataset="tests.support.toys:Brightness",
     train_images=64,
     test_images=16,
+    keep=False,
     epochs=12,
     batch_size=16,
     learning_rate=0.02,

@@ -29,6 +29,7 @@ RECIPE = AccuracySettings(
     dataset="tests.support.toys:Brightness",
     train_images=256,
     test_images=72,
+    keep=False,
     epochs=12,
     batch_size=32,
     learning_rate=0.1,
