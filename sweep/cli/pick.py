@@ -65,6 +65,7 @@ def pick(
     from sweep.report.content.candidates import candidates
     from sweep.report.content.point_rows import kept_networks
     from sweep.report.terminal import answers
+    from sweep.results.writing import NETWORKS
 
     named = {
         "--max-latency": max_latency,
@@ -80,7 +81,7 @@ def pick(
     cautions = bearing(all_cautions(results), picked)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
-    files = [str(folder / "networks" / name) for name in names]
+    files = [str(folder / NETWORKS / name) for name in names]
     if as_json:
         write_json(json_answers.picked(picked, called, cautions, costs) | {"networks": files})
     else:

@@ -14,10 +14,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t
 
 from sweep.maths import pareto
-from sweep.maths.statistics import CONFIDENCE, Interval, wilson
+from sweep.maths.statistics import Interval, student, wilson
 
 FRONTIER_DRAWS = 1_000
 
@@ -90,7 +89,7 @@ class Replicates:
             images = self.right.shape[-1]
             return wilson(round(float(self.means[point]) * images), images)
         off = variance / self.counts[point] + max(0.0, self.images_covariance[point, point])
-        half, mean = _t(freedom) * float(np.sqrt(off)), float(self.means[point])
+        half, mean = student(freedom) * float(np.sqrt(off)), float(self.means[point])
         return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
     def difference(self, point: int, other: int) -> Difference:
@@ -105,7 +104,7 @@ class Replicates:
         of_images = self.images_covariance[np.ix_([point, other], [point, other])]
         signs = np.array([1.0, -1.0])
         off = of_seeds + max(0.0, float(signs @ of_images @ signs))
-        return Difference(value, _t(freedom) * float(np.sqrt(off)))
+        return Difference(value, student(freedom) * float(np.sqrt(off)))
 
     def frontier_shares(self, costs: npt.ArrayLike) -> Array:
         """f64[P]: in which share of `FRONTIER_DRAWS` tables that might as well have come out each
@@ -148,7 +147,3 @@ class Replicates:
     def _whole(self) -> npt.NDArray[np.bool_]:
         """bool[K]: the seeds that every point was trained from."""
         return ~np.any(np.isnan(self.values), axis=0)
-
-
-def _t(freedom: int) -> float:
-    return float(t.ppf((1 + CONFIDENCE) / 2, freedom))

@@ -112,6 +112,11 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     return tau
 
 
+def student(freedom: int) -> float:
+    """Half the width of a 95 % interval in standard errors, by Student's t."""
+    return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+
 def least_squares(xs: Sequence[float], ys: Sequence[float]) -> Line:
     """The line with the smallest sum of squared deviations in y.
 
@@ -121,7 +126,7 @@ def least_squares(xs: Sequence[float], ys: Sequence[float]) -> Line:
         raise ValueError(f"needs two or more points, got {len(xs)} x and {len(ys)} y")
     fit: Any = linregress(xs, ys)
     level = len({*ys}) == 1  # scipy then has no correlation and no deviation to tell
-    half = 0.0 if level else float(t.ppf((1 + CONFIDENCE) / 2, len(xs) - 2) * fit.stderr)
+    half = 0.0 if level else float(student(len(xs) - 2) * fit.stderr)
     slope = float(fit.slope)
     return Line(
         intercept=float(fit.intercept),

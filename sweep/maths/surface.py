@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from scipy.stats import t
 
-from sweep.maths.statistics import CONFIDENCE
+from sweep.maths.statistics import student
 
 Array = npt.NDArray[np.float64]
 
@@ -86,7 +85,7 @@ def pooled(
     of_surface = np.einsum("pi,ij,pj->p", terms, surface.covariance, terms)
     slope = expit(values) * (1 - expit(values))
     off = trust * own + (1 - trust) ** 2 * of_surface + common / slope**2
-    half = t.ppf((1 + CONFIDENCE) / 2, surface.freedom) * np.sqrt(off)
+    half = student(surface.freedom) * np.sqrt(off)
     return Pooled(expit(values), expit(values - half), expit(values + half))
 
 

@@ -20,7 +20,7 @@ import jax
 from flax import nnx
 
 from sweep.contracts import Artefact, LayerRow, Measure, Network, SavesCheckpoints
-from sweep.host.memory import TRAINING_BASE, inference_bytes, said, training_bytes
+from sweep.host.memory import FLOAT_BYTES, TRAINING_BASE, inference_bytes, said, training_bytes
 from sweep.host.xla import cautions
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import METRICS, score_readings
@@ -41,7 +41,6 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
-FLOAT32_BYTES = 4
 # Settings that are no part of the identity: where images are and how they get in, what the page
 # calls them, how often training is written down and what is kept of it, what is of networks that
 # others trained; the image's size is each point's own.
@@ -168,7 +167,7 @@ class Accuracy(Measure):
             )
         if self.settings.keep and networks:
             weights = [row.params_with_statistics for each in networks for row in self._rows(each)]
-            size = said(FLOAT32_BYTES * sum(weights))
+            size = said(FLOAT_BYTES * sum(weights))
             lines.append(f"trained networks are kept, {size} of them (accuracy.keep)")
         return (*lines, *cautions())
 

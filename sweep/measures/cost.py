@@ -22,6 +22,7 @@ from flax import nnx
 
 from sweep.contracts import LayerRow, Measure, Network
 from sweep.host.extras import told
+from sweep.host.memory import FLOAT_BYTES
 from sweep.measures.traced import traced_mult_adds
 from sweep.metrics import (
     FVCORE,
@@ -39,7 +40,6 @@ from sweep.metrics import (
 from sweep.settings.config import CostSettings
 from sweep.types import Progress, Reading
 
-FLOAT32_BYTES = 4
 # JAX remembers every program that it has traced, about 0.5 MB for a network: in a sweep of ten
 # thousand points, 5 GB.
 FORGET_EVERY = 50  # networks
@@ -97,8 +97,8 @@ class Cost(Measure):
             (WEIGHTS, sum(row.weights for row in rows)),
             (PARAMS, sum(row.trainable_params for row in rows)),
             (PARAMS_WITH_STATISTICS, sum(row.params_with_statistics for row in rows)),
-            (WEIGHT_BYTES, FLOAT32_BYTES * sum(row.weights for row in rows)),
-            (PEAK_ACTIVATION_BYTES, FLOAT32_BYTES * max(row.activations for row in rows)),
+            (WEIGHT_BYTES, FLOAT_BYTES * sum(row.weights for row in rows)),
+            (PEAK_ACTIVATION_BYTES, FLOAT_BYTES * max(row.activations for row in rows)),
         ):
             yield Reading(metric, point, float(value))
         for row in rows:

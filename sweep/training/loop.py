@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import jax
@@ -86,8 +87,11 @@ def _run(
     key = jax.random.key(ready.settings.seed)
     began, before = time.perf_counter(), course.seconds
     call_s = SLOW_S  # what the last call took, as far as is known
+    reported = partial(
+        _reported, ready, course, last, schedule(ready.settings, feed.steps_per_epoch), progress
+    )
     if _is_due(course, last):  # broken off between a step and its point of the curve
-        yield from _reported(ready, course, last, progress)
+        yield from reported()
     for call in feed.calls(course.step, last):
         with held_back():  # a step spends the state that it is given
             course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
@@ -101,7 +105,7 @@ def _run(
         if _is_due(course, last):
             jax.block_until_ready(losses)
             course.seconds = before + time.perf_counter() - began
-            yield from _reported(ready, course, last, progress)
+            yield from reported()
         if checkpoint is not None and (
             checkpoint.due or (course.step == last and checkpoint.path.exists())
         ):
@@ -118,10 +122,9 @@ def _is_due(course: Course, last: int) -> bool:
 
 
 def _reported(
-    ready: Ready, course: Course, last: int, progress: Progress
+    ready: Ready, course: Course, last: int, rate: Callable[[int], Any], progress: Progress
 ) -> Generator[CurvePoint, None, None]:
     """The next point of the curve. Raises TrainingError where its loss is not finite."""
-    rate = schedule(ready.settings, ready.feed.steps_per_epoch)
     point = CurvePoint(
         ready.network.point,
         step=course.step,

@@ -34,6 +34,7 @@ from sweep.report.values.units import formatted
 from sweep.report.values.view import Card, Quoted
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
+from sweep.results.writing import NETWORKS
 from sweep.types import Better, Form, listed
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class _Quotes:
 
 
 def _notes(reading: dict[str, Any]) -> tuple[str, ...]:
-    kept = ", ".join(f"networks/{name}" for name in reading["artefacts"])
+    kept = ", ".join(f"{NETWORKS}/{name}" for name in reading["artefacts"])
     return tuple(filter(None, (reading["note"], f"kept as {kept}" if kept else "")))
 
 
