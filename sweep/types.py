@@ -214,7 +214,8 @@ def condition_words(conditions: Mapping[str, Any]) -> str:
 @dataclass(frozen=True)
 class CurvePoint:
     """Where a training stood. loss and accuracy are means over the steps since the last one
-    (accuracy of the training batches, 0..1); seconds since training began.
+    (accuracy of the training batches, 0..1); seconds since training began. seed: of the training,
+    where its point has several; whoever runs the measure fills it in.
     """
 
     point: Point
@@ -224,6 +225,7 @@ class CurvePoint:
     accuracy: float
     learning_rate: float
     seconds: float
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

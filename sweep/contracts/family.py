@@ -160,13 +160,20 @@ class Network:
     """A point together with its family: what a measure is handed.
 
     artefacts: files that other measures have made of this point, by their kind: of each kind that
-    the measure `needs`, where there is one.
+    the measure `needs`, where there is one. seed: which of its replicates is asked for, where the
+    measure has `seeds`.
     """
 
     point: Point
     family: Family
     num_classes: int = 1000
     artefacts: Mapping[str, Path] = field(default_factory=dict, compare=False)
+    seed: int | None = None
+
+    @property
+    def label(self) -> str:
+        """The point's, and which replicate: "0.5-160, seed 1"."""
+        return self.point.label + ("" if self.seed is None else f", seed {self.seed}")
 
     def layers(self) -> Sequence[LayerRow]:
         """The deployed network's layers in closed form."""

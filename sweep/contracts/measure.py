@@ -57,6 +57,9 @@ class Measure(Hooks, ABC):
     none of its readings.
     versions: packages whose versions its readings depend on: part of what they are stored under.
     gives, needs: kinds of artefacts that it makes, and that it asks for of other measures.
+    seeds: of its replicates, where it has several: it is asked for each point from each seed, which
+    `Network.seed` tells, and no call is of two. `identity` leaves the list out, so that more can be
+    added. A measure that needs an artefact is asked for the replicates of whoever gives it.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Measure(Hooks, ABC):
     versions: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
@@ -84,7 +88,9 @@ class Measure(Hooks, ABC):
         """
 
     def identity_of(self, network: Network) -> dict[str, Any]:
-        """What the readings of this point depend on beside `identity`, such as a file."""
+        """What the readings of this point, and replicate, depend on beside `identity`, such as a
+        file.
+        """
         return {}
 
     def check_points(self, networks: Sequence[Network]) -> None:
@@ -117,8 +123,8 @@ class Measure(Hooks, ABC):
         not be there yet. Called before the first point, and never by a plan that is only looked at.
         """
 
-    def forget(self, point: Point) -> None:
-        """Removes what it has left of the point, whose readings are stored."""
+    def forget(self, network: Network) -> None:
+        """Removes what it has left of the point, or replicate, whose readings are stored."""
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """Which of the networks that one earlier call has read are to be read again beside new

@@ -33,7 +33,7 @@ from sweep.training.loop import train
 from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
-from sweep.types import CurvePoint, Point, Progress, Reading, listed
+from sweep.types import CurvePoint, Progress, Reading, listed
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
@@ -43,10 +43,10 @@ TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
 # Settings that are no part of the identity: where images are and how they get in, what the page
 # calls them, how often training is written down and what is kept of it, what is of networks that
-# others trained; the image's size is each point's own.
+# others trained; the image's size is each point's own, and a replicate's seed its own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
-    "background", "keep",
+    "background", "keep", "seeds",
 }  # fmt: skip
 TRAINED_NETWORK = "network"  # the kind of artefact
 
@@ -77,15 +77,21 @@ class Accuracy(Measure):
     def keep_in(self, folder: Path) -> None:
         self._folder = folder
 
-    def forget(self, point: Point) -> None:
+    def forget(self, network: Network) -> None:
         if self._folder is not None:
-            remove(self._file(self._folder, point))
-            self._file(self._folder, point, ".safetensors").unlink(missing_ok=True)
+            remove(self._file(self._folder, network))
+            self._file(self._folder, network, ".safetensors").unlink(missing_ok=True)
 
     @property
     def gives(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The trained network, where it is kept."""
         return (TRAINED_NETWORK,) if self.settings.keep else ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Of the trainings of a point, where there are several."""
+        first, count = self.settings.seed, self.settings.seeds
+        return tuple(range(first, first + count)) if count > 1 else ()
 
     @property
     def threads(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -109,15 +115,16 @@ class Accuracy(Measure):
         return recipe | counts | {"threads": self.threads, "data": source.identity}
 
     def identity_of(self, network: Network) -> dict[str, Any]:
-        """At what size the point is trained."""
-        return self._at(network.point)
-
-    def _at(self, point: Point) -> dict[str, Any]:
-        """The side in pixels, which rho decides, and whether images of that size are streamed:
-        random boxes are then others.
+        """The side in pixels, which rho decides; whether images of that size are streamed: random
+        boxes are then others; and the seed of a replicate, but for the first one, which is what a
+        single training would be.
         """
-        side = self.source.side(point)
-        return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
+        side, seed = self.source.side(network.point), self._seed(network)
+        streamed = {"streamed": True} if self.source.streamed_at(side) else {}
+        return {"side": side} | streamed | ({"seed": seed} if seed != self.settings.seed else {})
+
+    def _seed(self, network: Network) -> int:
+        return self.settings.seed if network.seed is None else network.seed
 
     def check_points(self, networks: Sequence[Network]) -> None:
         """Raises SettingsError naming the points whose images would be too small to tell apart, and
@@ -176,10 +183,12 @@ class Accuracy(Measure):
         return self.source.look(trains=True)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Compiling, then a time per image of two parts, fitted to the reference run. Where images
-        are decoded all the time, this machine's own speed counts: see `training.speed`.
+        """Compiling, which the first replicate does, then a time per image of two parts, fitted to
+        the reference run. Where images are decoded all the time, this machine's own speed counts:
+        see `training.speed`.
         """
         settings = self.settings
+        compile_s = COMPILE_S * sum(self._seed(each) == settings.seed for each in networks)
         seen = self.source.train_images * settings.epochs
         if settings.max_steps:
             seen = min(seen, settings.max_steps * settings.batch_size)
@@ -190,9 +199,9 @@ class Accuracy(Measure):
                 + self.source.test_images * self._streamed_s(EVALUATED * each)
                 for each in mult_adds
             ]
-            return COMPILE_S * len(networks) + sum(per_image)
+            return compile_s + sum(per_image)
         per_image = [IMAGE_S + TRAINED_MULT_ADD_S * each for each in mult_adds]
-        return COMPILE_S * len(networks) + seen * sum(per_image)
+        return compile_s + seen * sum(per_image)
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """The largest of their trainings, or its evaluation where that takes more."""
@@ -219,9 +228,10 @@ class Accuracy(Measure):
         return computing + decoding if jax.default_backend() == "cpu" else max(computing, decoding)
 
     def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
-        feed, test = self.source.training(self.source.side(network.point))
+        recipe = self.settings.model_copy(update={"seed": self._seed(network)})
+        feed, test = self.source.training(self.source.side(network.point), recipe)
         classes = len(self.source.dataset.class_names)
-        return make_ready(network, feed, classes, self.settings), test
+        return make_ready(network, feed, classes, recipe), test
 
     def _mult_adds(self, network: Network) -> int:
         return sum(row.mult_adds for row in self._rows(network))
@@ -266,7 +276,7 @@ class Accuracy(Measure):
             left_out,
             dataset=self.source.dataset.name,
             precision=self.settings.dtype,
-            seed=self.settings.seed,
+            seed=self._seed(network),
         )
         if self.settings.keep:
             yield self._kept(network, module)
@@ -274,7 +284,7 @@ class Accuracy(Measure):
     def _kept(self, network: Network, module: nnx.Module) -> Artefact:
         """The trained network in a file, whose own resolution is the one that it was trained at."""
         folder = self._folder or Path(tempfile.mkdtemp(prefix="networks-"))
-        path = self._file(folder, network.point, ".safetensors")
+        path = self._file(folder, network, ".safetensors")
         path.unlink(missing_ok=True)  # of a process that died before its readings were stored
         family: Any = network.family
         family.save_checkpoint(module, path, classes=self.source.dataset.class_names)
@@ -284,14 +294,19 @@ class Accuracy(Measure):
         """Where the point's training is written down; None where it isn't."""
         if self._folder is None or not self.settings.checkpoint_s:
             return None
-        path = self._file(self._folder, network.point)
-        return Checkpoint(path, self._training(network.point), self.settings.checkpoint_s)
+        path = self._file(self._folder, network)
+        return Checkpoint(path, self._training(network), self.settings.checkpoint_s)
 
-    def _file(self, folder: Path, point: Point, suffix: str = ".ckpt") -> Path:
-        """A name of its own for each point and recipe: another recipe's training is left alone."""
-        digest = digest_of(self._training(point))
-        label = re.sub("[^0-9A-Za-z.]+", "-", point.label)
+    def _file(self, folder: Path, network: Network, suffix: str = ".ckpt") -> Path:
+        """A name of its own for each point, replicate and recipe: another recipe's training is left
+        alone.
+        """
+        digest = digest_of(self._training(network))
+        label = re.sub("[^0-9A-Za-z.]+", "-", network.point.label)
         return folder / f"{self.name}-{label}-{digest}{suffix}"
 
-    def _training(self, point: Point) -> dict[str, Any]:
-        return {"identity": self.identity() | self._at(point), "point": point.key}
+    def _training(self, network: Network) -> dict[str, Any]:
+        return {
+            "identity": self.identity() | self.identity_of(network),
+            "point": network.point.key,
+        }

@@ -26,17 +26,19 @@ def score_readings(
     precision: str,
     seed: int | None = None,
 ) -> Iterator[Reading]:
-    """Shares of right answers, the number of test images and of classes, how many images were left
+    """Shares of right answers, whose samples are 1 for an image that is right and 0 for another, in
+    the order of the images; the number of test images and of classes, how many images were left
     out, of those to train on and of those to evaluate on together, and the side in pixels that the
     network was trained and evaluated at. dataset: its own name, not what the page calls it; seed:
     of the training, where this run has trained it.
     """
     read = partial(Reading, dataset=dataset, precision=precision, seed=seed)
-    for metric, guesses, right in ((TOP1, 1, score.top1), (TOP5, FIVE, score.top5)):
+    for metric, guesses, right in ((TOP1, 1, score.first), (TOP5, FIVE, score.within)):
         if reason := no_share(score, classes, guesses):
             yield read(metric, point, None, reason=reason)
         else:
-            yield read(metric, point, right / score.images, note=note)
+            value = int(right.sum()) / score.images
+            yield read(metric, point, value, note=note, samples=tuple(right.astype(float).tolist()))
     counts = (
         (TEST_IMAGES, score.images),
         (CLASSES, classes),

@@ -18,22 +18,22 @@ from sweep.results.soundness import EXACT
 from sweep.types import Better, CurvePoint, Metric, Point, Reading
 
 REASON = "a curve: its places are the samples"
-PLACE = [field.name for field in fields(CurvePoint) if field.name != "point"]
+PLACE = [field.name for field in fields(CurvePoint) if field.name not in ("point", "seed")]
 _PREFIX = "curve:"
 _POINT, _STAMP = ([field.name for field in fields(each)] for each in (Point, Stamp))
-_OWN = [*_POINT, "measure", *_STAMP]
+_OWN = [*_POINT, "measure", "seed", *_STAMP]
 
 
 def curve_readings(places: Iterable[CurvePoint]) -> Iterator[Reading]:
-    """A reading for each thing that the curves of the points show."""
-    of_points: dict[Point, list[CurvePoint]] = {}
+    """A reading for each thing that the curves of the points and replicates show."""
+    of_each: dict[tuple[Point, int | None], list[CurvePoint]] = {}
     for place in places:
-        of_points.setdefault(place.point, []).append(place)
-    for point, curve in of_points.items():
+        of_each.setdefault((place.point, place.seed), []).append(place)
+    for (point, seed), curve in of_each.items():
         for name in PLACE:
             metric = Metric(f"{_PREFIX}{name}", f"Curve of training: {name}", "1", Better.NEITHER)
             samples = tuple(float(getattr(place, name)) for place in curve)
-            yield Reading(metric, point, None, samples=samples, reason=REASON)
+            yield Reading(metric, point, None, samples=samples, reason=REASON, seed=seed)
 
 
 def as_readings(training: pa.Table) -> pa.Table:

@@ -31,7 +31,7 @@ from sweep.results.parquet import (
     opened,
     without_holes,
 )
-from sweep.results.schema import READINGS, TRAINING
+from sweep.results.schema import READINGS, TRAINING_3
 from sweep.results.soundness import Machine, StoredSettings, unsound
 from sweep.settings.config import digest_of
 
@@ -146,13 +146,13 @@ def _read_rows(earlier: Earlier, table: TableFile | None, run: dict[str, Any]) -
 
 def _training(path: Path, data: bytes) -> TableFile:
     file = opened(path, data)
-    if file.parquet.schema_arrow != TRAINING:
+    if file.parquet.schema_arrow != TRAINING_3:
         raise DamagedError(path, f"its columns are not those of schema {file.version}")
     return file
 
 
 def _curves(training: TableFile) -> pa.Table:
-    places = pa.concat_tables([TRAINING.empty_table(), *training.stored()])
+    places = pa.concat_tables([TRAINING_3.empty_table(), *training.stored()])
     return curves.as_readings(without_holes(training.path, places))
 
 

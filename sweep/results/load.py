@@ -104,7 +104,7 @@ def _rows(folder: Contents, run: dict[str, Any]) -> tuple[pa.Table, frozenset[tu
 
     def keep(identity: Identity) -> bool:
         key, measure, settings_hash, machine_id = identity
-        kept = hashes.get((key, measure)) == settings_hash and machine_id in here
+        kept = settings_hash in hashes.get((key, measure), ()) and machine_id in here
         (shown if kept else others).add((key, measure))
         return kept
 

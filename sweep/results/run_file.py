@@ -88,9 +88,9 @@ def write(folder: Path, run: dict[str, Any]) -> None:
     replace_file(folder / RUN, lambda file: file.write(text))
 
 
-def wanted(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """(a point's key, a measure) -> the hash that its readings have now. Raises DamagedError where
-    run.json, at `path`, has not what it takes.
+def wanted(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], set[str]]:
+    """(a point's key, a measure) -> the hashes that its readings have now, one for each replicate.
+    Raises DamagedError where run.json, at `path`, has not what it takes.
     """
     hashes = {}
     try:
@@ -99,7 +99,8 @@ def wanted(path: Path, run: dict[str, Any]) -> dict[tuple[str, str], str]:
             key = Point(family, kind, float(alpha), 0.0, int(resolution)).key
             for measure, identity in run["measures"].items():
                 of_point = identity.get("points", {}).get(key, identity["settings_hash"])
-                hashes[key, measure] = str(of_point)
+                # Of schema 3 and before, one hash.
+                hashes[key, measure] = {of_point} if isinstance(of_point, str) else set(of_point)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         raise DamagedError(path, "it does not say what the last run covers") from None
     return hashes

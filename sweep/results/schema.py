@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from sweep.metrics import BUILT_IN, metric_of
 from sweep.types import CONDITIONS, NUMBERED, Better, Metric, Point, Reading
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _POINT_FIELDS = [
     ("family", pa.string()),
@@ -61,6 +61,7 @@ TRAINING = pa.schema(
     [
         *_POINT_FIELDS,
         ("measure", pa.string()),
+        ("seed", pa.int64()),
         ("step", pa.int64()),
         ("epoch", pa.float64()),
         ("loss", pa.float64()),
@@ -71,6 +72,8 @@ TRAINING = pa.schema(
     ],
     metadata=_META,
 )
+# Up to schema 3: a file of its own to schema 2, and derived since.
+TRAINING_3 = pa.schema([each for each in TRAINING if each.name != "seed"])
 # Of schema 1 and 2, in which `variant` told all that tells readings apart.
 _SINCE_3 = {"form", "short", "beside", "artefacts", *CONDITIONS} - {"variant"}
 READINGS_2 = pa.schema([each for each in READINGS if each.name not in _SINCE_3])

@@ -32,7 +32,7 @@ from sweep.types import Better, Form, SettingsError
 LONGEST = 1 << 16  # characters of a text in JSON, such as a command
 MOST_ROWS = 20_000_000  # of a table: a grid of 10,000 points has less than one million
 MOST_UNPACKED = 1 << 32  # bytes of a table
-MOST_SAMPLES = 20_000  # behind one reading; of a run 50, and `sweep.settings.config` allows no more
+MOST_SAMPLES = 1_000_000  # behind one reading, which may be one for each test image
 MOST_DRAWN = 1e30
 EXACT = 2**53  # up to here a float64 holds every whole number
 # Of our own metrics: what a measure from outside may give is its own business.
@@ -51,7 +51,7 @@ class _Known(BaseModel):
 
 class _Identity(_Known):
     settings_hash: StrictStr
-    points: dict[StrictStr, StrictStr] = {}
+    points: dict[StrictStr, StrictStr | list[StrictStr]] = {}
 
 
 class Machine(_Known):

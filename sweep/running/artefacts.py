@@ -52,14 +52,23 @@ def in_order(measures: Mapping[str, Measure]) -> dict[str, Measure]:
         ) from None
 
 
+def seeds_of(name: str, measures: Mapping[str, Measure]) -> tuple[int, ...]:
+    """Of the replicates that a measure is asked for: its own, or of those that it needs artefacts
+    of.
+    """
+    givers = givers_of(measures)
+    asked = [measures[name], *(measures[givers[kind]] for kind in measures[name].needs)]
+    return tuple(dict.fromkeys(seed for each in asked for seed in each.seeds))
+
+
 class Artefacts:
     """The files in results/<name>/networks/, each named by its content, and which of them belong to
-    which point.
+    which point and replicate.
     """
 
     def __init__(self, results: Path) -> None:
         self.folder = results / NETWORKS
-        self._names: dict[tuple[str, Point], str] = {}
+        self._names: dict[tuple[str, Point, int | None], str] = {}
 
     def is_whole(self, name: str) -> bool:
         """Whether the file is there, with the content that it is named by."""
@@ -69,31 +78,31 @@ class Artefacts:
         except OSError:
             return False
 
-    def note(self, point: Point, names: Iterable[str]) -> None:
-        """These files are of the point from now on. What has no name of ours is passed over: the
+    def note(self, network: Network, names: Iterable[str]) -> None:
+        """These files are of the network from now on. What has no name of ours is passed over: the
         readings may be from somebody else.
         """
         for name in names:
             if told := NETWORK.fullmatch(name):
-                self._names[told["kind"], point] = name
+                self._names[told["kind"], network.point, network.seed] = name
 
-    def forget(self, point: Point, kind: str) -> None:
-        """No file of the kind is of the point."""
-        self._names.pop((kind, point), None)
+    def forget(self, network: Network, kind: str) -> None:
+        """No file of the kind is of the network."""
+        self._names.pop((kind, network.point, network.seed), None)
 
-    def names_of(self, point: Point, kinds: Sequence[str]) -> dict[str, str]:
-        """By their kinds, the names of the point's files; {} where one of them is not known."""
-        names = {kind: self._names.get((kind, point), "") for kind in kinds}
+    def names_of(self, network: Network, kinds: Sequence[str]) -> dict[str, str]:
+        """By their kinds, the names of its files; {} where one of them is not known."""
+        names = {kind: self._names.get((kind, network.point, network.seed), "") for kind in kinds}
         return names if all(names.values()) else {}
 
-    def damaged(self, point: Point, kinds: Sequence[str]) -> list[str]:
+    def damaged(self, network: Network, kinds: Sequence[str]) -> list[str]:
         """The kinds of which a file is known, and is not there whole."""
-        names = self.names_of(point, kinds)
+        names = self.names_of(network, kinds)
         return [kind for kind, name in names.items() if not self.is_whole(name)]
 
     def handed(self, network: Network, kinds: Sequence[str]) -> Network:
         """The network with the paths of its files."""
-        names = self.names_of(network.point, kinds)
+        names = self.names_of(network, kinds)
         return replace(network, artefacts={kind: self.folder / names[kind] for kind in names})
 
 

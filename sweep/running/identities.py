@@ -9,7 +9,7 @@ from sweep.contracts import Measure, Network
 from sweep.host.failures import reason_of
 from sweep.host.machine import versions_of
 from sweep.running.artefacts import Artefacts
-from sweep.types import Machine, Point, SettingsError, digest_of
+from sweep.types import Machine, SettingsError, digest_of
 
 
 class Hashes:
@@ -28,23 +28,31 @@ class Hashes:
             more["versions"] = self.versions
         self._shared = [identity, more] if more else identity
         self.measure = digest_of(self._shared)
-        self._own = {network.point: _own_identity(measure, network) for network in networks}
+        self._own = {network: _own_identity(measure, network) for network in networks}
         self._needs, self._artefacts = measure.needs, artefacts
 
-    def of(self, point: Point) -> str:
-        """The hash that a reading of this point is stored under. It is the measure's where the
-        artefacts that the point needs are not known yet.
+    def of(self, network: Network) -> str:
+        """The hash that a reading of this point and replicate is stored under. It is the measure's
+        where the artefacts that it needs are not known yet.
         """
-        own, given = self._own.get(point), self._artefacts.names_of(point, self._needs)
+        own, given = self._own.get(network), self._artefacts.names_of(network, self._needs)
         if given:
             return digest_of([self._shared, own, given])
         return digest_of([self._shared, own]) if own else self.measure
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that the measure is asked for."""
+        return tuple(self._own)
 
     def as_dict(self) -> dict[str, Any]:
         """For run.json: what tells the readings of this run from others."""
         told: dict[str, Any] = {"settings_hash": self.measure}
         told |= {"versions": self.versions} if self.versions else {}
-        points = {point.key: own for point in self._own if (own := self.of(point)) != self.measure}
+        of_points: dict[str, list[str]] = {}
+        for network in self._own:
+            of_points.setdefault(network.point.key, []).append(self.of(network))
+        points = {key: own for key, own in of_points.items() if own != [self.measure]}
         return told | ({"points": points} if points else {})
 
 

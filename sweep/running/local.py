@@ -75,8 +75,10 @@ class LocalEngine(Engine):
     def _side_by_side(
         self, tasks: Sequence[Call], waiting: list[int], places: Sequence[tuple[int, ...]]
     ) -> Iterator[Event]:
-        # The longest first, so that the last ones to run are short and all cores end together.
-        waiting.sort(key=lambda index: -tasks[index].estimate_s)
+        # One replicate after the other, for a run that is cut off to have whole ones; of each the
+        # longest first, so that the last ones to run are short and all cores end together.
+        seeds = [call.networks[0].seed or 0 for call in tasks]
+        waiting.sort(key=lambda index: (seeds[index], -tasks[index].estimate_s))
         workers = [Worker(place) for place in places[: len(waiting)]]
         try:
             while True:

@@ -14,7 +14,7 @@ from sweep.results.load import readings_of
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store
-from sweep.running.artefacts import Artefacts, in_order
+from sweep.running.artefacts import Artefacts, in_order, seeds_of
 from sweep.running.identities import Hashes, machine_id
 from sweep.running.local import LocalEngine
 from sweep.running.tasks import Task, bridged, tasks_of
@@ -36,7 +36,7 @@ class Plan:
     measures: tuple[Measure, ...]
     hashes: dict[str, Hashes]  # by the measure's name
     artefacts: Artefacts
-    done: int  # point-measure pairs stored by earlier runs
+    done: int  # readings of a point, of one replicate where there are several, that are stored
     notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
     limit_bytes: int = 0  # that tasks may take together; 0 for any
     again: frozenset[str] = frozenset()  # measures whose points are measured whatever is stored
@@ -88,7 +88,8 @@ def make_plan(
     measures = in_order(_measures(settings))
     for name, measure in measures.items():
         networks = [
-            Network(point, family, settings.num_classes)
+            Network(point, family, settings.num_classes, seed=seed)
+            for seed in seeds_of(name, measures) or (None,)
             for point in points
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
@@ -130,19 +131,20 @@ def _finished(
     """The networks whose readings are stored, under the identities that they have now."""
     measure, where = part.measure, machine_id(part.measure, machine)
     identities = {
-        network: (network.point.key, measure.name, part.hashes.of(network.point), where)
+        network: (network.point.key, measure.name, part.hashes.of(network), where)
         for network in part.networks
-        if not measure.needs or artefacts.names_of(network.point, measure.needs)
+        if not measure.needs or artefacts.names_of(network, measure.needs)
     }
     return {network: each for network, each in identities.items() if each in finished}
 
 
 def _note_artefacts(part: _Part, store: Store, artefacts: Artefacts) -> None:
     """Which files the stored readings belong to."""
-    by_key = {network.point.key: network.point for network in part.there}
+    networks = {(each[0], each[2]): network for network, each in part.there.items()}
     for row in readings_of(store.path, set(part.there.values())).to_dict("records"):
         reading = reading_of({str(name): value for name, value in row.items()})
-        artefacts.note(by_key[reading.point.key], reading.artefacts)
+        network = networks[reading.point.key, row["settings_hash"]]
+        artefacts.note(network, reading.artefacts)
 
 
 def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:
@@ -151,8 +153,8 @@ def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:
     """
     for needing in reversed(parts):
         for network in needing.missing:
-            for kind in artefacts.damaged(network.point, needing.measure.needs):
-                artefacts.forget(network.point, kind)
+            for kind in artefacts.damaged(network, needing.measure.needs):
+                artefacts.forget(network, kind)
                 for part in parts:
                     if kind in (*part.measure.gives, *part.measure.needs):
                         part.there.pop(network, None)
@@ -168,7 +170,7 @@ def _tasks(
         measure = part.measure
         own = tasks_of(measure, part.missing, engine, most)
         if measure.together and part.there:
-            own = [_bridged(measure, task, store, part.there, most) for task in own]
+            own = [_bridged(task, store, part.there, most) for task in own]
         tasks += own
         notes += [f"{measure.name}: {line}" for line in _sentences(measure, part.networks, own)]
     return tasks, notes
@@ -186,19 +188,18 @@ def _check_options(settings: Settings, again: Collection[str], only: Collection[
             raise SettingsError(f"--again {name}: goes together with --only {name}, or with none")
 
 
-def _bridged(
-    measure: Measure, task: Task, store: Store, there: Mapping[Network, Identity], most: Limit
-) -> Task:
+def _bridged(task: Task, store: Store, there: Mapping[Network, Identity], most: Limit) -> Task:
     """The task with networks of the session that most readings are of, to be read again."""
     if task.refusal:
         return task
+    there = {network: each for network, each in there.items() if network.seed == task.seed}
     readings = readings_of(store.path, set(there.values()))
     readings = readings.loc[readings[SESSION] == main_session(readings)]
     of_point: dict[str, list[Reading]] = {}
     for row in readings.to_dict("records"):
         reading = reading_of({str(name): value for name, value in row.items()})
         of_point.setdefault(reading.point.key, []).append(reading)
-    earlier = measure.bridge([each for each in there if each.point.key in of_point])
+    earlier = task.measure.bridge([each for each in there if each.point.key in of_point])
     return bridged(task, [(each, tuple(of_point[each.point.key])) for each in earlier], most)
 
 
@@ -214,7 +215,7 @@ def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Ta
     refused: dict[str, list[str]] = {}
     for task in tasks:
         if task.refusal:
-            refused.setdefault(task.refusal, []).append(task.networks[0].point.label)
+            refused.setdefault(task.refusal, []).append(task.networks[0].label)
     again = [network.point.label for task in tasks for network, _ in task.earlier]
     if again:
         are = "is" if len(again) == 1 else "are"

@@ -132,22 +132,21 @@ class Recorder:
             versions=json.dumps(event.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )
+        networks = {network.point: network for network in task.networks}
         names = self._kept(screened.artefacts)
         for items, failed in ((screened.stored, False), (screened.failed, True)):
             batches: dict[str, list[Reading | CurvePoint]] = {}
             for item in items:
-                named = item
-                if isinstance(item, Reading) and item.point in names:
-                    named = replace(item, artefacts=tuple(names[item.point]))
-                batches.setdefault(hashes.of(item.point), []).append(named)
+                own_hash = hashes.of(networks[item.point])
+                batches.setdefault(own_hash, []).append(_filled_in(item, task, names))
             for settings_hash, own in batches.items():
                 own_stamp = replace(stamp, settings_hash=settings_hash)
                 self.store.add(measure.name, own, own_stamp, failed=failed)
         for point, own_names in names.items():
-            self.plan.artefacts.note(point, own_names)
-        for point in task.points:
+            self.plan.artefacts.note(networks[point], own_names)
+        for point, network in networks.items():
             if point not in screened.reasons:
-                measure.forget(point)
+                measure.forget(network)
 
     def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, list[str]]:
         """Stores the files, before the readings that name them; their names, by point."""
@@ -162,6 +161,16 @@ class Recorder:
         return Ended(0, self.machine, versions, 0.0, failure=reason)
 
 
+def _filled_in(
+    item: Reading | CurvePoint, task: Task, names: Mapping[Point, list[str]]
+) -> Reading | CurvePoint:
+    """With the replicate that it is of, and the names of its point's files."""
+    seed = task.seed if item.seed is None else item.seed
+    if isinstance(item, CurvePoint):
+        return replace(item, seed=seed)
+    return replace(item, seed=seed, artefacts=tuple(names.get(item.point, item.artefacts)))
+
+
 def _words(versions: Mapping[str, str | None]) -> str:
     return listed([f"{name} {version}" for name, version in versions.items()])
 
@@ -171,4 +180,5 @@ def _failures(task: Task, screened: Screened) -> list[str]:
     reasons = screened.reasons
     if len(reasons) == len(task.networks) and len(set(reasons.values())) == 1:
         return [f"{task.label}: {reason}" for reason in set(reasons.values())]
-    return [f"{task.measure.name} {point.label}: {reason}" for point, reason in reasons.items()]
+    labels = {network.point: network.label for network in task.networks}
+    return [f"{task.measure.name} {labels[point]}: {why}" for point, why in reasons.items()]

@@ -151,10 +151,10 @@ def _ready_to_resume(plan: Plan, attempts: Attempts) -> None:
         measure.keep_in(attempts.path)
         if attempts.path.exists():
             tasks = [task for task in plan.tasks if task.measure is measure]
-            left = {point for task in tasks for point in task.points}
-            for point in plan.points:
-                if point not in left:
-                    measure.forget(point)
+            left = {network for task in tasks for network in task.networks}
+            for network in plan.hashes[measure.name].networks:
+                if network not in left:
+                    measure.forget(network)
 
 
 def _stages(plan: Plan, recorder: Recorder) -> Iterator[tuple[str, list[Task]]]:
@@ -195,10 +195,11 @@ def _ready(
     for task in tasks:
         left = []
         for network in task.networks:
-            point, alone = network.point, replace(task, networks=(network,))
-            if not artefacts.names_of(point, measure.needs):
+            alone = replace(task, networks=(network,))
+            identity = network.point.key, measure.name, hashes.of(network), where
+            if not artefacts.names_of(network, measure.needs):
                 recorder.refuse(alone, f"there is no {listed(list(measure.needs))} of this point")
-            elif (point.key, measure.name, hashes.of(point), where) in finished:
+            elif identity in finished:
                 recorder.pass_over(alone)
             else:
                 left.append(artefacts.handed(network, measure.needs))

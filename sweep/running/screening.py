@@ -115,7 +115,7 @@ def _looked_at(
         case Artefact():
             wrong = _wrong_artefact(item, measure, seen)
         case CurvePoint():
-            wrong = "" if _are_numbers(*astuple(item)[1:]) else _no_number(measure, "its curve")
+            wrong = "" if _are_numbers(*astuple(item)[1:-1]) else _no_number(measure, "its curve")
         case Reading():
             wrong = _wrong_reading(item, measure, seen)
     return item.point, wrong

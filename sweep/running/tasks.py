@@ -28,26 +28,36 @@ class Task(Call):
         return tuple(network.point for network in self.networks)
 
     @property
+    def seed(self) -> int | None:
+        """The replicate that all its networks are of."""
+        return self.networks[0].seed
+
+    @property
     def label(self) -> str:
         """For a progress bar: "accuracy 0.75-192"."""
         if len(self.networks) == 1:
-            return f"{self.measure.name} {self.networks[0].point.label}"
-        return f"{self.measure.name}, {len(self.networks)} points together"
+            return f"{self.measure.name} {self.networks[0].label}"
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{self.measure.name}, {len(self.networks)} points together{seed}"
 
 
 def tasks_of(
     measure: Measure, networks: Sequence[Network], engine: Engine, most: Limit
 ) -> list[Task]:
-    """What there is to do of a measure: a call for each network, or one for all that fit together.
-    Those that would not fit in memory have a task each, refused.
+    """What there is to do of a measure: a call for each network, or one for all of a replicate that
+    fit together. Those that would not fit in memory have a task each, refused.
     """
     if not networks:
         return []
     groups = [(network,) for network in networks]
     refused: list[Task] = []
     if measure.together:
-        fitting, refused = _that_fit(measure, networks, most)
-        groups = [fitting] if fitting else []
+        groups = []
+        for seed in dict.fromkeys(network.seed for network in networks):
+            own = [network for network in networks if network.seed == seed]
+            fitting, too_large = _that_fit(measure, own, most)
+            groups += [fitting] if fitting else []
+            refused += too_large
     at_once = engine.at_once(measure)
     tasks = []
     for group in groups:

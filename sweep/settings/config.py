@@ -186,7 +186,11 @@ class AccuracySettings(Section):
     # never.
     checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
     keep: bool = True  # each trained network, in results/<name>/networks/
+    # Draws images, where they are drawn, and all of a training: weights, order, augmentation.
     seed: Seed = 0
+    # Trainings of each point, from `seed`, seed + 1, .. on the same images: an accuracy is their
+    # mean.
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _goes_together(self) -> AccuracySettings:

@@ -64,15 +64,16 @@ class MeasureContract(SettingsContract):
     ) -> None:
         from sweep.running.screening import screen
 
-        points = [network.point for network in self.networks()]
+        networks = self.networks()
+        points = [network.point for network in networks]
         keeping = self.measure()
         keeping.keep_in(tmp_path / "unfinished")
         first, second = self.called(self.measure()), self.called(keeping)
         for items in (first, second):
             assert screen(self.measure(), points, items).reasons == {}
         assert _readings(first, self.exact) == _readings(second, self.exact)
-        for point in points:
-            keeping.forget(point)
+        for network in networks:
+            keeping.forget(network)
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
     def test_what_it_says_beforehand_can_be(self) -> None:

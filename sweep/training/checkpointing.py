@@ -157,7 +157,7 @@ def _arrays(course: Course, about: dict[str, Any]) -> _Arrays:
     leaves = jax.device_get([_data(leaf) for leaf in jax.tree.leaves(course.state)])
     about = about | {"structure": _structure(course.state), "step": course.step}
     about |= {"seconds": course.seconds}
-    curve = [astuple(each)[1:] for each in course.curve]
+    curve = [astuple(each)[1 : 1 + _CURVE_COLUMNS] for each in course.curve]
     return {
         **{f"state.{index}": np.asarray(leaf, order="C") for index, leaf in enumerate(leaves)},
         "losses": _joined(course.losses),
@@ -168,7 +168,7 @@ def _arrays(course: Course, about: dict[str, Any]) -> _Arrays:
     }
 
 
-_CURVE_COLUMNS = 6  # fields of CurvePoint beside the point
+_CURVE_COLUMNS = 6  # fields of CurvePoint beside the point and the seed
 
 
 def _course(blob: bytes, about: dict[str, Any], start: Course, point: Point) -> Course:

@@ -9,6 +9,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
 from flax import nnx
 
 from sweep.host.xla import options
@@ -18,16 +20,27 @@ TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
-    """Counts over the test images: how many, how many right first, how many within five, and for
-    how many the network's outputs are not all finite.
+    """Which of the N test images are right first, and which within five: bool[N] in their order;
+    and for how many the network's outputs are not all finite.
     """
 
-    images: int
-    top1: int
-    top5: int
+    first: npt.NDArray[np.bool_]
+    within: npt.NDArray[np.bool_]
     not_finite: int = 0
+
+    @property
+    def images(self) -> int:
+        return len(self.first)
+
+    @property
+    def top1(self) -> int:
+        return int(self.first.sum())
+
+    @property
+    def top5(self) -> int:
+        return int(self.within.sum())
 
 
 def ranks(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -61,18 +74,18 @@ def evaluate(
     graph, state = nnx.split(module)
 
     @partial(jax.jit, compiler_options=options())
-    def count(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
+    def told(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
         logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))
         finite = jnp.isfinite(logits).all(axis=1)
         rank = ranks(logits[:, int(background) :], jnp.maximum(labels, 0))
-        counted = jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
-        return jnp.sum(counted & (labels >= 0), axis=1)
+        return jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
 
-    images = top1 = top5 = not_finite = 0
+    done = [np.zeros((3, 0), bool)]
+    images = 0
     for pixels, labels in batches:
-        first, within, wild = map(int, count(state, pixels, labels))
-        images += int((labels >= 0).sum())
-        top1, top5, not_finite = top1 + first, top5 + within, not_finite + wild
+        done.append(np.asarray(told(state, pixels, labels))[:, np.asarray(labels) >= 0])
+        images += done[-1].shape[1]
         if progress is not None:
             progress(images)
-    return Score(images, top1, top5, not_finite)
+    first, within, wild = np.concatenate(done, axis=1)
+    return Score(first, within, int(wild.sum()))

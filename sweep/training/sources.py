@@ -194,18 +194,23 @@ class ImageSource:
         height, width = size or (side, side)
         return 2 * self.train_images * height * width * 3
 
-    def training(self, side: int) -> tuple[Feed, TestImages]:
-        """Raises SettingsError where there are fewer images than a batch has, BadImageError where
-        an image can't be read and is not to be left out.
+    def training(
+        self, side: int, recipe: AccuracySettings | None = None
+    ) -> tuple[Feed, TestImages]:
+        """recipe: whose seed puts the images in order; None for the settings', whose seed draws
+        them where they are drawn: replicates are trained on the same.
+
+        Raises SettingsError where there are fewer images than a batch has, BadImageError where an
+        image can't be read and is not to be left out.
         """
-        settings = self.settings
+        recipe = recipe or self.settings
         if self.dataset.in_files:
-            feed = self._feed(side)
+            feed = self._feed(side, recipe)
             test = self.evaluation(side)
         else:
             splits = self._drawn(side)
-            feed = ResidentFeed(splits.train, side, settings)
-            test = TestImages(splits.test, side, settings)
+            feed = ResidentFeed(splits.train, side, recipe)
+            test = TestImages(splits.test, side, self.settings)
         if not feed.steps_per_epoch:
             raise self._too_few(self.train_images - feed.left_out())
         return feed, test
@@ -242,13 +247,13 @@ class ImageSource:
             <= self.settings.cache_mb * MEBIBYTE
         )
 
-    def _feed(self, side: int) -> Feed:
+    def _feed(self, side: int, recipe: AccuracySettings) -> Feed:
         from sweep.loading.crops import CentralCrop
         from sweep.loading.in_memory import DECODED, Decoded, decoded
 
         records = self._records("train")
         if not self._fits(side):
-            return StreamFeed(records, side, self.settings)
+            return StreamFeed(records, side, recipe)
         settings, stop = self.settings, self.settings.bad_images == "stop"
         size = self._common_size if settings.crop == "resized" else None
 
@@ -261,4 +266,4 @@ class ImageSource:
         form = [stop, *size] if size else [stop, side, settings.test_crop]
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
         held = DECODED.get(key, make, 2 * settings.cache_mb * MEBIBYTE)
-        return ResidentFeed(held.images, side, settings, held.left_out)
+        return ResidentFeed(held.images, side, recipe, held.left_out)

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import strategies as st
 
@@ -192,7 +193,7 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
     patch.setattr(sweep.running.run, "execute", execute)
     patch.setattr(sweep.datasets.fetch, "fetch", fetch)
-    found = Evaluated(Score(images=4, top1=1, top5=4), left_out=0, notes=())
+    found = Evaluated(Score(np.arange(4) < 1, np.ones(4, bool)), left_out=0, notes=())
     patch.setattr(sweep.running.evaluate, "evaluated", lambda *_: found)
     patch.setattr(
         sweep.report.print.export,

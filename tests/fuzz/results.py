@@ -95,14 +95,14 @@ def write_sound(folder: Path) -> None:
 
 @cache
 def _sound() -> Path:
-    from sweep.results.schema import READINGS, TRAINING
+    from sweep.results.schema import READINGS, TRAINING_3
     from tests.support import fake_results
 
     keys = [("separable", 1.0, 224), ("separable", 0.25, 128), ("shallow", 1.0, 224)]
     made = fake_results.results(points=keys)
     folder = Path(tempfile.mkdtemp(prefix="sound-"))
     for name, frame, schema in zip(
-        TABLES, (made.readings, made.training), (READINGS, TRAINING), strict=True
+        TABLES, (made.readings, made.training), (READINGS, TRAINING_3), strict=True
     ):
         first = schema.remove_metadata()  # the first versions told no version
         pq.write_table(pa.Table.from_pandas(frame, first, preserve_index=False), folder / name)

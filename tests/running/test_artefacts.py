@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from sweep.contracts import Network
 from sweep.results.load import load
 from sweep.results.store import Store
 from sweep.running.artefacts import Artefacts
@@ -20,7 +22,7 @@ from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
 from tests.support.engines import MACHINE
 from tests.support.runs import Watcher
-from tests.support.toys import CALLS, Counts, Perimeter, Writes, point
+from tests.support.toys import CALLS, Counts, Perimeter, Unsaved, Writes, point
 
 BOTH = ("Counts", "Writes")  # as nobody would have to know that one needs the other
 
@@ -88,7 +90,7 @@ def test_a_reading_belongs_to_the_content_that_it_was_read_with(tmp_path, monkey
 
 def test_names_that_are_not_ours_lead_nowhere(tmp_path):
     """A folder may be from somebody else."""
-    shelf, of = Artefacts(tmp_path / "r"), point()
+    shelf, of = Artefacts(tmp_path / "r"), Network(point(), cast("Any", Unsaved()))
     (tmp_path / "secret.txt").write_text("x")
     digest = hashlib.sha256(b"x").hexdigest()[:32]
     (tmp_path / f"text-{digest}.txt").write_text("x")

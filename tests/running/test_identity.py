@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from sweep.contracts import Network
 from sweep.host import machine
 from sweep.measures.accuracy import Accuracy
 from sweep.report.content.build import view
@@ -19,7 +21,7 @@ from sweep.settings.config import AccuracySettings, SettingsError, parse
 from sweep.types import Machine, Point
 from tests.support import fake_results
 from tests.support.runs import MACHINE, Watcher, run
-from tests.support.toys import CALLS, Stumbling, Together
+from tests.support.toys import CALLS, Stumbling, Together, Unsaved
 
 ALL = {"cost", "latency", "accuracy"}
 
@@ -140,11 +142,12 @@ def test_a_point_has_one_row_whatever_base_its_readings_were_taken_under(tmp_pat
 def test_a_training_goes_on_only_at_the_size_that_it_began_at():
     measure = Accuracy(AccuracySettings(dataset="tests.support.toys:Brightness"))
     small, large = (Point("mobilenet_v1", "separable", 0.25, rho, 64) for rho in (0.5, 1.0))
-    files = {measure._file(Path("there"), point) for point in (small, large)}
+    family: Any = Unsaved()
+    files = {measure._file(Path("there"), Network(each, family)) for each in (small, large)}
     assert len(files) == 2
     # 0.51 x 24 is 12 pixels as 0.5 x 24 is: the same training.
     same = Point("mobilenet_v1", "separable", 0.25, 0.51, 64)
-    assert measure._file(Path("there"), same) in files
+    assert measure._file(Path("there"), Network(same, family)) in files
 
 
 def test_more_cores_than_there_are_are_refused(monkeypatch):

@@ -143,6 +143,7 @@ ROWS: dict[str, Row] = {
     "accuracy.checkpoint_s": Row("accuracy.checkpoint_s=5"),
     "accuracy.keep": Row("accuracy.keep=false"),  # what is trained is the same
     "accuracy.seed": Row("accuracy.seed=1", "accuracy"),
+    "accuracy.seeds": Row("accuracy.seeds=2"),
     "custom": Row(
         'custom={"tests.support.toys:Perimeter" = {factor = 8}}',
         "perimeter",
@@ -285,25 +286,21 @@ def _among_the_files(files, monkeypatch):
     monkeypatch.chdir(files)
 
 
-def hashes(*changes: str) -> dict[tuple[str, str], str]:
-    """(measure, point) -> what its readings are stored under."""
+def hashes(*changes: str) -> dict[tuple[str, str, int], str]:
+    """(measure, point, replicate) -> what its readings are stored under."""
     settings = parse(BASE, source="test", changes=changes)
     made = make_plan(settings, Store(Path("nowhere")), MACHINE)
     return {
-        (name, point.key): each.of(point)
+        (name, network.point.key, network.seed or 0): each.of(network)
         for name, each in made.hashes.items()
-        for point in made.points
+        for network in each.networks
     }
 
 
 def made_new(before: tuple[str, ...], change: str) -> set[str]:
     """Measures that read a point anew which both settings have."""
     old, new = hashes(*before), hashes(*before, change)
-    return {
-        measure
-        for measure, point in old.keys() & new.keys()
-        if old[measure, point] != new[measure, point]
-    }
+    return {each[0] for each in old.keys() & new.keys() if old[each] != new[each]}
 
 
 @pytest.mark.parametrize("setting", ROWS)

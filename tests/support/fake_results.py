@@ -19,7 +19,7 @@ from sweep.metrics import BUILT_IN
 from sweep.results import curves, parts
 from sweep.results.load import Results
 from sweep.results.points import derive
-from sweep.results.schema import READINGS, TRAINING
+from sweep.results.schema import READINGS, TRAINING, TRAINING_3
 from sweep.results.store import Store
 from sweep.settings.config import digest_of
 from sweep.types import Better, Metric
@@ -110,7 +110,7 @@ def stored(results: Results, folder: Path) -> Path:
 def batch_of(results: Results) -> pa.Table:
     """All that was measured, as one part has it."""
     readings = pa.Table.from_pandas(results.readings, READINGS, preserve_index=False)
-    training = pa.Table.from_pandas(results.training, TRAINING, preserve_index=False)
+    training = pa.Table.from_pandas(results.training, TRAINING_3, preserve_index=False)
     return pa.concat_tables([readings, curves.as_readings(training)])
 
 

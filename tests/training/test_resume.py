@@ -79,7 +79,7 @@ def trained(
             curve.append(next(steps))
         except StopIteration as ended:
             leaves = jax.tree.leaves(nnx.state(ended.value, (nnx.Param, nnx.BatchStat)))
-            told = [astuple(each)[1:-1] for each in curve]
+            told = [astuple(each)[1:-2] for each in curve]
             assert [each.seconds for each in curve] == sorted(each.seconds for each in curve)
             return b"".join(np.asarray(leaf).tobytes() for leaf in leaves), told, curve[-1].seconds
 
@@ -323,12 +323,12 @@ def test_a_measure_goes_on_says_so_and_forgets(tmp_path, monkeypatch):
     notes = [item.note for item in items if isinstance(item, Reading)]
     assert notes[0].endswith("; broken off, continued at step 20")
     # Another point, and another recipe's training of the same point, are left alone.
-    again.forget(point(0.25, 128))
+    again.forget(replace(NETWORK, point=point(0.25, 128)))
     other = Accuracy(RECIPE.model_copy(update={"learning_rate": 0.03}))
     other.keep_in(tmp_path / "unfinished")
-    other.forget(NETWORK.point)
+    other.forget(NETWORK)
     assert file.exists()
-    again.forget(NETWORK.point)
+    again.forget(NETWORK)
     assert not file.exists()
 
 

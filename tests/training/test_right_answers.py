@@ -76,32 +76,41 @@ def scored(rows: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], **other
     return evaluate(Outputs(rows), batches, **others)
 
 
+def counts(score: Score) -> tuple[int, ...]:
+    return score.images, score.top1, score.top5, score.not_finite
+
+
+def score(images: int, top1: int, top5: int, not_finite: int = 0) -> Score:
+    numbers = np.arange(images)
+    return Score(numbers < top1, numbers < top5, not_finite)
+
+
 def test_a_constant_network_has_the_share_of_the_first_class():
     labels = (np.arange(300) % 3).astype(np.int32) * 2  # a third each of 0, 2 and 4; 281 a batch
     constant = np.ones((300, 9), np.float32)
-    assert scored(constant, labels) == Score(300, top1=100, top5=300)
-    assert scored(constant, labels + 3) == Score(300, top1=0, top5=100)
+    assert counts(scored(constant, labels)) == (300, 100, 300, 0)
+    assert counts(scored(constant, labels + 3)) == (300, 0, 100, 0)
     # Before the classes a background that scores higher than all.
     behind = np.concatenate([constant[:, :1] + 1, constant], axis=1)
-    assert scored(behind, labels, background=True) == Score(300, top1=100, top5=300)
+    assert counts(scored(behind, labels, background=True)) == (300, 100, 300, 0)
 
 
 def test_only_real_images_count_as_not_finite():
     rows, labels = np.zeros((300, 3), np.float32), np.zeros(300, np.int32)
     assert scored(rows, labels).not_finite == 0  # though the padding's outputs are NaN
     rows[[1, 299], 2] = np.nan, np.inf
-    assert scored(rows, labels) == Score(300, top1=298, top5=298, not_finite=2)
+    assert counts(scored(rows, labels)) == (300, 298, 298, 2)
     assert scored(rows[:, ::-1], labels, background=True).not_finite == 2
 
 
 @pytest.mark.parametrize(
     ("score", "classes", "top1", "top5"),
     [
-        (Score(10, 4, 8), 9, "", ""),
-        (Score(10, 4, 8, 3), 9, "NaN or infinite) for 3 of 10", "NaN or infinite) for 3 of 10"),
-        (Score(0, 0, 0), 9, "could be read", "could be read"),
-        (Score(10, 4, 10), 5, "", "with 5 classes five guesses are always right"),
-        (Score(10, 10, 10), 1, "with 1 class one guess is always right", "with 1 class five"),
+        (score(10, 4, 8), 9, "", ""),
+        (score(10, 4, 8, 3), 9, "NaN or infinite) for 3 of 10", "NaN or infinite) for 3 of 10"),
+        (score(0, 0, 0), 9, "could be read", "could be read"),
+        (score(10, 4, 10), 5, "", "with 5 classes five guesses are always right"),
+        (score(10, 10, 10), 1, "with 1 class one guess is always right", "with 1 class five"),
     ],
 )
 def test_a_share_that_says_nothing_is_a_reason(score, classes, top1, top5):

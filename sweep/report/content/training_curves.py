@@ -18,15 +18,20 @@ MOST_STEPS = 60  # of a training that is drawn
 
 
 def curves_of(training: pd.DataFrame) -> dict[Place, tuple[Trained, ...]]:
-    """Every point's training, of the first measure that trained it."""
-    rows = training.to_dict(orient="records")
-    rows.sort(key=lambda row: (place(row), row["measure"], row["step"]))
+    """Every point's training, of the first measure that trained it, and its first replicate."""
+    rows = training.fillna({"seed": -1}).to_dict(orient="records")
+    rows.sort(key=lambda row: (*_training(row), row["step"]))
     curves: dict[Place, tuple[Trained, ...]] = {}
-    for (point, _), group in groupby(rows, key=lambda row: (place(row), row["measure"])):
+    for (point, *_), group in groupby(rows, key=_training):
         curve = _thinned([row for row in group if _finite(row)])
         if curve:
             curves.setdefault(point, curve)
     return curves
+
+
+def _training(row: Row) -> tuple[Place, str, int]:
+    """The one that a place of a curve is of."""
+    return place(row), row["measure"], row["seed"]
 
 
 def _finite(row: Row) -> bool:
