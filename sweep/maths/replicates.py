@@ -9,6 +9,7 @@ those of a table of points, seeds and images whose effects are random (Searle, C
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,11 +43,17 @@ class Difference:
 class Replicates:
     """values f64[P,K]: accuracies in 0..1 of P points, each trained from K seeds; NaN where a
     training is not there, and at least one a point is. right bool[P,K,N]: which of the N test
-    images, the same for all, each got right; where `values` is NaN it is not looked at.
+    images, the same for all, each got right; where `values` is NaN it is not looked at. fixed:
+    networks that others have trained, K = 1, and no luck of training asked about.
     """
 
     values: Array
     right: npt.NDArray[np.bool_]
+    fixed: bool = False
+
+    def of(self, points: Sequence[int]) -> Replicates:
+        """Some of the points alone."""
+        return Replicates(self.values[list(points)], self.right[list(points)], self.fixed)
 
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
@@ -59,19 +66,23 @@ class Replicates:
         return np.nanmean(self.values, axis=1)
 
     @cached_property
-    def seeds_variance(self) -> tuple[float, int]:
+    def seeds_variance(self) -> tuple[float, float]:
         """(of one training's accuracy around its point's mean, its degrees of freedom), pooled over
-        the points; NaN and 0 where each was trained once.
+        the points; NaN and 0 where each was trained once, 0 and infinity of fixed networks.
         """
+        if self.fixed:
+            return 0.0, np.inf
         freedom = int(np.sum(self.counts - 1))
         deviations = self.values - self.means[:, None]
         return (float(np.nansum(deviations**2)) / freedom if freedom else np.nan), freedom
 
     @cached_property
-    def own_variance(self) -> tuple[float, int]:
+    def own_variance(self) -> tuple[float, float]:
         """As `seeds_variance`, of what moves a point against the others: what all points of a seed
         have in common is taken out. Of the seeds that every point was trained from.
         """
+        if self.fixed:
+            return self.seeds_variance
         whole = self.values[:, self._whole]
         freedom = (whole.shape[0] - 1) * (whole.shape[1] - 1)
         if freedom < 1:
@@ -82,10 +93,10 @@ class Replicates:
 
     def interval(self, point: int) -> Interval:
         """95 % of the mean of a point: by Student's t over the seeds, and the images' part. Trained
-        once, Wilson's, which is the images' alone.
+        once, and of fixed networks, Wilson's, which is the images' alone.
         """
         variance, freedom = self.seeds_variance
-        if not freedom:
+        if self.fixed or not freedom:
             images = self.right.shape[-1]
             return wilson(round(float(self.means[point]) * images), images)
         off = variance / self.counts[point] + max(0.0, self.images_covariance[point, point])
@@ -110,12 +121,12 @@ class Replicates:
         """f64[P]: in which share of `FRONTIER_DRAWS` tables that might as well have come out each
         point is on the frontier of accuracy over costs f64[P], the lower the better. A parametric
         bootstrap: two or three seeds are too few to draw from. The same numbers give the same
-        shares; 0 or 1 where each was trained once, for then it is not known.
+        shares; NaN where each was trained once, for then it is not known.
         """
         variance, freedom = self.own_variance
         asked = [float(cost) for cost in np.asarray(costs, np.float64)]
         if not freedom:
-            return np.asarray(pareto.front(asked, self.means.tolist()), np.float64)
+            return np.full(len(asked), np.nan)
         covariance = np.diag(variance / self.counts) + self.images_covariance
         # By its eigenvectors; what estimates put below 0 counts as 0.
         values, vectors = np.linalg.eigh(covariance)

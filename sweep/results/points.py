@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from sweep.metrics import (
 )
 from sweep.paper import published
 from sweep.results.sessions import interval_of, processes_of
+from sweep.results.trainings import Trainings, key_of, mean_over_seeds, trainings_of
 from sweep.types import Better, Form, Metric
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ PAPERS = {
     "published_top1": "published_top1",
 }
 PERCENTILES = (5, 95)
+TRAININGS = "trainings"  # column: how many an accuracy is the mean of
 _TRAINED_AT = re.compile(r"trained at ([0-9]{1,4}) px")
 
 
@@ -82,6 +85,13 @@ def front_of(column: str) -> str:
     return f"on_front_{column.removesuffix('_s').removesuffix('_bytes')}"
 
 
+def share_of(column: str) -> str:
+    """Where it stands in which share of tables that might as well have come out the point is on
+    that frontier: "front_share_latency".
+    """
+    return front_of(column).replace("on_front", "front_share", 1)
+
+
 def _infixed(name: str, part: str) -> str:
     stem, _, unit = name.rpartition("_")
     return f"{stem}_{part}_{unit}" if stem and unit in ("s", "bytes") else f"{name}_{part}"
@@ -105,6 +115,8 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
     of_points = of_points.assign(at=of_points["batch"].astype("float64").fillna(0).astype(int))
     for reading in of_points.to_dict("records"):
         by_point[tuple(reading[name] for name in POINT)].append(reading)
+    if of_points["seed"].nunique() > 1:
+        by_point = {key: mean_over_seeds(group) for key, group in by_point.items()}
     others = sorted(set(of_points["at"]) - {0, batch}) if every_batch else []  # 0: of none
     processes = processes_of(readings)
     rows = []
@@ -115,11 +127,17 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
             at_batch = [each for each in group if each["at"] == other]
             row |= _columns(at_batch, processes, other)
         rows.append(row)
+    trained = {metric: trainings_of(of_points, metric) for metric in (TOP1, TOP5)}
+    for row, (metric, trainings) in product(rows, trained.items()):
+        row.update(_over_trainings(row, trainings, metric))
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys((*POINT, *_types(), *_names(rows)))))
     for name, dtype in _types().items():
         frame[name] = frame[name].astype("float64" if dtype == "Int64" else dtype).astype(dtype)
     over = [each for each in metrics.values() if is_axis(each) and each.name in frame]
-    return frame.assign(**{front_of(each.name): _front(frame, each) for each in over})
+    fronts: dict[str, Any] = {front_of(each.name): _front(frame, each) for each in over}
+    if trainings := trained[TOP1]:
+        fronts |= {share_of(each.name): _front_shares(frame, each, trainings) for each in over}
+    return frame.assign(**fronts)
 
 
 def _metrics(readings: pd.DataFrame) -> dict[str, Metric]:
@@ -139,7 +157,11 @@ def _types() -> dict[str, str]:
             types |= {end_of(metric.name, end): "float64" for end in ("low", "high")}
     ends = ("low", "high", *(f"p{each}" for each in PERCENTILES))
     types |= {end_of(LATENCY.name, end): "float64" for end in ends}
-    return types | {"dataset": "string"} | dict.fromkeys(PAPERS.values(), "float64")
+    return (
+        types
+        | {TRAININGS: "Int64", "dataset": "string"}
+        | dict.fromkeys(PAPERS.values(), "float64")
+    )
 
 
 def _names(rows: list[dict[str, Any]]) -> list[str]:
@@ -194,6 +216,21 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
     return columns
 
 
+def _over_trainings(
+    row: dict[str, Any], trained: Trainings | None, metric: Metric
+) -> dict[str, Any]:
+    """How many trainings an accuracy is of, and its interval by them where there are several; the
+    images' alone stays where each point was trained once.
+    """
+    if trained is None or (place := trained.places.get(key_of(row))) is None:
+        return {}
+    replicates = trained.replicates
+    interval = replicates.interval(place)
+    ends = {"low": interval.low, "high": interval.high}
+    columns: dict[str, Any] = {end_of(metric.name, end): value for end, value in ends.items()}
+    return columns | {TRAININGS: int(replicates.counts[place])}
+
+
 def _trained_at(group: list[dict[str, Any]]) -> dict[str, Any]:
     """The side that an accuracy is of where no reading gives it: before there were such, the note
     of a training did. Null where there is no accuracy.
@@ -206,6 +243,24 @@ def _trained_at(group: list[dict[str, Any]]) -> dict[str, Any]:
     notes = (str(each["note"]) for each in group if each["metric"] == TOP1.name)
     sides = [told[1] for note in notes if (told := _TRAINED_AT.match(note))]
     return {TRAINED.name: int(sides[-1])} if sides else {}
+
+
+def _front_shares(frame: pd.DataFrame, over: Metric, trained: Trainings) -> list[float]:
+    """NaN of a point without both numbers, and where no replicate tells."""
+    known = {
+        trained.places[key]: row
+        for row, (key, cost) in enumerate(
+            zip(map(key_of, frame.to_dict("records")), frame[over.name], strict=True)
+        )
+        if key in trained.places and not pd.isna(cost)
+    }
+    shares = np.full(len(frame), np.nan)
+    if known:
+        places, rows = map(list, zip(*sorted(known.items()), strict=True))
+        costs = frame[over.name].astype(float).to_numpy()[rows]
+        costs = -costs if over.better is Better.HIGHER else costs
+        shares[rows] = trained.replicates.of(places).frontier_shares(costs)
+    return shares.tolist()
 
 
 def _front(frame: pd.DataFrame, over: Metric) -> list[bool]:

@@ -62,7 +62,7 @@ def test_trained_once_it_is_wilsons_and_nothing_is_told_apart():
     assert replicates.interval(0) == wilson(25, 100)
     assert replicates.difference(1, 0).half is None
     assert not replicates.difference(1, 0).told_apart
-    assert replicates.frontier_shares([2.0, 1.0]).tolist() == [0.0, 1.0]
+    assert np.isnan(replicates.frontier_shares([2.0, 1.0])).all()
 
 
 def test_a_training_that_is_not_there_is_left_out():
