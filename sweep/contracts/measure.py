@@ -88,9 +88,7 @@ class Measure(Hooks, ABC):
         """
 
     def identity_of(self, network: Network) -> dict[str, Any]:
-        """What the readings of this point, and replicate, depend on beside `identity`, such as a
-        file.
-        """
+        """What the readings of this point depend on beside `identity`, such as a file."""
         return {}
 
     def check_points(self, networks: Sequence[Network]) -> None:

@@ -115,13 +115,11 @@ class Accuracy(Measure):
         return recipe | counts | {"threads": self.threads, "data": source.identity}
 
     def identity_of(self, network: Network) -> dict[str, Any]:
-        """The side in pixels, which rho decides; whether images of that size are streamed: random
-        boxes are then others; and the seed of a replicate, but for the first one, which is what a
-        single training would be.
+        """The side in pixels, which rho decides, and whether images of that size are streamed:
+        random boxes are then others.
         """
-        side, seed = self.source.side(network.point), self._seed(network)
-        streamed = {"streamed": True} if self.source.streamed_at(side) else {}
-        return {"side": side} | streamed | ({"seed": seed} if seed != self.settings.seed else {})
+        side = self.source.side(network.point)
+        return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
 
     def _seed(self, network: Network) -> int:
         return self.settings.seed if network.seed is None else network.seed
@@ -309,4 +307,5 @@ class Accuracy(Measure):
         return {
             "identity": self.identity() | self.identity_of(network),
             "point": network.point.key,
+            "seed": self._seed(network),
         }

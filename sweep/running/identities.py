@@ -14,7 +14,7 @@ from sweep.types import Machine, SettingsError, digest_of
 
 class Hashes:
     """One hash for all points of a measure, or each its own: of the measure's identity, the point's
-    own, and the artefacts that it is read with. versions: of the packages that the readings depend
+    own, the seed of a replicate, and the artefacts that it is read with. versions: of the packages that the readings depend
     on.
     """
 
@@ -28,7 +28,12 @@ class Hashes:
             more["versions"] = self.versions
         self._shared = [identity, more] if more else identity
         self.measure = digest_of(self._shared)
-        self._own = {network: _own_identity(measure, network) for network in networks}
+        first = networks[0].seed if networks else None  # as a single one would be
+        self._own = {
+            network: _own_identity(measure, network)
+            | ({} if network.seed == first else {"seed": network.seed})
+            for network in networks
+        }
         self._needs, self._artefacts = measure.needs, artefacts
 
     def of(self, network: Network) -> str:

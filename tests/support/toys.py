@@ -176,6 +176,24 @@ class Writes(Perimeter):
             yield Artefact(network.point, "text", file)
 
 
+class Rolls(Writes):
+    """Two replicates of each point, whose files have as many letters more as their seeds say."""
+
+    name = "rolls"
+    seeds = (0, 1)
+
+    def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
+        for network in networks:
+            CALLS.append(f"seed {network.seed}")
+            yield CurvePoint(network.point, 1, 1.0, float(network.seed or 0), 1.0, 1.0, 1.0)
+            yield from Writes.__call__(self._with_more(network.seed or 0), [network], progress)
+
+    def _with_more(self, letters: int) -> Rolls:
+        other = Rolls(self.factor + letters)
+        other._folder = self._folder
+        return other
+
+
 class Counts(Perimeter):
     """The letters of each point's file; where a file called `deadly` is there, its process dies at
     the second point.
