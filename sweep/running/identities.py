@@ -14,8 +14,8 @@ from sweep.types import Machine, SettingsError, digest_of
 
 class Hashes:
     """One hash for all points of a measure, or each its own: of the measure's identity, the point's
-    own, the seed of a replicate, and the artefacts that it is read with. versions: of the packages that the readings depend
-    on.
+    own, the seed of a replicate, and the artefacts that it is read with. versions: of the packages
+    that the readings depend on.
     """
 
     def __init__(
