@@ -16,17 +16,31 @@ from sweep.cli.options import AsJson, Folder, read_results
 OUTSIDE = 1
 
 
-def report(folder: Folder, as_json: AsJson = False) -> None:
+def report(
+    folder: Folder,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Another run, whose accuracies can be chosen beside this one's: of separate "
+            "trainings beside a shared one, say.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Draw report.html again, from what is stored alone; and points.parquet and training.parquet
     where they are not as the readings are.
     """
     from sweep.cli import json_answers
+    from sweep.report.content.beside import with_beside
     from sweep.report.content.build import view
     from sweep.report.page.page import write
     from sweep.results import derived
 
     results = read_results(folder)
     derived.renew(folder)
+    if beside is not None:
+        results = with_beside(results, read_results(beside))
     shown = view(results)
     page = folder / "report.html"
     write(shown, page)

@@ -40,6 +40,7 @@ PAPERS = {
     "published_top1": "published_top1",
 }
 PERCENTILES = (5, 95)
+SOURCE = "accuracy_source"  # column: accuracy.source
 TRAININGS = "trainings"  # column: how many an accuracy is the mean of
 _TRAINED_AT = re.compile(r"trained at ([0-9]{1,4}) px")
 
@@ -48,7 +49,7 @@ def with_points(results: Results) -> Results:
     """The results with their points derived anew, with the columns of every batch size, as a report
     reads them: the readings are the truth.
     """
-    return replace(results, points=derive(results.readings, _title(results)))
+    return replace(results, points=_with_source(derive(results.readings, _title(results)), results))
 
 
 def tidy(results: Results) -> pd.DataFrame:
@@ -56,7 +57,8 @@ def tidy(results: Results) -> pd.DataFrame:
     settings name first.
     """
     sizes = results.settings.get("latency", {}).get("batch_sizes") or [1]
-    return _wide(results.readings, _title(results), sizes[0], every_batch=False)
+    points = _wide(results.readings, _title(results), sizes[0], every_batch=False)
+    return _with_source(points, results)
 
 
 def derive(readings: pd.DataFrame, title: str = "") -> pd.DataFrame:
@@ -95,6 +97,13 @@ def share_of(column: str) -> str:
 def _infixed(name: str, part: str) -> str:
     stem, _, unit = name.rpartition("_")
     return f"{stem}_{part}_{unit}" if stem and unit in ("s", "bytes") else f"{name}_{part}"
+
+
+def _with_source(points: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """With what the settings say of where accuracies come from: "train", "shared" .."""
+    source = str(results.settings.get("accuracy", {}).get("source", ""))
+    has = points[TOP1.name].notna()
+    return points.assign(**{SOURCE: pd.Series(source, points.index, "string").where(has)})
 
 
 def _title(results: Results) -> str:

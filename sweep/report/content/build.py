@@ -9,6 +9,7 @@ from sweep import paper
 from sweep.metrics import LATENCY
 from sweep.paper.published import traps
 from sweep.report.content import bearing, cautions, figures, findings, paper_tables, tables
+from sweep.report.content.beside import agreement
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
 from sweep.report.content.heatmaps import heat_maps
@@ -40,7 +41,7 @@ def view(results: Results) -> View:
     return View(
         name=str(results.settings.get("name", results.path.name)),
         title=findings.title(results.points, drawn),
-        findings=findings.findings(results, drawn, tau),
+        findings=(*findings.findings(results, drawn, tau), *agreement(results.points)),
         warnings=cautions.warnings(results, compared),
         tau=tau,
         figures=drawn,

@@ -4,7 +4,7 @@ rest, and the paper's points behind. Accuracies are the run's own, or one of tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,12 @@ from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
 from sweep.report.content.axes import LOG_FROM, axes, number, quantities
+from sweep.report.content.beside import BESIDE, BESIDE_OF, of_source
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity, inside
 from sweep.report.values.units import SPACE, Form, bracket, formatted
-from sweep.results.points import end_of
+from sweep.results.points import SOURCE, end_of
 from sweep.types import Better, Point, listed
 
 IN_PAPER = (MULT_ADDS, PARAMS)  # costs that it prints of its networks
@@ -74,14 +75,23 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
     """The run's own accuracies, and every published series that has one of its points."""
     dataset = next((str(row["dataset"]) for row in rows if number(row[TOP1.name]) is not None), "")
     title = f"Top-1 accuracy on {dataset}, measured" if dataset else "Top-1 accuracy"
-    title = ", ".join(filter(None, (title, sizes(rows))))
+    by = next((of_source(row.get(SOURCE)) for row in rows if number(row[TOP1.name])), "")
+    title = ", ".join(filter(None, (title, by, sizes(rows))))
     known = [
         source
         for source in _PUBLISHED
         if any(number(row[source.column]) is not None for row in rows)
     ]
-    choice = f"Measured on {dataset}" if dataset else "Measured"
-    return (Source(MEASURED, TOP1.name, title, choice, interval=True), *known)
+    choice = ", ".join(filter(None, (f"Measured on {dataset}" if dataset else "Measured", by)))
+    own = Source(MEASURED, TOP1.name, title, choice, interval=True)
+    return (own, *known, *_beside(rows))
+
+
+def _beside(rows: list[dict[str, Any]]) -> Iterator[Source]:
+    """Another run's, where it is to stand beside."""
+    of = next((row[BESIDE_OF] for row in rows if number(row.get(BESIDE)) is not None), "")
+    if of:
+        yield Source("beside", BESIDE, f"Top-1 accuracy {of}", f"Beside: {of}", interval=True)
 
 
 def sizes(rows: Iterable[dict[str, Any]]) -> str:
@@ -160,7 +170,8 @@ def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> 
     x = Estimate(float(row[of.column]), number(row.get(of.low)), number(row.get(of.high)))
     y = Estimate(float(row[source.column]))
     if source.interval:
-        y = Estimate(y.value, *(number(row[end_of(TOP1.name, end)]) for end in ("low", "high")))
+        ends = (number(row[end_of(source.column, end)]) for end in ("low", "high"))
+        y = Estimate(y.value, *ends)
     place = f"beaten by {beaten_by}" if beaten_by else "on the frontier"
     return Mark(
         label=label(row),
