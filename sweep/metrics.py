@@ -72,6 +72,12 @@ TOP1 = Metric("top1", "Top-1 accuracy", "1", Better.HIGHER, Form.SHARE, short="T
 TOP5 = Metric(
     "top5", "Top-5 accuracy", "1", Better.HIGHER, Form.SHARE, short="Top-5", beside=TOP1.name
 )
+# Of images that no point was chosen by: no axis, and nothing is ranked by it.
+HELD_BACK = Metric(
+    "held_back_top1", "Top-1 accuracy on images held back", "1", Better.HIGHER, Form.SHARE,
+    short="Held-back top-1", beside=TOP1.name,
+)  # fmt: skip
+HELD_BACK_IMAGES = Metric("held_back_images", "Images held back", "1", Better.NEITHER)
 TEST_IMAGES = Metric("test_images", "Test images", "1", Better.NEITHER)
 CLASSES = Metric("classes", "Classes of the data set", "1", Better.NEITHER)
 LEFT_OUT = Metric("left_out_images", "Images left out: they could not be read", "1", Better.NEITHER)
@@ -84,7 +90,7 @@ PER_LAYER = (LAYER_MULT_ADDS, LAYER_WEIGHTS)
 BUILT_IN: Mapping[str, Metric] = {
     each.name: each
     for each in (
-        *(TOP1, TOP5, TEST_IMAGES, LEFT_OUT, CLASSES, TRAINED),
+        *(TOP1, TOP5, TEST_IMAGES, LEFT_OUT, CLASSES, TRAINED, HELD_BACK, HELD_BACK_IMAGES),
         *(MULT_ADDS, TRACED, FVCORE, XLA),
         *(PARAMS, WEIGHTS, PARAMS_WITH_STATISTICS, WEIGHT_BYTES),
         *(LATENCY, COMPILE, REFERENCE, PROCESS, CALLS, DRIFT),

@@ -156,7 +156,7 @@ class TestNumpyArchive(_OfOneFile):
 class TestParquet(_OfOneFile):
     name, file = "parquet", "one.parquet"
     held_elsewhere = frozenset(
-        {"path", "classes", "train", "validation", "image_column", "label_column"}
+        {"path", "classes", "train", "validation", "test", "image_column", "label_column"}
     )
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sweep.contracts.hooks import Hooks
-from sweep.types import Splits
+from sweep.types import Images, Splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,9 +64,16 @@ class Dataset(Hooks, ABC):
         """`train` and `test` images of side `resolution`, the same for the same arguments."""
         raise NotImplementedError(f"{self.name} has no load")
 
-    def records(self, split: Literal["train", "validation"]) -> Records:
-        """The images to train on, or those to evaluate on. A network is trained and scored on them
-        at the resolution that it is deployed at.
+    def held_back(self, resolution: int, *, test: int, seed: int) -> Images:
+        """As many images as `load` evaluates on, beside those: nothing is chosen by them. Leave it
+        away where there are none.
+        """
+        raise NotImplementedError(f"{self.name} holds no images back")
+
+    def records(self, split: Literal["train", "validation", "test"]) -> Records:
+        """The images to train on, those to evaluate on, or where it `holds_back` such those that
+        nothing is chosen by. A network is trained and scored on them at the resolution that it is
+        deployed at.
         """
         raise NotImplementedError(f"{self.name} has no records")
 
@@ -74,6 +81,13 @@ class Dataset(Hooks, ABC):
     def in_files(self) -> bool:
         """Whether it has `records`."""
         return type(self).records is not Dataset.records
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether there are images that nothing is chosen by: from `held_back`, or, of a data set
+        in files that says so, `records("test")`.
+        """
+        return type(self).held_back is not Dataset.held_back
 
     def class_order(self) -> str:
         """Where the order of the classes is from, which somebody else's network is scored by: such

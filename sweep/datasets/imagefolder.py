@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sweep.datasets.class_folders import Files, folders_in, loose_in, scan, told
-from sweep.datasets.in_files import PURPOSES, ImagesInFiles, Purpose
+from sweep.datasets.in_files import PURPOSES, ImagesInFiles
 from sweep.datasets.records import (
     DatasetError,
     NumberedClasses,
@@ -55,7 +55,7 @@ class ImageFolder(ImagesInFiles):
         """A hash of the classes and of every file's name, under its class folder, and size."""
         digest = hashlib.sha256(os.fsencode("\0".join(self.class_names)))
         files: Any
-        for split, files in self._stored().items():
+        for split, files in self._used().items():
             digest.update((split if self._division.told else "all").encode())
             digest.update(files.names.tobytes())
             digest.update(files.sizes.tobytes())
@@ -67,7 +67,9 @@ class ImageFolder(ImagesInFiles):
         """And what is not counted."""
         loose = loose_in(self.root) if self._division.told else ()
         all_used = trains or self.settings.validation_share > 0
-        used: tuple[Purpose, ...] = PURPOSES if all_used else ("validation",)
+        used = list(PURPOSES if all_used else PURPOSES[1:])
+        if self.holds_back:
+            used.append("test")
         scanned = cast(list[Files], [self._images(each) for each in used if self._names(each)])
         aside = told(scanned, loose, trains=trains)
         return (*super().notes(trains=trains), *aside)
@@ -88,7 +90,11 @@ class ImageFolder(ImagesInFiles):
         return Division(names)
 
     def _open(self, names: tuple[str, ...]) -> Files:
-        return scan(self.root / names[0], self.class_names)
+        root = self.root / names[0]
+        others = {each.name for each in folders_in(root)} - set(self.class_names)
+        if others:  # of what is held back: the classes are those of all else
+            raise DatasetError(f"{root}: {listed(sorted(others), 3)}: no class that is trained on")
+        return scan(root, self.class_names)
 
 
 def _check(folders: Sequence[str], first: Path, place: str) -> None:

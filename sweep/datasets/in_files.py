@@ -26,11 +26,12 @@ from sweep.datasets.splits import Division
 from sweep.loading.subset import Subset
 from sweep.types import listed
 
-Purpose = Literal["train", "validation"]
-PURPOSES: tuple[Purpose, ...] = ("train", "validation")
+Purpose = Literal["train", "validation", "test"]
+PURPOSES: tuple[Purpose, ...] = ("train", "validation")  # whose images say which classes there are
 _LACKING: dict[Purpose, str] = {
     "train": "to train on: must be named train (or set validation_share, to train on a share)",
     "validation": "to evaluate on: must be named val or test",
+    "test": "to hold back: must be named test, beside val",
 }
 
 
@@ -126,13 +127,32 @@ class ImagesInFiles(Dataset):
         return Rows(stored, rows, labels[rows])
 
     def notes(self, *, trains: bool) -> tuple[str, ...]:
-        """Which split is evaluated on, and what is left aside."""
-        division = self._division
-        sentence = division.sentence(trains=trains)
+        """Which split is evaluated on, what is held back, and what is left aside."""
+        division, (holds_back, why_not) = self._division, self._held_back
+        sentence = division.sentence(trains=trains, holds_back=holds_back)
         if self.settings.validation_share:
             all_alike = f"validation_share is taken of all files alike: {division.listed()}"
             sentence = all_alike if division.told else ""
-        return (sentence,) if sentence else ()
+        refused = f"the split test can't be held back: {why_not}" if why_not else ""
+        return tuple(filter(None, (sentence, refused)))
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is a test split beside the validation split."""
+        return self._held_back[0]
+
+    @cached_property
+    def _held_back(self) -> tuple[bool, str]:
+        """Whether there is such a split, and why it is no use where it is not: published ones often
+        have no labels.
+        """
+        try:
+            if not self._names("test"):
+                return False, ""
+            self.records("test")
+        except (DatasetError, OSError) as error:
+            return False, str(error)
+        return True, ""
 
     def _names(self, split: Purpose) -> tuple[str, ...]:
         """Of a split; of "train" those of all, where a share of them is to be split off."""
@@ -165,3 +185,10 @@ class ImagesInFiles(Dataset):
         """By split. Raises DatasetError where there is none."""
         there: list[Purpose] = [each for each in PURPOSES if self._names(each)]
         return {each: self._images(each) for each in there or PURPOSES[1:]}
+
+    def _used(self) -> dict[Purpose, Stored]:
+        """What an identity is of: what is held back, too."""
+        held_back: dict[Purpose, Stored] = {}
+        if self.holds_back:
+            held_back["test"] = self._images("test")
+        return self._stored() | held_back

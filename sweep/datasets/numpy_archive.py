@@ -51,7 +51,7 @@ class NumpyArchive(ImagesInFiles):
 
     def _content(self) -> dict[str, Any]:
         digest = hashlib.sha256()
-        for split in self._stored():
+        for split in self._used():
             digest.update((self.path / self._names(split)[0]).read_bytes())
         image_key, label_key = self._keys
         return {"sha256": digest.hexdigest(), "image_key": image_key, "label_key": label_key}

@@ -24,6 +24,7 @@ class ParquetSettings(SplitSettings):
     path: str = ""  # a folder or file whose splits are told by the names of files, or folders
     train: tuple[str, ...] = ()  # or, in its place, the files of each split; * allowed
     validation: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()  # held back, beside validation
     image_column: str = ""  # empty: the only column that holds structs with `bytes`
     label_column: str = ""  # empty: "label", or the only column of integers
 
@@ -38,8 +39,14 @@ class Parquet(ImagesInFiles):
 
     def __init__(self, settings: ParquetSettings) -> None:
         super().__init__(settings)
-        if bool(settings.path) == bool(settings.train or settings.validation):
+        listed = settings.train or settings.validation or settings.test
+        if bool(settings.path) == bool(listed):
             raise DatasetError("parquet: give either path, or train and validation")
+        if settings.test and not settings.validation:
+            raise DatasetError(
+                "parquet: test is held back beside validation: give the files to evaluate on as "
+                "validation"
+            )
         if not settings.path:
             given = [*settings.train], [*settings.validation]
             self._place = "train = {}, validation = {}".format(*given)
@@ -54,7 +61,7 @@ class Parquet(ImagesInFiles):
 
     def _content(self) -> dict[str, Any]:
         """Labels, and from each file's footer the place, size and statistics of every column."""
-        tables: dict[Purpose, Any] = dict(self._stored())
+        tables: dict[Purpose, Any] = dict(self._used())
         return {"files": {split: table.fingerprint for split, table in tables.items()}}
 
     @cached_property

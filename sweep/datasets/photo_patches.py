@@ -76,15 +76,36 @@ class PhotoPatches(Dataset):
         Every class gets as many patches as any other, up to one. The same seed cuts the same
         places at every resolution. Raises ValueError where resolution is outside 1..48.
         """
-        if not 1 <= resolution <= PATCH:
-            raise ValueError(f"resolution = {resolution}: must be between 1 and {PATCH}")
-        train_rng, test_rng = np.random.default_rng(seed).spawn(2)
-        # Cut in the middle; of an odd width, the right half has the column more.
-        halves = [np.split(each, [each.shape[1] // 2], axis=1) for each in photographs()]
+        _check(resolution)
+        train_rng, test_rng, _ = _streams(seed)
+        left, right = _halves()
         return Splits(
-            train=_cut([left for left, _ in halves], train, resolution, train_rng),
-            test=_cut([right for _, right in halves], test, resolution, test_rng),
+            train=_cut(left, train, resolution, train_rng),
+            test=_cut(right, test, resolution, test_rng),
         )
+
+    def held_back(self, resolution: int, *, test: int, seed: int) -> Images:
+        """Cut anew from the right halves: a second draw of what `load` evaluates on. Patches of the
+        two may overlap, and of training neither does.
+        """
+        _check(resolution)
+        return _cut(_halves()[1], test, resolution, _streams(seed)[2])
+
+
+def _check(resolution: int) -> None:
+    if not 1 <= resolution <= PATCH:
+        raise ValueError(f"resolution = {resolution}: must be between 1 and {PATCH}")
+
+
+def _streams(seed: int) -> list[np.random.Generator]:
+    """To train on, to evaluate on, held back."""
+    return np.random.default_rng(seed).spawn(3)
+
+
+def _halves() -> tuple[list[Grey], list[Grey]]:
+    """Left and right: cut in the middle; of an odd width, the right half has the column more."""
+    pairs = [np.split(each, [each.shape[1] // 2], axis=1) for each in photographs()]
+    return [left for left, _ in pairs], [right for _, right in pairs]
 
 
 @cache

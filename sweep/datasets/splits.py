@@ -28,8 +28,8 @@ KEYWORDS: dict[str, Split] = {
     "eval": "test",
     "evaluation": "test",
 }
-# The first that is there is evaluated on: points are compared and chosen by it, and a test split
-# beside it stays unseen.
+# The first that is there is evaluated on: points are compared and chosen by it. A test split beside
+# it is held back: the accuracy of what was chosen is told on that.
 EVALUATED_ON: tuple[Split, ...] = ("validation", "test")
 MOST_NAMED = 2  # files of a split, in a sentence
 
@@ -73,25 +73,34 @@ class Division:
         """The split whose images are for evaluation."""
         return next((split for split in EVALUATED_ON if split in self.names), None)
 
-    def for_purpose(self, purpose: Literal["train", "validation"]) -> tuple[str, ...]:
-        """Names of what is trained on, or evaluated on: all, where none tells a split."""
+    def for_purpose(self, purpose: Split) -> tuple[str, ...]:
+        """Names of what is trained on, evaluated on (all, where none tells a split), or held back
+        where a validation split is evaluated on.
+        """
         if not self.told:
             return self.names.get(None, ()) if purpose == "validation" else ()
-        split = "train" if purpose == "train" else self.evaluated_on
-        return self.names.get(split, ()) if split else ()
+        split = self.evaluated_on if purpose == "validation" else purpose
+        if split is None or (purpose == "test" and self.evaluated_on == "test"):
+            return ()
+        return self.names.get(split, ())
 
-    def sentence(self, *, trains: bool) -> str:
-        """Which split is evaluated on, and what is left aside; empty where that is no question."""
+    def sentence(self, *, trains: bool, holds_back: bool) -> str:
+        """Which split is evaluated on, what is held back, and what left aside; empty where that is
+        no question.
+        """
         used: set[Split | None] = {self.evaluated_on, *(["train"] if trains else [])}
+        used |= {"test"} if holds_back else set()
         aside: dict[Split | None, tuple[str, ...]] = {
             split: names for split, names in self.names.items() if split not in used
         }
         split = self.evaluated_on
         if not self.told and len(self.names.get(None, ())) > 1:
             return f"no name tells a split: evaluated on all of {_said(self.names[None])}"
-        if split is None or not (aside or split == "test"):
+        if split is None or not (aside or holds_back or split == "test"):
             return ""
         words = f"evaluated on the split {split}: {_said(self.names[split])}"
+        if holds_back:
+            words += f"; held back: {self.listed({'test': self.names['test']})}"
         if aside:
             words += f"; left aside: {self.listed(aside)}"
         return words

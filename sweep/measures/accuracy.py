@@ -42,11 +42,11 @@ COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
 # Settings that are no part of the identity: where images are and how they get in, what the page
-# calls them, how often training is written down and what is kept of it, what is of networks that
-# others trained; the image's size is each point's own, and a replicate's seed its own.
+# calls them, how often training is written down, what is kept of it or scored beside, what is of
+# networks that others trained. The image's size is each point's own, a replicate's seed its own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
-    "background", "keep", "seeds",
+    "background", "keep", "seeds", "held_back",
 }  # fmt: skip
 TRAINED_NETWORK = "network"  # the kind of artefact
 
@@ -157,7 +157,8 @@ class Accuracy(Measure):
         sides = sorted({self.source.side(network.point) for network in networks})
         lines = [
             f"{source.title}, {len(source.dataset.class_names)} classes; "
-            f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on; "
+            f"{source.train_images:,} images to train on, {source.test_images:,} to evaluate on"
+            f"{source.said_held_back}; "
             f"at {', '.join(map(str, sides))} px"
         ]
         lines += source.dataset.notes(trains=True)
@@ -192,9 +193,10 @@ class Accuracy(Measure):
             seen = min(seen, settings.max_steps * settings.batch_size)
         mult_adds = [self._mult_adds(each) for each in networks]
         if self.source.streams:
+            evaluated = self.source.test_images + self.source.held_back_images
             per_image = [
                 seen * self._streamed_s(TRAINED * each)
-                + self.source.test_images * self._streamed_s(EVALUATED * each)
+                + evaluated * self._streamed_s(EVALUATED * each)
                 for each in mult_adds
             ]
             return compile_s + sum(per_image)
@@ -252,10 +254,12 @@ class Accuracy(Measure):
         module = yield from train(ready, progress, checkpoint)
         marks.append(time.perf_counter())
         progress(1.0, "evaluating")
+        side = self.source.side(network.point)
+        held_back = self.source.held_back(side)
         score = evaluate(module, test)
+        beside = None if held_back is None else evaluate(module, held_back)
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
-        side = self.source.side(network.point)
         note = (
             f"trained at {side} px; {ready.trace_s:.1f} s to trace, "
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
@@ -264,6 +268,7 @@ class Accuracy(Measure):
         if checkpoint is not None and checkpoint.went_on_at:
             note += f"; broken off, continued at step {checkpoint.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
+        left_out += 0 if held_back is None else held_back.left_out()
         classes = len(self.source.dataset.class_names)
         yield from score_readings(
             network.point,
@@ -275,6 +280,7 @@ class Accuracy(Measure):
             dataset=self.source.dataset.name,
             precision=self.settings.dtype,
             seed=self._seed(network),
+            held_back=beside,
         )
         if self.settings.keep:
             yield self._kept(network, module)

@@ -15,6 +15,7 @@ from sweep.host.xla import cautions
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate
+from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, Reading, alpha_text, listed
 
@@ -60,6 +61,7 @@ class CheckpointAccuracy(Measure):
         source = self.source
         classes = len(source.dataset.class_names)
         data = f"{source.title}, {classes} classes; {source.test_images:,} images to evaluate on"
+        data += source.said_held_back
         data = "; ".join([data, *source.told_classes])
         notes = source.dataset.notes(trains=False)
         if self.settings.source == "keras":
@@ -78,7 +80,7 @@ class CheckpointAccuracy(Measure):
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """By the mult-adds of all images."""
-        images = self.source.test_images
+        images = self.source.test_images + self.source.held_back_images
         mult_adds = sum(sum(row.mult_adds for row in each.layers()) for each in networks)
         return LOAD_S * len(networks) + MULT_ADD_S * images * mult_adds
 
@@ -90,6 +92,9 @@ class CheckpointAccuracy(Measure):
         trained, origin = self._trained(network)
         evaluation = evaluated(trained, self.source, self.settings.background, progress)
         side = trained.resolution
+        beside = None
+        if (images := self.source.held_back(side)) is not None:
+            beside = evaluated(trained, self.source, self.settings.background, progress, images)
         note = "; ".join(
             [
                 f"{origin} at {side} px",
@@ -104,9 +109,10 @@ class CheckpointAccuracy(Measure):
             classes,
             side,
             note,
-            evaluation.left_out,
+            evaluation.left_out + (beside.left_out if beside else 0),
             dataset=self.source.dataset.name,
             precision="float32",
+            held_back=beside.score if beside else None,
         )
 
     def _trained(self, network: Network) -> tuple[Trained, str]:
@@ -144,17 +150,22 @@ class Evaluated:
 
 
 def evaluated(
-    trained: Trained, source: ImageSource, background: bool, progress: Progress
+    trained: Trained,
+    source: ImageSource,
+    background: bool,
+    progress: Progress,
+    images: TestImages | None = None,
 ) -> Evaluated:
     """Evaluates at the network's own resolution.
 
-    background: the user says that the first output is none of the classes. Raises ValueError where
-    the outputs don't fit the classes, or have other names than these.
+    background: the user says that the first output is none of the classes. images: others than
+    those that points are chosen by, of that resolution. Raises ValueError where the outputs don't
+    fit the classes, or have other names than these.
     """
     if trained.classes and trained.classes != source.dataset.class_names:
         raise ValueError(_differ(trained.classes, source.dataset.class_names))
     shifted = has_background(trained.num_classes, source.dataset.class_names, background)
-    test = source.evaluation(trained.resolution)
+    test = source.evaluation(trained.resolution) if images is None else images
     total = max(1, len(test))
 
     def report(done: int) -> None:

@@ -14,6 +14,8 @@ from sweep.maths import pareto
 from sweep.maths.statistics import wilson
 from sweep.metrics import (
     BUILT_IN,
+    HELD_BACK,
+    HELD_BACK_IMAGES,
     LATENCY,
     TEST_IMAGES,
     TOP1,
@@ -136,7 +138,7 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
             at_batch = [each for each in group if each["at"] == other]
             row |= _columns(at_batch, processes, other)
         rows.append(row)
-    trained = {metric: trainings_of(of_points, metric) for metric in (TOP1, TOP5)}
+    trained = {metric: trainings_of(of_points, metric) for metric in (TOP1, TOP5, HELD_BACK)}
     for row, (metric, trainings) in product(rows, trained.items()):
         row.update(_over_trainings(row, trainings, metric))
     frame = pd.DataFrame(rows, columns=list(dict.fromkeys((*POINT, *_types(), *_names(rows)))))
@@ -216,8 +218,8 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
     if scored:
         last = scored[-1]
         columns["dataset"] = (title if last["measure"] == "accuracy" else "") or last["dataset"]
-    images = columns.get(TEST_IMAGES.name)
-    for name in (TOP1.name, TOP5.name):
+    counts = {TOP1: TEST_IMAGES, TOP5: TEST_IMAGES, HELD_BACK: HELD_BACK_IMAGES}
+    for name, images in ((each.name, columns.get(of.name)) for each, of in counts.items()):
         if images and name in columns:
             interval = wilson(round(columns[name] * images), int(images))
             columns[end_of(name, "low")] = interval.low

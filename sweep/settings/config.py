@@ -148,6 +148,7 @@ class AccuracySettings(Section):
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
     train_images: Natural = 0  # 0: all that there are
     test_images: Natural = 0
+    held_back: bool = True  # score the images that nothing is chosen by, where there are such
     title: str = ""  # what the report calls the data set, such as ImageNet; empty: its name
     # Side in pixels at rho = 1. 0: images in files at the point's own resolution, others at rho
     # times their data set's.

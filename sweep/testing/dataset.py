@@ -11,13 +11,13 @@ from sweep.contracts import Dataset
 from sweep.testing.settings import SettingsContract
 from sweep.types import Images, Splits
 
-Split = Literal["train", "validation"]
+Split = Literal["train", "validation", "test"]
 SOME = 8  # images that are looked at
 
 
 class DatasetContract(SettingsContract):
     """Derive from it, and pytest runs these tests on your data set. splits: those that one with
-    `records` has.
+    `records` has, "test" among them where it `holds_back` such images.
     """
 
     splits: ClassVar[tuple[Split, ...]] = ("train", "validation")
@@ -57,6 +57,21 @@ class DatasetContract(SettingsContract):
             np.testing.assert_array_equal(images.images, same.images)
             np.testing.assert_array_equal(images.labels, same.labels)
             assert not np.array_equal(images.images, others.images)
+
+    def test_what_it_holds_back_is_as_what_it_evaluates_on_and_other_images(self) -> None:
+        dataset = self.dataset()
+        assert isinstance(dataset.holds_back, bool)
+        if dataset.in_files:
+            assert dataset.holds_back == ("test" in self.splits)
+        elif dataset.holds_back:
+            first, again, other = (
+                dataset.held_back(16, test=SOME, seed=seed) for seed in (3, 3, 4)
+            )
+            self._check_images(first)
+            assert first.images.shape == self._drawn(3).test.images.shape
+            np.testing.assert_array_equal(first.images, again.images)
+            for others in (other, self._drawn(3).test):
+                assert not np.array_equal(first.images, others.images)
 
     def test_it_hands_out_an_image_and_a_label_for_each_record(self) -> None:
         dataset = self.dataset()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from sweep.contracts import Dataset, Records
 from sweep.datasets.records import DatasetError
+from sweep.datasets.splits import Split
 from sweep.loading.subset import some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # Images that a source without an end is asked for where the settings name no number.
 DRAWN_TRAIN, DRAWN_TEST = 10_000, 4_000
 MEBIBYTE = 1 << 20
-SPLITS: tuple[Literal["train", "validation"], ...] = ("train", "validation")
+SPLITS: tuple[Split, ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 MOST_NAMED = 3  # classes, in a note
 LOOK_S = 30.0  # that a first look at a split takes at most
@@ -111,6 +112,22 @@ class ImageSource:
             return len(self._records("validation").labels)
         return self.settings.test_images or DRAWN_TEST
 
+    @cached_property
+    def holds_back(self) -> bool:
+        """Whether networks are scored on images, too, that nothing is chosen by."""
+        return self.settings.held_back and self.dataset.holds_back
+
+    @property
+    def held_back_images(self) -> int:
+        if not self.holds_back:
+            return 0
+        return len(self._records("test").labels) if self.dataset.in_files else self.test_images
+
+    @property
+    def said_held_back(self) -> str:
+        """At the end of a sentence about the images: ", 4,000 held back"; empty where none are."""
+        return f", {self.held_back_images:,} held back" if self.holds_back else ""
+
     @property
     def draws_test_images(self) -> bool:
         """Whether the seed tells which images are evaluated on."""
@@ -158,10 +175,10 @@ class ImageSource:
         from sweep.loading.first_look import look_at
 
         workers = decoding_processes(self.settings)
-        looks = [
-            look_at(self._records(split), most_s=most_s, workers=workers)
-            for split in (SPLITS if trains else SPLITS[1:])
-        ]
+        splits = list(SPLITS if trains else SPLITS[1:])
+        if self.holds_back:
+            splits.append("test")
+        looks = [look_at(self._records(each), most_s=most_s, workers=workers) for each in splits]
         bad, named = (
             sum(each.bad for each in looks),
             [name for each in looks for name in each.named],
@@ -187,7 +204,8 @@ class ImageSource:
         """Of the images that stay in memory: here and on the device."""
         if not self.dataset.in_files:
             # Of one colour or three, the data set doesn't say; in float32.
-            return 2 * (self.train_images + self.test_images) * side * side * 3 * 4
+            images = self.train_images + self.test_images + self.held_back_images
+            return 2 * images * side * side * 3 * 4
         if not self._fits(side):
             return 0
         size = self._common_size if self.settings.crop == "resized" else None
@@ -220,12 +238,22 @@ class ImageSource:
         images = self._records("validation") if self.dataset.in_files else self._drawn(side).test
         return TestImages(images, side, self.settings)
 
+    def held_back(self, side: int) -> TestImages | None:
+        """Those that nothing is chosen by; None where there are none, or they are not asked for."""
+        if not self.holds_back:
+            return None
+        if self.dataset.in_files:
+            return TestImages(self._records("test"), side, self.settings)
+        settings = self.settings
+        images = self.dataset.held_back(side, test=self.test_images, seed=settings.seed)
+        return TestImages(images, side, settings)
+
     def _drawn(self, side: int) -> Splits:
         return self.dataset.load(
             side, train=self.train_images, test=self.test_images, seed=self.settings.seed
         )
 
-    def _records(self, split: Literal["train", "validation"]) -> Records:
+    def _records(self, split: Split) -> Records:
         settings, dataset = self.settings, self.dataset
         count = settings.train_images if split == "train" else settings.test_images
         return some(dataset.records(split), count, settings.seed)

@@ -56,7 +56,7 @@ def greys_of(data: Any, split: str) -> list[int]:
         (("birds_train", "birds-val2"), ""),
         (
             ("train", "valid", "test"),
-            "evaluated on the split validation: valid*; left aside: test (test*)",
+            "evaluated on the split validation: valid*; held back: test (test*)",
         ),
         (
             ("train", "dev", "extra"),
@@ -74,6 +74,42 @@ def test_names_tell_the_split_and_what_is_evaluated_on_is_said(tmp_path, kind, n
     assert data.notes(trains=True) == ((note.replace("*", end),) if note else ())
     (alone,) = data.notes(trains=False)
     assert f"left aside: train ({names[0]}{end})" in alone
+
+
+@EVERY_KIND
+def test_a_test_split_beside_a_validation_split_is_held_back(tmp_path, kind):
+    names = {"train": range(10), "val": range(10, 20), "test": range(20, 30)}
+    data = dataset(kind, tmp_path / "set", names)
+    assert data.holds_back
+    held_back = greys_of(data, "test")
+    assert sorted(held_back) == [*range(20, 30)]
+    assert not {*held_back} & {*greys_of(data, "train"), *greys_of(data, "validation")}
+    names["test"] = range(20, 25)  # others: accuracies on them are others
+    assert dataset(kind, tmp_path / "other", names).identity() != data.identity()
+    for alone in (("train", "test"), ("train", "val")):
+        two = {name: names[name] for name in alone}
+        assert not dataset(kind, tmp_path / "-".join(alone), two).holds_back
+
+
+@EVERY_KIND
+def test_a_test_split_whose_labels_are_no_classes_is_left_aside_and_that_is_said(tmp_path, kind):
+    root = tmp_path / "set"
+    names = {"train": range(5), "val": range(5, 10)}
+    same = dataset(kind, root, names).identity()
+    if kind == "imagefolder":
+        write_folder(root / "test", {"unknown/1.png": plain(1)})
+    elif kind == "numpy":
+        np.savez(root / "test.npz", images=np.stack([plain(1)]), labels=[-1])
+    else:
+        write(root / "test.parquet", table([1], [-1]))
+    data = dataset(kind, root, names)
+    assert not data.holds_back
+    assert data.identity() == same
+    splits, why = data.notes(trains=True)
+    assert f"left aside: test (test{ENDS[kind]})" in splits
+    no_class = "unknown: no class" if kind == "imagefolder" else "has label -1"
+    assert "the split test can't be held back" in why
+    assert no_class in why
 
 
 @EVERY_KIND

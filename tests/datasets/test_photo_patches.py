@@ -26,6 +26,16 @@ def test_training_sees_left_halves_and_testing_right_halves_only(monkeypatch):
     splits = PhotoPatches().load(PATCH, train=40, test=40, seed=3)
     assert splits.train.images.max() <= 1
     assert splits.test.images.min() >= 10
+    assert PhotoPatches().held_back(PATCH, test=40, seed=3).images.min() >= 10
+
+
+def test_what_is_held_back_is_a_draw_of_its_own_of_the_same_classes():
+    held_back = PhotoPatches().held_back(PATCH, test=200, seed=0)
+    chosen_by = PhotoPatches().load(PATCH, train=20, test=200, seed=0).test
+    np.testing.assert_array_equal(held_back.labels, chosen_by.labels)
+    # Two draws of a patch are the same one in 8 * (height - 47) * (half the width - 47) cases.
+    same = np.all(held_back.images == chosen_by.images, axis=(1, 2, 3))
+    assert same.sum() <= 2
 
 
 @pytest.mark.parametrize("side", [48, 41, 27])

@@ -108,6 +108,7 @@ ROWS: dict[str, Row] = {
     "accuracy.test_images": Row(
         "accuracy.test_images=3", "accuracy", same=("accuracy.test_images=4000",), evaluated=True
     ),
+    "accuracy.held_back": Row("accuracy.held_back=false"),  # scored beside, and chooses nothing
     "accuracy.title": Row('accuracy.title="Bars"'),
     "accuracy.base_resolution": Row(
         "accuracy.base_resolution=48", "accuracy", same=("accuracy.base_resolution=24",)
@@ -204,6 +205,12 @@ ROWS: dict[str, Row] = {
         "accuracy",
         given=LISTED,
         same=('accuracy.data.validation=["copy.parquet"]',),
+    ),
+    "parquet.test": Row(
+        'accuracy.data.test=["two.parquet"]',
+        "accuracy",
+        given=LISTED,
+        same=('accuracy.data.test=[]',),
     ),
     "parquet.image_column": Row(
         'accuracy.data.image_column="negative"', "accuracy", given=PARQUET

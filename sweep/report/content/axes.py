@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.metrics import BUILT_IN, has_column, metric_of
+from sweep.metrics import BUILT_IN, HELD_BACK, has_column, metric_of
 from sweep.report.values.quantity import Quantity
 from sweep.results.points import column_of, end_of
 from sweep.types import Better, Metric
@@ -39,9 +39,12 @@ def quantities(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Quantity, 
 
 
 def metrics_of(readings: pd.DataFrame) -> tuple[Metric, ...]:
-    """Our own metrics that have a column, then those of measures from outside."""
+    """Our own metrics that have a column, then those of measures from outside. Of images held back
+    nothing is told where there are none.
+    """
     rows = readings.drop_duplicates("metric").to_dict(orient="records")
-    known = dict(BUILT_IN) | {row["metric"]: metric_of(row) for row in rows}
+    read = {row["metric"]: metric_of(row) for row in rows}
+    known = {name: each for name, each in BUILT_IN.items() if each != HELD_BACK} | read
     return tuple(filter(has_column, known.values()))
 
 
