@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.metrics import TOP1
+from sweep.metrics import HELD_BACK, HELD_BACK_IMAGES, TOP1
 from sweep.report.content.bearing import ACCURACY
 from sweep.report.content.budget import Picked, accuracy
 from sweep.report.content.budget_words import sentences
@@ -121,7 +121,19 @@ def _candidate(
         end_of(TOP1.name, "low"): top1 and top1.low,
         end_of(TOP1.name, "high"): top1 and top1.high,
         "sizes": candidate.sizes if picked.source == MEASURED else "",
+        **_held_back(candidate if picked.source == MEASURED else None),
         **{of.metric.name: read.get(of.name) for of in costs},
+    }
+
+
+def _held_back(candidate: Candidate | None) -> dict[str, Any]:
+    """On the images that nothing was chosen by; null where there are none."""
+    beside = candidate and candidate.held_back
+    return {
+        HELD_BACK.name: beside and beside.value,
+        end_of(HELD_BACK.name, "low"): beside and beside.low,
+        end_of(HELD_BACK.name, "high"): beside and beside.high,
+        HELD_BACK_IMAGES.name: candidate and candidate.held_back_images,
     }
 
 

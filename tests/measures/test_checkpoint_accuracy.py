@@ -1,6 +1,7 @@
 """Accuracies of trained checkpoints: the measure, and the `evaluate` command."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sweep.measures.accuracy import accuracy
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.settings.config import AccuracySettings
 from tests.support.commands import ROOT, flat, sweep
-from tests.support.image_files import write_folder
+from tests.support.image_files import plain, write_folder
 from tests.support.networks import keras_logits, keras_mobilenet, keras_save
 from tests.support.toys import point
 
@@ -114,6 +115,23 @@ def test_the_readings_are_those_of_keras_and_numpy(garden, zoo, right):
     }
     assert 0 < top5 < 21
     assert f"mobilenet_0.25_{SIDE}.keras at {SIDE} px" in readings[0].note
+
+
+def test_a_test_split_beside_is_scored_for_itself(garden, zoo, right, tmp_path):
+    """The garden's images are held back here, and points chosen by two black ones."""
+    shutil.copytree(garden / "val", tmp_path / "test")
+    shutil.copy(garden / "trees.tsv", tmp_path)
+    write_folder(tmp_path / "val", {f"ash/{name}.png": plain(0, 50, 40) for name in "ab"})
+    both = settings(tmp_path, zoo)
+    readings: list[Any] = list(accuracy(both)([network()], heard))
+    values = {reading.metric.name: reading.value for reading in readings}
+    assert values["held_back_top1"] == pytest.approx(right[0] / 21)
+    assert (values["held_back_images"], values["test_images"]) == (21, 2)
+    samples = next(each.samples for each in readings if each.metric.name == "held_back_top1")
+    assert (len(samples), sum(samples)) == (21, right[0])
+    only = accuracy(both.model_copy(update={"held_back": False}))
+    assert not any("held_back" in each.metric.name for each in only([network()], heard))
+    assert "2 images to evaluate on, 21 held back" in accuracy(both).describe([network()])[0]
 
 
 def test_a_point_without_a_file_gets_a_reason(garden, zoo):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sweep.report.content.budget import Over, Picked, accuracy
 from sweep.report.content.certainty import guessing, not_told_apart
 from sweep.report.content.figures import MEASURED, written
+from sweep.report.content.held_back import worth
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, Form
 from sweep.report.values.view import Candidate
@@ -88,6 +89,9 @@ def _best(picked: Picked, best: Candidate) -> list[str]:
     else:
         parts.append(f"Runner-up: {_described(picked.runner_up, picked)}.")
     parts += _ties(picked, best)
+    if picked.source == MEASURED:
+        images = best.held_back_images
+        parts += worth(best.label, best.held_back, images, len(picked.fitting))
     if picked.at_chance:
         names = listed([each.label for each in picked.at_chance])
         parts.append(f"Of those that fit, no better than {_guessing(best)}: {names}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.metrics import CLASSES
 from sweep.report.content.axes import number
 from sweep.report.content.figures import MEASURED, label, sizes, sources
+from sweep.report.content.held_back import held_back
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
@@ -41,6 +42,7 @@ def _candidate(
     row: dict[str, Any], costs: Sequence[Quantity], columns: dict[str, tuple[str, ...]]
 ) -> Candidate:
     classes = number(row.get(CLASSES.name))
+    beside, images = held_back(row)
     return Candidate(
         label=label(row),
         accuracies=tuple(
@@ -55,6 +57,8 @@ def _candidate(
         ),
         sizes=sizes([row]),
         classes=None if classes is None else int(classes),
+        held_back=beside,
+        held_back_images=images,
     )
 
 

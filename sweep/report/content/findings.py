@@ -12,6 +12,7 @@ from sweep.report.content import bearing
 from sweep.report.content.axes import number
 from sweep.report.content.certainty import guessing, may_be_guessing, not_told_apart
 from sweep.report.content.figures import MEASURED, label, sizes, written
+from sweep.report.content.held_back import held_back, worth
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import SPACE, Form, percent, share
@@ -131,9 +132,11 @@ def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> l
     of = ", ".join(filter(None, (of, sizes([by_label[best.label]]))))
     if figure.source != MEASURED:
         of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
-    first = f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."
+    first = [f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."]
+    if figure.source == MEASURED:
+        first += worth(best.label, *held_back(by_label[best.label]), len(figure.marks))
     if enough == best:
-        return [first]
+        return first
     this, that = by_label[enough.label], by_label[best.label]
     parts = [
         f"{share(enough.y.value)} against {share(best.y.value)} top-1",
@@ -146,7 +149,7 @@ def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> l
         ),
     ]
     return [
-        first,
+        *first,
         f"{enough.label} is the cheapest with at least {percent(ENOUGH)} of that: {listed(parts)}.",
     ]
 

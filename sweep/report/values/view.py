@@ -52,7 +52,8 @@ class Card:
 class Candidate:
     """What a budget is held against: `accuracies` by the name of their source, `costs` by that of
     their quantity, in SI units, where they were read. sizes: of the measured accuracy "trained at
-    32 px for 224", where the two differ; classes: how many its data set has.
+    32 px for 224", where the two differ; classes: how many its data set has. held_back: measured on
+    so many images that nothing was chosen by, where there are such.
     """
 
     label: str
@@ -60,6 +61,8 @@ class Candidate:
     costs: tuple[tuple[str, float], ...]
     sizes: str = ""
     classes: int | None = None
+    held_back: Estimate | None = None
+    held_back_images: int | None = None
 
 
 @dataclass(frozen=True)
