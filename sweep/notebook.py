@@ -15,6 +15,7 @@ from sweep.report.content.budget import Budget, Limit, Picked, costs_at
 from sweep.report.content.budget import pick as pick_from
 from sweep.report.content.build import view
 from sweep.report.content.candidates import CALLED, candidates
+from sweep.report.content.evidence import evidence_of
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.figures import figures as frontiers
 from sweep.report.print.export import name_of
@@ -59,7 +60,7 @@ def pareto_front(
 
 
 def _figure(results: Results, cost: str, accuracy: str) -> Figure:
-    drawn = {(each.name, each.source): each for each in frontiers(results.points, results.readings)}
+    drawn = {(each.name, each.source): each for each in frontiers(results)}
     if (cost, accuracy) not in drawn:
         there = ", ".join(f"{name} ({source})" for name, source in drawn)
         raise KeyError(f"{cost} ({accuracy}): this run has {there}")
@@ -118,4 +119,4 @@ def pick(
         raise ValueError(f"{unknown.pop()}: must be one of {', '.join(named)}")
     within = tuple(Limit(named[name], value) for name, value in limits.items())
     budget = Budget(within, next((each.batch for each in costs if each.batch), 1))
-    return pick_from(candidates(results.points, costs), budget, accuracy)
+    return pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))

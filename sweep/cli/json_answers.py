@@ -13,6 +13,7 @@ from sweep.metrics import HELD_BACK, HELD_BACK_IMAGES, TOP1
 from sweep.report.content.bearing import ACCURACY
 from sweep.report.content.budget import Picked, accuracy
 from sweep.report.content.budget_words import sentences
+from sweep.report.content.certainty import means
 from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.layers import in_closed_form, of_type, types_of
@@ -72,9 +73,10 @@ def picked(
     picked: Picked, called: str, cautions: Sequence[str], costs: Sequence[Quantity]
 ) -> dict[str, Any]:
     """The answer to a budget. `fits` best first; best, runner_up, highest (where none is better
-    than chance) and closest null where there is none; excess = value / limit - 1. called: as
-    `budget_words.sentences` wants it; cautions: what bears on the answer; costs: what
-    a budget can limit.
+    than chance), cheapest (of the best and its near ties) and closest null where there is none;
+    told_apart_by null where nothing is, each point having been trained once; excess =
+    value / limit - 1. called: as `budget_words.sentences` wants it; cautions: what bears on the
+    answer; costs: what a budget can limit.
     """
     return {
         "accuracy": picked.source,
@@ -87,6 +89,8 @@ def picked(
         "highest": _candidate(picked.highest, picked, costs),
         "at_chance": [each.label for each in picked.at_chance],
         "near_ties": [each.label for each in picked.near_ties],
+        "cheapest": picked.cheapest and picked.cheapest.label,
+        "told_apart_by": None if picked.evidence.once else means(picked.evidence),
         "closest": _candidate(picked.closest, picked, costs),
         "over": [
             {

@@ -63,6 +63,7 @@ def pick(
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
+    from sweep.report.content.evidence import evidence_of
     from sweep.report.content.point_rows import kept_networks
     from sweep.report.terminal import answers
     from sweep.results.writing import NETWORKS
@@ -77,7 +78,7 @@ def pick(
     costs = offered(quantities(results.points, results.readings), batch)
     budget = stated(named, maximum or [], costs)
     called = _called(accuracy, results)
-    picked = pick_from(candidates(results.points, costs), budget, accuracy)
+    picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
     cautions = bearing(all_cautions(results), picked)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()

@@ -99,23 +99,42 @@ class Replicates:
         if self.fixed or not freedom:
             images = self.right.shape[-1]
             return wilson(round(float(self.means[point]) * images), images)
-        off = variance / self.counts[point] + max(0.0, self.images_covariance[point, point])
+        off = variance / self.counts[point] + max(0.0, self._images_variances[point])
         half, mean = student(freedom) * float(np.sqrt(off)), float(self.means[point])
         return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
-    def difference(self, point: int, other: int) -> Difference:
-        """Of the means of two points, on the same images and, as far as they have one, without the
-        shift that their seeds have in common.
+    def difference(self, point: int, other: int, share: float = 1.0) -> Difference:
+        """Of the mean of a point less `share` of another's, on the same images and, as far as they
+        have one, without the shift that their seeds have in common.
         """
-        value = float(self.means[point] - self.means[other])
+        value = float(self.means[point] - share * self.means[other])
+        half = float(self._halves([other], [point], share)[0, 0])
+        return Difference(value, None if np.isnan(half) else half)
+
+    def apart(self, points: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """bool[R,P]: which of all points each of these R is told apart from, as by `difference`."""
+        between = np.abs(self.means - self.means[list(points), None])
+        return between > self._halves(points, range(len(self.means)))  # of NaN: False
+
+    def _halves(self, others: Sequence[int], points: Sequence[int], share: float = 1.0) -> Array:
+        """f64[R,C]: half the width of the intervals of each of `points` less `share` of each of
+        `others`; NaN where no replicate tells.
+        """
         variance, freedom = self.own_variance
-        if not freedom or point == other:
-            return Difference(value, None if not freedom else 0.0)
-        of_seeds = variance * float(np.sum(1 / self.counts[[point, other]]))
-        of_images = self.images_covariance[np.ix_([point, other], [point, other])]
-        signs = np.array([1.0, -1.0])
-        off = of_seeds + max(0.0, float(signs @ of_images @ signs))
-        return Difference(value, student(freedom) * float(np.sqrt(off)))
+        rows, columns = np.asarray(others), np.asarray(points)
+        if not freedom:
+            return np.full((len(rows), len(columns)), np.nan)
+        of_seeds, of_images = variance / self.counts, self._images_variances
+        off = of_seeds[columns] + share**2 * of_seeds[rows, None]
+        between = self._images_covariances(rows, columns)
+        both = of_images[columns] + share**2 * of_images[rows, None] - 2 * share * between
+        off = off + np.maximum(0, both)
+        itself = rows[:, None] == columns
+        single = (of_seeds + np.maximum(0, of_images))[columns]
+        off = np.where(itself, (1 - share) ** 2 * single, off)
+        # Of a share the seeds' common shift stays in part.
+        shift = max(0.0, self.seeds_variance[0] - variance) / float(np.max(self.counts))
+        return student(freedom) * np.sqrt(off + (1 - share) ** 2 * shift)
 
     def frontier_shares(self, costs: npt.ArrayLike) -> Array:
         """f64[P]: in which share of `FRONTIER_DRAWS` tables that might as well have come out each
@@ -136,25 +155,69 @@ class Replicates:
         on_front = np.array([pareto.front(asked, each) for each in drawn.tolist()], np.float64)
         return on_front.mean(axis=0)
 
-    @cached_property
+    @property
     def images_covariance(self) -> Array:
         """f64[P,P]: of the points' means, by the luck of which images were drawn. What single
         trainings get right by chance differs from image to image, too: it is the seeds' part, and
         taken out here.
         """
+        every = np.arange(len(self.means))
+        return self._images_covariances(every, every)
+
+    @cached_property
+    def _images_variances(self) -> Array:
+        """f64[P]: its diagonal, without the rest, which of thousands of points is large."""
+        shares, by_chance = self._factors
+        return np.sum(shares**2, axis=1) - np.sum(by_chance**2, axis=1, dtype=np.float64)
+
+    def _images_covariances(
+        self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+    ) -> Array:
+        """f64[R,C]: these of its rows and columns."""
+        shares, by_chance = self._factors
+        return shares[rows] @ shares[columns].T - by_chance[rows] @ by_chance[columns].T
+
+    @cached_property
+    def _factors(self) -> tuple[Array, npt.NDArray[np.float32]]:
+        """f64[P,N], f32[P,K*N]: `images_covariance` is the first times itself turned, less the
+        second.
+        """
         there = ~np.isnan(self.values)[..., None]
-        shares = np.sum(self.right & there, axis=1) / self.counts[:, None]  # f64[P,N]
+        shares = np.sum(self.right & there, axis=1) / self.counts[:, None]
         images = shares.shape[1]
-        covariance = np.atleast_2d(np.cov(shares)) if images > 1 else np.zeros((len(shares),) * 2)
+        shares = (shares - shares.mean(axis=1, keepdims=True)) / np.sqrt(max(images - 1, 1))
         whole = self.right[:, self._whole].astype(np.float32)
         seeds = whole.shape[1]
         if seeds > 1:
-            left = (whole - whole.mean(axis=1, keepdims=True)).reshape(len(whole), -1)
-            by_chance = (left @ left.T).astype(np.float64) / ((seeds - 1) * images)
-            covariance = covariance - by_chance / seeds
-        return covariance / images
+            whole -= whole.mean(axis=1, keepdims=True)
+            whole /= np.float32(np.sqrt((seeds - 1) * images * seeds))
+        else:
+            whole = whole[:, :0]
+        root = np.sqrt(images)
+        return shares / root, (whole / np.float32(root)).reshape(len(shares), -1)
 
     @cached_property
     def _whole(self) -> npt.NDArray[np.bool_]:
         """bool[K]: the seeds that every point was trained from."""
         return ~np.any(np.isnan(self.values), axis=0)
+
+
+def change(before: Replicates, point: int, after: Replicates, other: int) -> Difference:
+    """Of a point's mean in one table less another's in an earlier one, whose seeds are others: by
+    Student's t with the degrees of freedom of Welch (1947). What was trained once there is taken to
+    be off by what the other table's trainings are. The images may be the same: their part is taken
+    as of others all the same, so that the interval is rather too wide.
+    """
+    value = float(after.means[other] - before.means[point])
+    parts, images = [], 0.0
+    for own, at, beside in ((before, point, after), (after, other, before)):
+        told = own if own.seeds_variance[1] else beside
+        variance, freedom = (0.0, np.inf) if own.fixed else told.seeds_variance
+        if not freedom or (told.fixed and not own.fixed):
+            return Difference(value, None)
+        parts.append((variance / own.counts[at], freedom))
+        images += max(0.0, float(own._images_variances[at]))
+    off = sum(part for part, _ in parts) + images
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    freedom = off**2 / spread if spread else np.inf
+    return Difference(value, student(freedom) * float(np.sqrt(off)))

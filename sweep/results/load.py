@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sweep.metrics import TOP1
 from sweep.results import contents, curves, earlier, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
 from sweep.results.digests import data_digest
@@ -19,6 +21,7 @@ from sweep.results.run_file import RUN
 from sweep.results.schema import READINGS
 from sweep.results.sessions import Bridged, bridges, withheld
 from sweep.results.soundness import left_out, sound_curves
+from sweep.results.trainings import Trainings, trainings_of
 from sweep.types import ResultsError, listed
 
 
@@ -44,6 +47,11 @@ class Results:
     earlier: frozenset[tuple[str, str]] = frozenset()
     bridges: tuple[Bridged, ...] = ()
     source: str = ""
+
+    @cached_property
+    def trainings(self) -> Trainings | None:
+        """What each training's top-1 came to; None where no reading tells of single images."""
+        return trainings_of(self.readings, TOP1)
 
 
 def load(path: Path) -> Results:

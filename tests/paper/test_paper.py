@@ -13,6 +13,7 @@ from sweep.paper import Quantity
 from sweep.paper.published import paper_rows
 from tests.support import fake_results
 
+ORDERED = {(1.0, 224): 0.6, (0.75, 224): 0.5, (0.5, 224): 0.4, (0.25, 224): 0.3, (0.25, 128): 0.2}
 COUNTS = (Quantity.MULT_ADDS, Quantity.PARAMETERS)
 
 
@@ -288,20 +289,20 @@ def test_another_family_is_not_the_papers():
 
 
 def test_tau_counts_pairs_in_order():
-    # 1.0-224 > 0.5-224 > 0.25-224 as published; measured, the last two change places: 2 pairs of 3
-    # agree and 1 doesn't, tau = (2 - 1) / 3.
-    points = _three({(1.0, 224): 0.6, (0.5, 224): 0.4, (0.25, 224): 0.5})
-    assert paper.tau(points).value == pytest.approx(1 / 3)
-    assert paper.tau(points).n == 3
-    ordered = _three({(1.0, 224): 0.6, (0.5, 224): 0.5, (0.25, 224): 0.4})
-    assert paper.tau(ordered).value == pytest.approx(1)
+    # Alpha 1.0 > 0.75 > 0.5 > 0.25 at 224 as published, then 0.25-128; measured, the last two swap
+    # places: 9 pairs of 10 agree and 1 doesn't, tau = (9 - 1) / 10.
+    points = _of({**ORDERED, (0.25, 224): 0.2, (0.25, 128): 0.3})
+    assert paper.tau(points).value == pytest.approx(0.8)
+    assert paper.tau(points).n == 5
+    assert paper.tau(_of(ORDERED)).value == pytest.approx(1)
 
 
-def test_tau_needs_three_points_and_a_ranking():
-    two = fake_results.results(points=[("separable", 1.0, 224), ("separable", 0.25, 128)])
-    assert paper.tau(two.points).value is None
-    assert "has 2" in paper.tau(two.points).reason
-    ties = _three({(1.0, 224): 0.5, (0.5, 224): 0.5, (0.25, 224): 0.5})
+def test_tau_needs_five_points_and_a_ranking():
+    # Of four, 2 orders in 24 are the same or reversed: by chance more often than 1 in 20.
+    four = _of({key: ORDERED[key] for key in list(ORDERED)[:4]})
+    assert paper.tau(four).value is None
+    assert "has 4" in paper.tau(four).reason
+    ties = _of(dict.fromkeys(ORDERED, 0.5))
     assert paper.tau(ties).value is None
     assert "ties" in paper.tau(ties).reason
     assert paper.tau(pd.DataFrame()).value is None
@@ -316,6 +317,6 @@ def _head(row):
     return int(1024 * row.alpha) * 1000
 
 
-def _three(top1):
+def _of(top1):
     points = fake_results.results(points=[("separable", *key) for key in top1]).points
     return points.assign(top1=list(top1.values()))

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from sweep import metrics
 from sweep.report.content.axes import quantities
-from sweep.report.content.budget import Budget, Lacking, Limit, Over, pick
+from sweep.report.content.budget import Budget, Lacking, Limit, Over
+from sweep.report.content.budget import pick as pick_from
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.candidates import candidates
+from sweep.report.content.evidence import BY_INTERVALS
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
@@ -79,6 +81,11 @@ NARROW = candidate(
 )
 TINY = candidate("tiny", 0.40, interval=(0.38, 0.42), mult_adds=20e6, params=0.5e6, latency=0.001)
 FOUR = (TINY, WIDE, NARROW, MIDDLE)
+
+
+def pick(points, budget, source):
+    """By the candidates' own intervals: of networks that others have trained."""
+    return pick_from(points, budget, source, BY_INTERVALS)
 
 
 def labels(points):

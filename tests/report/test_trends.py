@@ -8,7 +8,7 @@ from sweep.report.values import units
 from sweep.report.values.units import Form
 from tests.support import fake_results
 from tests.support.commands import typed
-from tests.support.trend_runs import FOUR, changed, drawn, of_four
+from tests.support.trend_runs import FIVE, FOUR, changed, drawn, of_five, of_four
 
 NAMES = [
     "accuracy_against_log_mult_adds",
@@ -58,17 +58,17 @@ def test_the_measured_line_is_set_beside_the_published_one(results, separable):
 
 
 def test_points_on_a_line_leave_no_residual():
-    # 568.74, 149.48, 41.03 and 13.57 M; five points for each doubling.
-    points = fake_results.results(points=FOUR).points
+    # 568.74, 149.48, 41.03, 13.57 and 325.4 M; five points for each doubling.
+    points = fake_results.results(points=FIVE).points
     top1 = 0.05 * np.log2(points["mult_adds"].astype(float)) - 0.9
-    results = of_four(top1=top1, top1_low=top1 - 0.01, top1_high=top1 + 0.01)
+    results = of_five(top1=top1, top1_low=top1 - 0.01, top1_high=top1 + 0.01)
     finding = typed(drawn(results, NAMES[0]).finding)
-    assert "buys 5.0 points of measured top-1 (95 % interval +5.0 pt, R² 1.00, 4 points)" in finding
+    assert "buys 5.0 points of measured top-1 (95 % interval +5.0 pt, R² 1.00, 5 points)" in finding
     residuals = drawn(results, "accuracy_residuals")
-    assert [dot.y.value for dot in residuals.dots] == pytest.approx([0] * 4, abs=1e-12)
-    assert [dot.y.low for dot in residuals.dots] == pytest.approx([-0.01] * 4)
-    assert [dot.y.high for dot in residuals.dots] == pytest.approx([0.01] * 4)
-    assert "At none of 4 points" in residuals.finding
+    assert [dot.y.value for dot in residuals.dots] == pytest.approx([0] * 5, abs=1e-12)
+    assert [dot.y.low for dot in residuals.dots] == pytest.approx([-0.01] * 5)
+    assert [dot.y.high for dot in residuals.dots] == pytest.approx([0.01] * 5)
+    assert "At none of 5 points" in residuals.finding
 
 
 def test_residuals_are_what_the_line_leaves(results, separable):
@@ -102,14 +102,33 @@ def test_the_papers_jump_is_looked_for():
     # 0.25 * 0.045 + 0.75 * 0.055 + 0.75 * 0.135 = 0.335; slope 0.12182, intercept 0.36364. So 0.4
     # lies 3.6 above, 0.32 lies 4.4 below: on average 0.4 below.
     text = typed(drawn(results, "accuracy_residuals").finding)
-    assert "buys 12.2 points" in typed(drawn(results, NAMES[0]).finding)
+    (_, low), (_, high) = drawn(results, NAMES[0]).line
+    assert (high - low) / 2 == pytest.approx(0.12182, abs=1e-5)
     assert text.startswith("Farthest from the line: 0.25-128 (4.4 points below), 0.25-224 (3.6")
     assert "a jump at alpha 0.25: these 2 points lie 0.4 points below the line" in text
 
 
 def test_accuracy_that_falls_with_cost_is_said_to():
-    results = of_four(top1=[0.3, 0.4, 0.5, 0.6])
+    results = of_five(top1=[0.3, 0.4, 0.5, 0.6, 0.34])
     assert "Each doubling of mult-adds costs" in drawn(results, NAMES[0]).finding
+
+
+def test_no_slope_is_told_of_four_points_nor_where_it_may_be_none():
+    told = drawn(of_four(top1=[0.6, 0.5, 0.4, 0.3]), NAMES[0]).finding
+    assert told == "No slope is told: it takes 5 points, this run has 4."
+    results = of_five(top1=[0.45, 0.5, 0.4, 0.42, 0.41])
+    # numpy's slope and its error, by Student's t of 3 degrees of freedom.
+    x = np.log2(results.points["mult_adds"].astype(float))
+    (slope, _), covariance = np.polyfit(x, results.points["top1"], 1, cov=True)
+    half = 3.182 * np.sqrt(covariance[0, 0])
+    assert slope - half < 0 < slope + half
+    told = typed(drawn(results, NAMES[0]).finding)
+    ends = f"{100 * (slope - half):.1f} to +{100 * (slope + half):.1f} pt"
+    assert told == (
+        f"No slope is told: its 95 % interval holds 0, {ends} for each doubling of mult-adds."
+    )
+    # Nor is a steeper one beside it that was published of too few.
+    assert "buys" not in told
 
 
 def test_other_kinds_are_drawn_but_not_fitted():
@@ -158,7 +177,7 @@ def test_two_points_are_drawn_without_a_line():
     residuals = drawn(results, NAMES[1])
     assert residuals.dots == ()
     assert "it takes 3 points" in residuals.absent
-    assert "takes 3 points, this run has 2" in drawn(results, NAMES[5]).finding
+    assert "takes 5 points, this run has 2" in drawn(results, NAMES[5]).finding
 
 
 def test_equal_costs_have_no_line():

@@ -8,6 +8,7 @@ from tests.support import fake_results
 SIXTEEN = [key for key in fake_results.all_points() if key[0] == "separable"]
 FOUR = [("separable", 1.0, 224), ("separable", 0.5, 224), ("separable", 0.25, 224)]
 FOUR += [("separable", 0.25, 128)]
+FIVE = [*FOUR, ("separable", 0.75, 224)]
 
 
 def drawn(results, name):
@@ -21,3 +22,7 @@ def changed(results, **columns):
 
 def of_four(**columns):
     return changed(fake_results.results(points=FOUR), **columns)
+
+
+def of_five(**columns):
+    return changed(fake_results.results(points=FIVE), **columns)

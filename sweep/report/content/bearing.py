@@ -12,12 +12,13 @@ import pandas as pd
 
 from sweep.metrics import LATENCY, LEFT_OUT, TOP1
 from sweep.report.content.axes import number, quantities
+from sweep.report.content.certainty import of_trainings
+from sweep.report.content.evidence import evidence_of
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.values.quantity import Quantity
-from sweep.report.values.units import SPACE, in_points, percent, span
+from sweep.report.values.units import SPACE, percent, span
 from sweep.report.values.view import Caution
 from sweep.results.sessions import latency_key, processes_of, with_values
-from sweep.settings.config import AccuracySettings
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
 ACCURACY = "accuracy"
 TRAINED_WITH = ("jax", "jaxlib", "flax", "optax")
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
-# What an accuracy of sweep.toml's recipe moves by from seed to seed, and where that was measured:
-# docs/decisions/0004-proxy-recipe.md.
-SEED_SPREAD = 0.015
-PROXY_RECIPE: dict[str, Any] = {
-    "dataset": "photo-patches", "train_images": 10_000, "epochs": 2, "batch_size": 64,
-    "symmetry": "square", "optimizer": "sgd", "learning_rate": 0.05,
-}  # fmt: skip
-# Settings that change none of what a training comes to but by luck, or not by much.
-_APART = {
-    "data", "title", "seed", "threads", "workers", "cache_mb", "bad_images", "checkpoint_s",
-    "test_images", "lowering",
-}  # fmt: skip
 
 
 def cautions(results: Results) -> tuple[Caution, ...]:
@@ -72,14 +61,14 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
     if all(number(row[TOP1.name]) is None for row in rows):
         return
     recipe = results.settings.get("accuracy", {})
-    if recipe.get("source", "train") == "train":
-        if steps := recipe.get("max_steps", 0):
-            yield Caution(
-                f"Every training was ended after {steps} steps (accuracy.max_steps): its "
-                "accuracies are a look at whether it runs, no result.",
-                ACCURACY,
-            )
-        yield Caution(one_seed(recipe), ACCURACY)
+    if recipe.get("source", "train") == "train" and (steps := recipe.get("max_steps", 0)):
+        yield Caution(
+            f"Every training was ended after {steps} steps (accuracy.max_steps): its "
+            "accuracies are a look at whether it runs, no result.",
+            ACCURACY,
+        )
+    if told := of_trainings(evidence_of(results)):
+        yield Caution(told, ACCURACY)
     if several := _several_versions(results.readings):
         yield Caution(
             f"The accuracies were read with {several}: another version takes sums in another "
@@ -115,35 +104,6 @@ def _versions(text: str) -> dict[str, Any]:
         return {}
     known = versions.items() if isinstance(versions, dict) else ()
     return {name: version for name, version in known if name in TRAINED_WITH}
-
-
-def one_seed(recipe: dict[str, Any]) -> str:
-    """What is not in the intervals of networks that were trained once each."""
-    if not is_proxy_recipe(recipe):
-        return (
-            "Each point was trained once, from one seed: the intervals cover the choice of test "
-            "images, not the luck of the training."
-        )
-    return (
-        "Each point was trained once: from seed to seed an accuracy of this recipe moves by about "
-        f"{in_points(SEED_SPREAD)} (standard deviation); the intervals hold the choice of test "
-        "images alone."
-    )
-
-
-def is_proxy_recipe(recipe: dict[str, Any]) -> bool:
-    """Whether `recipe`, the stored [accuracy], is that of sweep.toml: of a setting that an earlier
-    version did not have, its default.
-    """
-    known = AccuracySettings.model_fields
-    usual = AccuracySettings.model_validate(PROXY_RECIPE).model_dump(mode="json")
-    # Until symmetries had a name there was but one, and it could be turned off.
-    old = {"symmetry": "square" if recipe.get("turn_and_mirror", True) else "none"}
-    recipe = (old if "symmetry" not in recipe else {}) | recipe
-    return (
-        all(recipe.get(name, usual[name]) == usual[name] for name in known if name not in _APART)
-        and recipe.get("dataset") == PROXY_RECIPE["dataset"]
-    )
 
 
 def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:

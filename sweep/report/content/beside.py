@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from sweep.maths.statistics import kendall_tau
 from sweep.metrics import TOP1
 from sweep.report.content.axes import number
+from sweep.report.content.certainty import covers
+from sweep.report.content.evidence import Evidence, evidence_of
 from sweep.report.values.units import in_points
 from sweep.results.points import SOURCE, end_of
 from sweep.results.trainings import key_of
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 ENOUGH = 5  # points for a rank correlation
 BESIDE = f"beside_{TOP1.name}"  # column
 BESIDE_OF = "beside_of"  # column: what they are of
+COVERS = "beside_covers"  # column: what their intervals are about
+ONCE = "beside_once"  # column: whether each point was trained once
 # accuracy.source in words, after "accuracy".
 SOURCES = {
     "train": "each network trained by itself",
@@ -51,7 +55,14 @@ def with_beside(results: Results, other: Results) -> Results:
     }
     if not any(value is not None for value in columns[BESIDE]):
         raise ValueError(f"{other.path}: has no accuracy of any of these points")
-    return replace(results, points=own.assign(**columns, **{BESIDE_OF: _called(other)}))
+    known = evidence_of(other)
+    told = {BESIDE_OF: _called(other), COVERS: covers(known), ONCE: known.once}
+    return replace(results, points=own.assign(**columns, **told))
+
+
+def evidence_beside(points: pd.DataFrame) -> Evidence:
+    """What tells them apart: their intervals, unless each point was trained once."""
+    return Evidence(once=ONCE in points and bool(points[ONCE].any()))
 
 
 def agreement(points: pd.DataFrame) -> tuple[str, ...]:

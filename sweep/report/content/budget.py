@@ -7,8 +7,9 @@
   fits and is better than chance, runner-up the second. No better than chance is a measured accuracy
   whose interval does not lie above that of guessing, 1 over the number of classes; where all that
   fit are so, there is no best, and the first is told as the highest.
-- Not told apart from the best are those that fit and whose accuracy interval overlaps with the
-  best's. A missing interval is the value alone.
+- Not told apart from the best are those that fit and that nothing tells from it, as `evidence` has
+  it. Of these and the best the cheapest is that with the smallest largest value / limit, without
+  limits that with the fewest mult-adds; of equals the first in the order.
 - Where nothing fits, the closest is the ranked point, every limited quantity of which was read,
   with the smallest largest excess, value / limit - 1 over the limits; of several the first in the
   order.
@@ -26,11 +27,14 @@ from math import inf, isfinite
 
 from sweep.metrics import MULT_ADDS
 from sweep.report.content.certainty import may_be_guessing
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
 from sweep.report.content.figures import MEASURED
-from sweep.report.values.intervals import Estimate, overlap
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.types import listed
+
+BY_DEFAULT = Quantity(MULT_ADDS, MULT_ADDS.name)  # what is cheap where nothing is limited
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,17 @@ class Lacking:
 class Picked:
     """The answer. `ranked` is the number of points with an accuracy of the source; `fitting` are
     those within the budget, best first. `closest` is there only where nothing fits, and `over` says
-    which limits it breaks.
+    which limits it breaks. evidence: what tells the points apart. cheapest: of the best and its
+    near ties, where there are any and something is known of them.
     """
 
     budget: Budget
     source: str
+    evidence: Evidence
     ranked: int
     fitting: tuple[Candidate, ...]
     near_ties: tuple[Candidate, ...]
+    cheapest: Candidate | None
     closest: Candidate | None
     over: tuple[Over, ...]
     lacking: tuple[Lacking, ...]
@@ -116,15 +123,23 @@ class Picked:
         return tuple(each for each in self.fitting if not at_chance(each, self.source))
 
 
-def pick(candidates: Sequence[Candidate], budget: Budget, source: str) -> Picked:
+def pick(
+    candidates: Sequence[Candidate], budget: Budget, source: str, measured: Evidence
+) -> Picked:
     """Holds the candidates against the budget, by the rule above.
 
-    source: whose accuracies rank them, a name of their `accuracies`.
+    source: whose accuracies rank them, a name of their `accuracies`. measured: what tells those of
+    the run apart.
     """
+    evidence = measured if source == MEASURED else BY_INTERVALS
     ranked = order(candidates, source)
     whole = [pair for pair in ranked if not _unread(pair[1], budget)]
     fitting = [pair for pair in whole if not _over(pair[1], budget)]
     best = next((pair for pair in fitting if not at_chance(pair[1], source)), None)
+    ties = []
+    if best is not None:
+        near = set(evidence.not_apart(_rated(best), map(_rated, fitting)))
+        ties = [each for _, each in fitting if each.label in near]
     closest = None
     if whole and not fitting:
         _, closest = min(
@@ -135,11 +150,11 @@ def pick(candidates: Sequence[Candidate], budget: Budget, source: str) -> Picked
         source=source,
         ranked=len(ranked),
         fitting=tuple(each for _, each in fitting),
-        near_ties=tuple(
-            each
-            for estimate, each in fitting
-            if best and each is not best[1] and overlap(estimate, best[0])
-        ),
+        evidence=evidence,
+        near_ties=tuple(ties),
+        cheapest=_cheapest([best[1], *ties], budget)
+        if best and ties and best[0].has_interval and not evidence.once
+        else None,
         closest=closest,
         over=_over(closest, budget) if closest else (),
         lacking=tuple(
@@ -148,6 +163,22 @@ def pick(candidates: Sequence[Candidate], budget: Budget, source: str) -> Picked
             if (unread := _lacking(each, budget, source)) is not None
         ),
     )
+
+
+def _rated(pair: tuple[Estimate, Candidate]) -> Rated:
+    return Rated(pair[1].label, pair[0])
+
+
+def _cheapest(points: Sequence[Candidate], budget: Budget) -> Candidate | None:
+    """None where no cost of them was read."""
+    limits = {each.of.name: each.value for each in budget.limits} or {BY_DEFAULT.name: 1.0}
+    read = [(dict(each.costs), each) for each in points]
+    known = [(costs, each) for costs, each in read if limits.keys() <= costs.keys()]
+    return min(
+        known,
+        key=lambda pair: max(pair[0][name] / limit for name, limit in limits.items()),
+        default=(None, None),
+    )[1]
 
 
 def order(candidates: Sequence[Candidate], source: str) -> list[tuple[Estimate, Candidate]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sweep.report.content.budget import Over, Picked, accuracy
+from sweep.report.content.budget import BY_DEFAULT, Over, Picked, accuracy
 from sweep.report.content.certainty import guessing, not_told_apart
 from sweep.report.content.figures import MEASURED, written
 from sweep.report.content.held_back import worth
@@ -15,6 +15,7 @@ from sweep.report.values.view import Candidate
 from sweep.types import listed
 
 AS_ACCURATE = "As accurate, and without intervals: {names}."
+CHEAPEST = "Of all these the cheapest is {label}, with {costs}."
 OVER_THE_LIMIT = "Over the limit: {broken}."
 BROKEN = "{called} {value}, {by} {limit}"
 
@@ -142,12 +143,20 @@ def _ties(picked: Picked, best: Candidate) -> list[str]:
     without = estimate is not None and estimate.low is None
     if picked.near_ties:
         names = [each.label for each in picked.near_ties]
-        if without:
+        if without and not picked.evidence.once:
             return [AS_ACCURATE.format(names=listed(names))]
-        return [not_told_apart(best.label, names)]
+        return [not_told_apart(best.label, names, picked.evidence), *_cheapest(picked)]
     if without and picked.runner_up is not None:
         return ["These accuracies have no intervals: how near the runner-up is can't be told."]
     return []
+
+
+def _cheapest(picked: Picked) -> list[str]:
+    """Of the best and what is not told apart from it: the one to take."""
+    if picked.cheapest is None:
+        return []
+    costs = costs_text(picked.cheapest, [each.of for each in picked.budget.limits] or [BY_DEFAULT])
+    return [CHEAPEST.format(label=picked.cheapest.label, costs=listed(costs))]
 
 
 def _unjudged(picked: Picked, called: str) -> list[str]:

@@ -9,9 +9,10 @@ from sweep import paper
 from sweep.metrics import LATENCY
 from sweep.paper.published import traps
 from sweep.report.content import bearing, cautions, figures, findings, paper_tables, tables
-from sweep.report.content.beside import agreement
+from sweep.report.content.beside import agreement, evidence_beside
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
+from sweep.report.content.evidence import evidence_of
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.panel import panel
 from sweep.report.content.separable import derivation
@@ -32,23 +33,24 @@ def view(results: Results) -> View:
     _check_one_machine(results)
     compared = paper.compare(results.points, results.readings)
     tau = paper.tau(results.points)
-    drawn = figures.figures(results.points, results.readings)
+    drawn, measured = figures.figures(results), evidence_of(results)
     scatters = trends(results)
     costs = tuple(dict.fromkeys(each.of for each in drawn if each.of.is_cost))
     ranked = candidates(results.points, costs)
     sources = figures.choices(results.points)
     beware = bearing.cautions(results)
+    evidence = {figures.MEASURED: measured, figures.BESIDE_NAME: evidence_beside(results.points)}
     return View(
         name=str(results.settings.get("name", results.path.name)),
-        title=findings.title(results.points, drawn),
-        findings=(*findings.findings(results, drawn, tau), *agreement(results.points)),
+        title=findings.title(results.points, drawn, measured),
+        findings=(*findings.findings(results, drawn, tau, measured), *agreement(results.points)),
         warnings=cautions.warnings(results, compared),
         tau=tau,
         figures=drawn,
         sources=sources,
         key=figures.key(drawn, scatters),
         candidates=ranked,
-        panel=panel(ranked, costs, (name for name, _ in sources), beware),
+        panel=panel(ranked, costs, (name for name, _ in sources), beware, evidence),
         cautions=beware,
         cards=cards(results, drawn),
         heat_maps=heat_maps(results),

@@ -13,7 +13,8 @@ from sweep.paper.layers import layers_of
 from sweep.paper.networks import FAMILY
 from sweep.report.content import figures
 from sweep.report.content.axes import number, quantities
-from sweep.report.content.certainty import guessing
+from sweep.report.content.certainty import ONCE, covers, guessing, on_frontier
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated, evidence_of
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.findings import at_chance, main
 from sweep.report.content.layers import layers_table
@@ -27,10 +28,9 @@ from sweep.report.content.point_rows import (
 )
 from sweep.report.content.training_curves import curves_of, in_words, why_none
 from sweep.report.values.figures import Figure, Mark
-from sweep.report.values.intervals import overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
-from sweep.report.values.units import formatted
+from sweep.report.values.units import SPACE, formatted
 from sweep.report.values.view import Card, Quoted
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
@@ -53,8 +53,8 @@ def cards(results: Results, drawn: tuple[Figure, ...] | None = None) -> tuple[Ca
     rows = points.to_dict(orient="records")
     if not rows:
         return ()
-    drawn = figures.figures(points, readings) if drawn is None else drawn
-    quote, standing = _Quotes(results, rows), _Standings(drawn)
+    drawn = figures.figures(results) if drawn is None else drawn
+    quote, standing = _Quotes(results, rows), _Standings(drawn, evidence_of(results))
     rows = _carded(rows, drawn)
     layers, curves = layers_of(_of(rows, readings)), curves_of(results.training)
     reasons = Reasons(readings)
@@ -108,6 +108,7 @@ class _Quotes:
     def __init__(self, results: Results, rows: list[Row]) -> None:
         self._reasons = Reasons(results.readings)
         self._quantities = quantities(results.points, results.readings)
+        self._covers = covers(evidence_of(results))
         self._known = {each.metric.name for each in self._quantities}
         self._points = set(results.points.columns)
         self._rows = rows
@@ -157,6 +158,8 @@ class _Quotes:
         if of.metric == TOP1:
             title = accuracy_title(self._rows, of=[row])
         cell = self._reasons.cell(row, of)
+        if of.metric in (TOP1, TOP5) and cell.low is not None:
+            notes = (f"95{SPACE}% interval {self._covers}", *notes)
         yield Quoted(
             title,
             cell if cell.value is None else replace(cell, notes=notes),
@@ -190,11 +193,12 @@ def _without_column(reading: dict[str, Any]) -> Quoted:
 class _Standings:
     """Where a point stands in the figures of the run's main accuracies."""
 
-    def __init__(self, drawn: tuple[Figure, ...]) -> None:
+    def __init__(self, drawn: tuple[Figure, ...], measured: Evidence) -> None:
         first = main(drawn)
         source = None if first is None else first.source
         self._drawn = [each for each in drawn if each.source == source and each.marks]
         self._by = "" if source in (None, MEASURED) else "By published accuracies. "
+        self._evidence = BY_INTERVALS if self._by else measured
         self._marks = [{mark.label: mark for mark in figure.marks} for figure in self._drawn]
 
     def __call__(self, name: str) -> list[str]:
@@ -205,9 +209,9 @@ class _Standings:
         ]
         if not pairs:
             return ["On no frontier: it takes both an accuracy and a cost."]
-        ahead = [figure.of.called for figure, _, mark in pairs if mark.on_front]
+        ahead = [f"{figure.of.called}{_share(mark)}" for figure, _, mark in pairs if mark.on_front]
         beaten = [
-            _beaten(figure, mark, marks[mark.dominated_by])
+            _beaten(figure, mark, marks[mark.dominated_by], self._evidence)
             for figure, marks, mark in pairs
             if not mark.on_front
         ]
@@ -217,10 +221,17 @@ class _Standings:
         sentences += beaten
         if unplaced:
             sentences.append(f"Not placed over {listed(unplaced)}: not read.")
+        if self._evidence.once and len(self._marks[0]) > 1:
+            sentences.append(f"{ONCE[:1].upper()}{ONCE[1:]}.")
         return [f"{self._by}{sentences[0]}", *sentences[1:]]
 
 
-def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
+def _share(mark: Mark) -> str:
+    told = on_frontier(mark.front_share)
+    return f" ({told})" if told else ""
+
+
+def _beaten(figure: Figure, mark: Mark, by: Mark, evidence: Evidence) -> str:
     """What beats the point over one cost, with both their figures."""
     accuracies = [formatted(each.y.value, TOP1.form) for each in (by, mark)]
     costs = [figure.of.written(each.x.value) for each in (by, mark)]
@@ -230,5 +241,8 @@ def _beaten(figure: Figure, mark: Mark, by: Mark) -> str:
         told = " against ".join(
             f"{each} at {cost}" for each, cost in zip(accuracies, costs, strict=True)
         )
-    near = "; the accuracies' 95 % intervals overlap" if overlap(by.y, mark.y) else ""
+    near = ""
+    if not evidence.once and not evidence.apart(Rated(by.label, by.y), Rated(mark.label, mark.y)):
+        share = on_frontier(mark.front_share)
+        near = "; not told apart" + (f", and on the frontier {share}" if share else "")
     return f"Over {figure.of.called}, {by.label} beats it: {told}{near}."

@@ -1,8 +1,9 @@
 """Two runs side by side: what the second has gained, lost and moved.
 
 A reading has moved where its 95 % interval and the other's don't overlap; one without an interval,
-such as a count, where it is not the same. What differs within its intervals is only counted, as
-every reading taken twice does.
+such as a count, where it is not the same. A top-1 accuracy has where the 95 % interval of the
+difference of its means leaves out 0, by the trainings of both runs. What differs within its
+intervals is only counted, as every reading taken twice does.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sweep.maths.replicates import Difference as Change
+from sweep.maths.replicates import change
 from sweep.metrics import TOP1, TRAINED
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.changes import Changed, changed, facts, settings
+from sweep.report.content.evidence import evidence_of
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.quantity import Quantity
+from sweep.results.trainings import key_of
 from sweep.types import Better, Point, listed
 
 if TYPE_CHECKING:
@@ -54,7 +59,8 @@ class Tally:
 class Difference:
     """Everything that is shown of two runs side by side; `common` is the number of points in both.
 
-    machine_ids, which have versions with them, are equal where latencies may be compared;
+    once: whether an accuracy moved, and nothing tells the luck of its training. machine_ids, which
+    have versions with them, are equal where latencies may be compared;
     other_settings are the measures whose settings or data are not the same.
     """
 
@@ -65,6 +71,7 @@ class Difference:
     lost: tuple[str, ...]
     moved: tuple[Moved, ...]
     tallies: tuple[Tally, ...]
+    once: bool
     machine_ids: tuple[str, str]
     machine: tuple[Changed, ...]
     datasets: tuple[str, str]
@@ -78,10 +85,11 @@ def difference(before: Results, after: Results) -> Difference:
     labels = _labels({**rows[0], **rows[1]})
     common = [key for key in rows[0] if key in rows[1]]
     pairs = [(labels[key], rows[0][key], rows[1][key]) for key in common]
+    accuracies = _Accuracies(before, after)
     machine_ids = (_machine_id(before), _machine_id(after))
     datasets = (_datasets(rows[0]), _datasets(rows[1]))
     judged = [
-        _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs))
+        _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs), accuracies)
         for quantity in _compared(before, after)
     ]
     return Difference(
@@ -92,6 +100,8 @@ def difference(before: Results, after: Results) -> Difference:
         lost=tuple(labels[key] for key in rows[0] if key not in rows[1]),
         moved=tuple(each for _, moved in judged for each in moved),
         tallies=tuple(tally for tally, _ in judged if _says_something(tally)),
+        once=accuracies.once
+        and any(_is_accuracy(tally.quantity) and tally.moved for tally, _ in judged),
         machine_ids=machine_ids,
         machine=changed(facts(before.machine), facts(after.machine)),
         datasets=datasets,
@@ -147,7 +157,7 @@ def _why_not(
     """Why the quantity's readings may not be compared; empty where they may."""
     if quantity.machine_bound and machine_ids[0] != machine_ids[1]:
         return OTHER_MACHINE
-    if TOP1.name in (quantity.metric.name, quantity.metric.beside):
+    if _is_accuracy(quantity):
         if all(datasets) and datasets[0] != datasets[1]:
             return f"different data sets, {datasets[0]} and {datasets[1]}"
         return _other_sides(pairs)
@@ -166,16 +176,23 @@ def _other_sides(pairs: list[tuple[str, Row, Row]]) -> str:
 
 
 def _judged(
-    quantity: Quantity, pairs: list[tuple[str, Row, Row]], unjudged: str
+    quantity: Quantity,
+    pairs: list[tuple[str, Row, Row]],
+    unjudged: str,
+    accuracies: _Accuracies,
 ) -> tuple[Tally, list[Moved]]:
     read = [(label, *(_estimate(row, quantity) for row in rows)) for label, *rows in pairs]
     both = [
-        Moved(label, quantity, before, after)
-        for label, before, after in read
+        (Moved(label, quantity, before, after), rows)
+        for (label, before, after), (_, *rows) in zip(read, pairs, strict=True)
         if before is not None and after is not None
     ]
-    other = [] if unjudged else [each for each in both if each.before.value != each.after.value]
-    moved = [each for each in other if not overlap(each.before, each.after)]
+    other = [
+        (each, rows)
+        for each, rows in both
+        if not unjudged and each.before.value != each.after.value
+    ]
+    moved = [each for each, rows in other if accuracies.apart(each, *rows)]
     tally = Tally(
         quantity,
         same=0 if unjudged else len(both) - len(other),
@@ -186,6 +203,36 @@ def _judged(
         unjudged=unjudged if both else "",
     )
     return tally, moved
+
+
+class _Accuracies:
+    """Whether a top-1 accuracy moved, by the trainings of both runs. once: nothing tells by how
+    much another training would move it.
+    """
+
+    def __init__(self, before: Results, after: Results) -> None:
+        self._trained = before.trainings, after.trainings
+        known = [evidence_of(each) for each in (before, after)]
+        self.once = any(each.once for each in known) and not any(each.trainings for each in known)
+
+    def apart(self, moved: Moved, before: Row, after: Row) -> bool:
+        found = None if moved.quantity.metric != TOP1 else self._change(before, after)
+        if found is None or found.half is None:
+            return not overlap(moved.before, moved.after)
+        return found.told_apart
+
+    def _change(self, *rows: Row) -> Change | None:
+        """None where no single images are kept of a point."""
+        places = [
+            (trained.replicates, trained.places[key])
+            for trained, row in zip(self._trained, rows, strict=True)
+            if trained is not None and (key := key_of(row)) in trained.places
+        ]
+        return change(*places[0], *places[1]) if len(places) == 2 else None
+
+
+def _is_accuracy(quantity: Quantity) -> bool:
+    return TOP1.name in (quantity.metric.name, quantity.metric.beside)
 
 
 def _says_something(tally: Tally) -> bool:

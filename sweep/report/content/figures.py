@@ -5,8 +5,8 @@ rest, and the paper's points behind. Accuracies are the run's own, or one of tho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,13 +16,18 @@ from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
 from sweep.report.content.axes import LOG_FROM, axes, number, quantities
-from sweep.report.content.beside import BESIDE, BESIDE_OF, of_source
+from sweep.report.content.beside import BESIDE, BESIDE_OF, COVERS, of_source
+from sweep.report.content.certainty import covers, on_frontier
+from sweep.report.content.evidence import evidence_of
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity, inside
 from sweep.report.values.units import SPACE, Form, bracket, formatted
-from sweep.results.points import SOURCE, end_of
+from sweep.results.points import SOURCE, end_of, share_of
 from sweep.types import Better, Point, listed
+
+if TYPE_CHECKING:
+    from sweep.results.load import Results
 
 IN_PAPER = (MULT_ADDS, PARAMS)  # costs that it prints of its networks
 PRINTED = "the paper"
@@ -32,17 +37,20 @@ UNPRINTED = "TF-slim, June 2017 (the paper does not print it)"
 @dataclass(frozen=True)
 class Source:
     """Where accuracies come from: the column of points.parquet that holds them, its title on an
-    axis, and as a choice.
+    axis, and as a choice. covers: what its intervals are about, where the columns of its ends stand
+    beside.
     """
 
     name: str
     column: str
     title: str
     choice: str
-    interval: bool = False  # whether the columns of its ends stand beside
+    interval: bool = False
+    covers: str = ""
 
 
 MEASURED = "measured"
+BESIDE_NAME = "beside"
 _PUBLISHED = (
     Source(
         "tfslim",
@@ -56,13 +64,18 @@ _PUBLISHED = (
 )
 
 
-def figures(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Figure, ...]:
+def figures(results: Results) -> tuple[Figure, ...]:
     """Accuracy against every metric that is better one way, at each batch size; by the run's own
     accuracies, then by those published of its points, where there are any.
     """
-    rows = points.to_dict(orient="records")
-    drawn_against = axes(quantities(points, readings), points)
-    return tuple(_figure(each, rows, source) for source in sources(rows) for each in drawn_against)
+    rows = results.points.to_dict(orient="records")
+    drawn_against = axes(quantities(results.points, results.readings), results.points)
+    about = covers(evidence_of(results))
+    return tuple(
+        _figure(each, rows, replace(source, covers=about) if source.name == MEASURED else source)
+        for source in sources(rows)
+        for each in drawn_against
+    )
 
 
 def choices(points: pd.DataFrame) -> tuple[tuple[str, str], ...]:
@@ -89,9 +102,11 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
 
 def _beside(rows: list[dict[str, Any]]) -> Iterator[Source]:
     """Another run's, where it is to stand beside."""
-    of = next((row[BESIDE_OF] for row in rows if number(row.get(BESIDE)) is not None), "")
-    if of:
-        yield Source("beside", BESIDE, f"Top-1 accuracy {of}", f"Beside: {of}", interval=True)
+    row = next((row for row in rows if number(row.get(BESIDE)) is not None), None)
+    if row is not None:
+        of = row[BESIDE_OF]
+        title, choice = f"Top-1 accuracy {of}", f"Beside: {of}"
+        yield Source(BESIDE_NAME, BESIDE, title, choice, interval=True, covers=row[COVERS])
 
 
 def sizes(rows: Iterable[dict[str, Any]]) -> str:
@@ -158,6 +173,7 @@ def _figure(of: Quantity, rows: list[dict[str, Any]], source: Source) -> Figure:
         paper=_paper(of, rows) if source.name == MEASURED else (),
         summary=_summary(of, ahead, marks),
         absent="" if marks else _why_empty(of, rows, source),
+        covers=source.covers,
     )
 
 
@@ -173,6 +189,10 @@ def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> 
         ends = (number(row[end_of(source.column, end)]) for end in ("low", "high"))
         y = Estimate(y.value, *ends)
     place = f"beaten by {beaten_by}" if beaten_by else "on the frontier"
+    share = number(row.get(share_of(of.column))) if source.name == MEASURED else None
+    surely = on_frontier(share)
+    if surely:
+        place = f"{place}, {'' if not beaten_by else 'on the frontier '}{surely}"
     return Mark(
         label=label(row),
         alpha=row["alpha"],
@@ -180,9 +200,11 @@ def _mark(of: Quantity, row: dict[str, Any], source: Source, beaten_by: str) -> 
         x=x,
         y=y,
         dominated_by=beaten_by,
+        front_share=share,
         hover=(
             label(row),
             f"top-1 {written(y, Form.SHARE)}",
+            *([f"95{SPACE}% interval {source.covers}"] if source.covers and y.has_interval else []),
             f"{of.title}: {written(x, of.metric.form)}",
             place,
         ),

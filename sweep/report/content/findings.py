@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sweep.metrics import CLASSES, TOP1
 from sweep.paper import Tau
 from sweep.report.content import bearing
 from sweep.report.content.axes import number
-from sweep.report.content.certainty import guessing, may_be_guessing, not_told_apart
+from sweep.report.content.certainty import (
+    BY_ONE,
+    NEIGHBOURS,
+    ONCE,
+    SURE,
+    guessing,
+    may_be_guessing,
+    not_told_apart,
+    on_frontier,
+)
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
 from sweep.report.content.figures import MEASURED, label, sizes, written
 from sweep.report.content.held_back import held_back, worth
 from sweep.report.values.figures import Figure, Mark
-from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import SPACE, Form, percent, share
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.units import Form, percent, share
 from sweep.results.points import end_of
 from sweep.types import listed
 
@@ -45,7 +56,7 @@ def _top1(row: dict[str, Any]) -> Estimate:
     return Estimate(float(row[TOP1.name]), low, high)
 
 
-def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
+def title(points: pd.DataFrame, drawn: tuple[Figure, ...], measured: Evidence) -> str:
     """What a reader should take home from a run of these points, in one sentence."""
     figure = main(drawn)
     if figure is None:
@@ -53,23 +64,50 @@ def title(points: pd.DataFrame, drawn: tuple[Figure, ...]) -> str:
     rows = points.to_dict(orient="records")
     if figure.source == MEASURED and len(at_chance(rows)[0]) == len(figure.marks):
         return f"{_networks(len(figure.marks))}, none of them better than guessing yet"
+    by = _evidence(figure, measured)
+    told = _as_read(figure) if _is_as_read(figure, by) else _surely(figure, by)
+    return f"{told} ({ONCE})" if by.once and len(figure.marks) > 1 else told
+
+
+def _as_read(figure: Figure) -> str:
+    """Of published accuracies, and of what nothing is sure of."""
     best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
     published = "" if figure.source == MEASURED else "published "
-    if enough == best:
-        if len(figure.marks) == 1:
-            return f"{best.label} reaches {written(best.y, Form.SHARE)} {published}top-1"
-        if best.x.value == min(mark.x.value for mark in figure.marks):
-            return f"{best.label} is the most accurate and the cheapest"
+    if enough is not best:
         return (
-            f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its {published}accuracy"
+            f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best "
+            f"{published}accuracy at {percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
         )
-    return (
-        f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best {published}accuracy "
-        f"at {percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
-    )
+    if len(figure.marks) == 1:
+        return f"{best.label} reaches {written(best.y, Form.SHARE)} {published}top-1"
+    if _is_cheapest(best, figure):
+        return f"{best.label} is the most accurate and the cheapest"
+    return f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its {published}accuracy"
 
 
-def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str, ...]:
+def _surely(figure: Figure, by: Evidence) -> str:
+    """What other trainings and other test images would not overturn."""
+    best, enough = _best(figure.marks), _cheapest_enough(figure.marks, by)
+    near = listed(by.not_apart(_rated(best), map(_rated, figure.marks)), NEIGHBOURS)
+    if enough is not best:
+        told = (
+            f"{enough.label} gives at least {percent(ENOUGH)} of the best accuracy at "
+            f"{percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
+        )
+        return f"{told}; the best, {best.label}, is not told apart from {near}" if near else told
+    if len(figure.marks) == 1:
+        return f"{best.label} reaches {written(best.y, Form.SHARE)} top-1"
+    if _is_cheapest(best, figure):
+        if near:
+            return f"No network is surely more accurate than {best.label}, the cheapest"
+        return f"{best.label} is the most accurate and the cheapest"
+    told = f"Nothing cheaper than {best.label} surely gives {percent(ENOUGH)} of its accuracy"
+    return f"{told}, and it is not told apart from {near}" if near else told
+
+
+def findings(
+    results: Results, drawn: tuple[Figure, ...], tau: Tau, measured: Evidence
+) -> tuple[str, ...]:
     """The answer in a few sentences, each with its figures."""
     sentences = [_swept(results)]
     figure = main(drawn)
@@ -84,17 +122,19 @@ def findings(results: Results, drawn: tuple[Figure, ...], tau: Tau) -> tuple[str
             *bearing.on_findings(results),
         )
     if figure is not None:
+        by = _evidence(figure, measured)
         sentences += [
-            *_best_and_enough(rows, drawn, figure),
-            *(_how_sure(figure, results) if figure.source == MEASURED else ()),
-            _on_frontiers(tuple(each for each in drawn if each.source == figure.source)),
-            _dominated(figure),
+            *_best_and_enough(rows, drawn, figure, by),
+            *(_how_sure(figure, results, by) if figure.source == MEASURED else ()),
+            _on_frontiers(tuple(each for each in drawn if each.source == figure.source), by),
+            _dominated(figure, by),
         ]
     if tau.value is None:
         sentences.append(f"Agreement with the published ranking can't be given: {tau.reason}.")
     else:
+        ranked = f"Ranked by accuracy, {BY_ONE}" if measured.once else "Ranked by accuracy"
         sentences.append(
-            f"Ranked by accuracy, {tau.n} points agree with the ranking published for ImageNet "
+            f"{ranked}, {tau.n} points agree with the ranking published for ImageNet "
             f"with a Kendall tau of {tau.value:.2f} (1 is the same order, 0 is chance)."
         )
     return tuple(sentences)
@@ -124,18 +164,21 @@ def _networks(n: int) -> str:
     return f"{n} network" if n == 1 else f"{n} networks"
 
 
-def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> list[str]:
+def _best_and_enough(
+    rows: Rows, drawn: tuple[Figure, ...], figure: Figure, by: Evidence
+) -> list[str]:
     by_label = {label(row): row for row in rows}
-    best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
+    best, enough = _best(figure.marks), _cheapest_enough(figure.marks, by)
     dataset = by_label[best.label]["dataset"]
     of = f"top-1 on {dataset}" + (", a proxy for ImageNet" if dataset == PROXY else "")
     of = ", ".join(filter(None, (of, sizes([by_label[best.label]]))))
     if figure.source != MEASURED:
         of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
-    first = [f"The most accurate is {best.label}: {written(best.y, Form.SHARE)} {of}."]
+    most = f"The most accurate, {BY_ONE}," if by.once else "The most accurate"
+    first = [f"{most} is {best.label}: {written(best.y, Form.SHARE)} {of}."]
     if figure.source == MEASURED:
         first += worth(best.label, *held_back(by_label[best.label]), len(figure.marks))
-    if enough == best:
+    if enough is best:
         return first
     this, that = by_label[enough.label], by_label[best.label]
     parts = [
@@ -148,53 +191,94 @@ def _best_and_enough(rows: Rows, drawn: tuple[Figure, ...], figure: Figure) -> l
             and number(that[of.column]) is not None
         ),
     ]
+    as_read = _is_as_read(figure, by)
+    has = f"{'with' if as_read else 'that surely has'} at least {percent(ENOUGH)} of that"
     return [
         *first,
-        f"{enough.label} is the cheapest with at least {percent(ENOUGH)} of that: {listed(parts)}.",
+        f"{enough.label} is the cheapest {has}: {listed(parts)}.",
+        *([] if as_read else _perhaps_enough(figure, enough)),
     ]
 
 
-def _how_sure(figure: Figure, results: Results) -> Iterator[str]:
+def _perhaps_enough(figure: Figure, sure: Mark) -> list[str]:
+    """The cheapest by the means alone, where it is a cheaper one."""
+    other, best = _cheapest_enough(figure.marks), _best(figure.marks)
+    if other is sure:
+        return []
+    ratio = percent(_ratio(other.y, best.y))
+    return [f"{other.label} may have it, too, at less: {ratio}, not told apart from less."]
+
+
+def _how_sure(figure: Figure, results: Results, by: Evidence) -> Iterator[str]:
     """What bears on which point is best."""
-    best = _best(figure.marks)
-    near = [mark.label for mark in figure.marks if mark is not best and overlap(mark.y, best.y)]
-    if near and best.y.low is not None:
-        yield not_told_apart(best.label, near)
+    best = _rated(_best(figure.marks))
+    near = by.not_apart(best, map(_rated, figure.marks))
+    if near:
+        yield not_told_apart(best.label, near, by)
     yield from bearing.on_findings(results)
 
 
-def _on_frontiers(drawn: tuple[Figure, ...]) -> str:
+def _on_frontiers(drawn: tuple[Figure, ...], by: Evidence) -> str:
     figures = [figure for figure in drawn if figure.marks]
     n = len(figures[0].marks)
     parts = [
         f"{sum(mark.on_front for mark in figure.marks)} "
         + ("" if len(figure.marks) == n else f"of {len(figure.marks)} ")
         + f"over {figure.of.called}"
+        + _sure_of(figure)
         for figure in figures
     ]
     points = "1 point" if n == 1 else f"{n} points"
     accuracy = "a measured" if figures[0].source == MEASURED else "a published"
-    return f"On the frontier, of {points} with {accuracy} accuracy: {listed(parts)}."
+    once = f", {BY_ONE}" if by.once else ""
+    known = any(mark.front_share is not None for each in figures for mark in each.marks)
+    surely = f" Surely: {on_frontier(SURE)} at least." if known else ""
+    told = f"On the frontier{once}, of {points} with {accuracy} accuracy: {listed(parts)}."
+    return told + surely
 
 
-def _dominated(figure: Figure) -> str:
+def _sure_of(figure: Figure) -> str:
+    """How many of a frontier's points are surely on it."""
+    shares = [mark.front_share for mark in figure.marks if mark.on_front]
+    known = [each for each in shares if each is not None]
+    return f" ({sum(each >= SURE for each in known)} surely)" if known else ""
+
+
+def _dominated(figure: Figure, by: Evidence) -> str:
     beaten = [mark for mark in figure.marks if mark.dominated_by]
+    once = f", {BY_ONE}" if by.once else ""
     if not beaten:
-        return f"Over {figure.of.called} no point is dominated: more cost always buys accuracy."
+        told = f"Over {figure.of.called} no point is dominated{once}"
+        # Of each step up the frontier, or else a dearer point may as well be no better.
+        order = sorted(figure.marks, key=lambda mark: mark.y.value)
+        sure = all(by.apart(_rated(low), _rated(high)) for low, high in pairwise(order))
+        return f"{told}: more cost always buys accuracy." if sure else f"{told}."
     pairs = listed([f"{mark.label} by {mark.dominated_by}" for mark in beaten])
+    sentence = f"Dominated over {figure.of.called}{once}: {pairs}."
     by_label = {mark.label: mark for mark in figure.marks}
     ties = [
         mark.label
         for mark in beaten
-        if mark.y.low is not None and overlap(mark.y, by_label[mark.dominated_by].y)
+        if mark.y.has_interval and not by.apart(_rated(mark), _rated(by_label[mark.dominated_by]))
     ]
-    sentence = f"Dominated over {figure.of.called}: {pairs}."
+    if by.once or not ties:
+        return sentence
     if len(ties) == len(beaten):
-        pairs = f"In each pair the accuracies' 95{SPACE}% intervals overlap: near a tie."
-        return f"{sentence} {pairs}"
-    if ties:
-        return f"{sentence} Near a tie, their 95{SPACE}% intervals overlapping: {listed(ties)}."
-    return sentence
+        return f"{sentence} In each pair the accuracies are not told apart."
+    return f"{sentence} Not told apart from what dominates them: {listed(ties)}."
+
+
+def _evidence(figure: Figure, measured: Evidence) -> Evidence:
+    return measured if figure.source == MEASURED else BY_INTERVALS
+
+
+def _is_as_read(figure: Figure, by: Evidence) -> bool:
+    """Whether nothing says how sure the accuracies are."""
+    return by.once or figure.source != MEASURED
+
+
+def _rated(mark: Mark) -> Rated:
+    return Rated(mark.label, mark.y)
 
 
 def main(drawn: tuple[Figure, ...]) -> Figure | None:
@@ -207,10 +291,24 @@ def _best(marks: tuple[Mark, ...]) -> Mark:
     return max(marks, key=lambda mark: (mark.y.value, -mark.x.value))
 
 
-def _cheapest_enough(marks: tuple[Mark, ...]) -> Mark:
-    least = ENOUGH * _best(marks).y.value
-    enough = [mark for mark in marks if mark.y.value >= least]
+def _cheapest_enough(marks: tuple[Mark, ...], by: Evidence | None = None) -> Mark:
+    """The cheapest that reaches ENOUGH of the best: by the evidence, else by the means alone."""
+    best = _best(marks)
+    enough = [
+        mark
+        for mark in marks
+        if mark is best
+        or (
+            mark.y.value >= ENOUGH * best.y.value
+            if by is None
+            else by.reaches(_rated(mark), ENOUGH, _rated(best))
+        )
+    ]
     return min(enough, key=lambda mark: (mark.x.value, -mark.y.value))
+
+
+def _is_cheapest(one: Mark, figure: Figure) -> bool:
+    return one.x.value == min(mark.x.value for mark in figure.marks)
 
 
 def _ratio(one: Estimate, other: Estimate) -> float:

@@ -15,11 +15,12 @@ import pandas as pd
 
 from sweep.metrics import LATENCY, MULT_ADDS, TOP1
 from sweep.report.content.axes import number, quantities
+from sweep.report.content.certainty import ONCE, covers
 from sweep.report.content.cost_contours import cost_map
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated, evidence_of
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind
 from sweep.report.values.figures import Contours, HeatMap
-from sweep.report.values.intervals import overlap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, joined, points, times
@@ -39,6 +40,7 @@ class _Shown:
     name: str
     title: str
     of: Quantity
+    by: Evidence = BY_INTERVALS
 
 
 def heat_maps(results: Results) -> tuple[HeatMap, ...]:
@@ -81,7 +83,7 @@ def _quantities(results: Results, rows: list[Row]) -> list[_Shown]:
     shown = []
     for of in quantities(results.points, results.readings):
         if of.metric == TOP1:
-            shown.append(_Shown("accuracy", accuracy_title(rows), of))
+            shown.append(_Shown("accuracy", accuracy_title(rows), of, evidence_of(results)))
         elif of.metric in (LATENCY, MULT_ADDS) or (of.is_axis and _moves_at_all(of, rows)):
             shown.append(_Shown(of.name, of.title, of))
     return shown
@@ -114,6 +116,7 @@ def _heat_map(shown: _Shown, grid: _Grid, behind: Contours | None) -> HeatMap:
         contours=None if empty else behind,
         summary="" if empty else _summary(shown, grid, cells),
         absent=_why_empty(shown, grid) if empty else "",
+        covers=covers(shown.by) if shown.of.metric == TOP1 else "",
     )
 
 
@@ -169,7 +172,7 @@ def _summary(shown: _Shown, grid: _Grid, cells: Cells) -> str:
     sentences += [
         _moves(shown, _ends(cells), f"alpha {_ends_of(grid.alphas, alpha_text)}"),
         _moves(shown, _ends(_turned(cells)), f"resolution {_ends_of(grid.resolutions, str)}"),
-        _falls(grid, by_place),
+        _falls(grid, by_place, shown.by),
     ]
     missing = len(by_place) - len(filled)
     if missing:
@@ -209,7 +212,7 @@ def _moves(shown: _Shown, ends: list[tuple[float, float]], axis: str) -> str:
     return f"From {axis}: {joined(times(ratios[0]), times(ratios[-1]))} as much." if ratios else ""
 
 
-def _falls(grid: _Grid, cells: dict[tuple[float, int], Value]) -> str:
+def _falls(grid: _Grid, cells: dict[tuple[float, int], Value], by: Evidence) -> str:
     """Steps to the next larger alpha or resolution at which the quantity gets smaller."""
     steps = [
         *(((a, side), (b, side)) for a, b in pairwise(grid.alphas) for side in grid.resolutions),
@@ -220,12 +223,18 @@ def _falls(grid: _Grid, cells: dict[tuple[float, int], Value]) -> str:
         first, then = cells[here].estimate, cells[there].estimate
         if first is None or then is None or then.value >= first.value:
             continue
-        falls.append(f"{label(grid.at[here])} to {label(grid.at[there])}")
-        near += overlap(first, then)
+        one, other = label(grid.at[here]), label(grid.at[there])
+        falls.append(f"{one} to {other}")
+        near += not by.apart(Rated(one, first), Rated(other, then))
     if not falls:
         return ""
     sentence = f"It falls from {listed(falls, MOST_STEPS)}"
     if not near:
         return f"{sentence}."
+    if by.once:
+        return f"{sentence} ({ONCE})."
+    if by.replicates is not None:
+        which = "each pair is" if near == len(falls) else f"{near} of these {len(falls)} pairs are"
+        return f"{sentence}; {which} not told apart."
     which = "their" if near == len(falls) else f"at {near} of these {len(falls)} the"
     return f"{sentence}; {which} 95 % intervals overlap."

@@ -13,6 +13,7 @@ from sweep.maths.statistics import kendall_tau
 from sweep.metrics import LATENCY, MULT_ADDS
 from sweep.paper.networks import FAMILY
 from sweep.paper.phones import Phone, phones
+from sweep.paper.ranking import FEWEST_FOR_TAU
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Row
@@ -25,7 +26,6 @@ from sweep.types import listed
 if TYPE_CHECKING:
     from sweep.results.load import Results
 
-FEWEST = 3  # points that are worth a rank correlation
 MOST_NAMED = 3  # pairs in the wrong order that a sentence names
 LONGEST = 20  # points that a summary lists
 
@@ -220,8 +220,8 @@ def _ranked(phone: Phone, both: list[tuple[_Timed, float]], middle: float) -> st
 
 
 def _tau(phone: Phone, both: list[tuple[_Timed, float]]) -> str:
-    if len(both) < FEWEST:
-        return f"A rank correlation takes {FEWEST} points, this run has {len(both)}."
+    if len(both) < FEWEST_FOR_TAU:
+        return f"A rank correlation takes {FEWEST_FOR_TAU} points, this run has {len(both)}."
     try:
         tau = kendall_tau([point.latency.value for point, _ in both], [there for _, there in both])
     except ValueError as error:

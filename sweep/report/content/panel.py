@@ -10,7 +10,7 @@ that alone: which values are at most theirs, and the largest value / limit - 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from shlex import quote
 from statistics import median
@@ -20,11 +20,11 @@ import numpy as np
 
 from sweep.report.content import budget_words
 from sweep.report.content.bearing import ACCURACY
-from sweep.report.content.budget import at_chance, order
+from sweep.report.content.budget import BY_DEFAULT, at_chance, order
 from sweep.report.content.budget_words import accuracy_text, costs_text
-from sweep.report.content.certainty import NEIGHBOURS, NOT_TOLD_APART, guessing
+from sweep.report.content.certainty import NEIGHBOURS, guessing, tied
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
 from sweep.report.content.figures import MEASURED
-from sweep.report.values.intervals import Estimate, share_a_value
 from sweep.report.values.panel import Bearing, Field, Panel, Ranked, Read
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import scale_of
@@ -52,6 +52,7 @@ WORDS: dict[str, Any] = {
     "same": "The same in a terminal: ",
     "more": "{n} more",
     "longest": LONGEST_LIST,
+    "cheap_by": BY_DEFAULT.name,
 }
 
 
@@ -60,8 +61,11 @@ def panel(
     costs: Iterable[Quantity],
     sources: Iterable[str],
     cautions: Sequence[Caution],
+    evidence: Mapping[str, Evidence],
 ) -> Panel:
-    """costs: what can be limited. sources: of accuracies, by their names."""
+    """costs: what can be limited. sources: of accuracies, by their names. evidence: what tells
+    those of a source apart, where it is more than their intervals.
+    """
     limited = [each for each in costs if each.is_cost]
     batches = tuple(dict.fromkeys(str(each.batch) for each in limited if each.batch))
     names = {each.name for each in limited}
@@ -69,7 +73,14 @@ def panel(
         fields=tuple(_fields(limited, candidates)),
         batches=batches,
         ranked={
-            source: _ranked(candidates, source, limited, batches or ("",)) for source in sources
+            source: _ranked(
+                candidates,
+                source,
+                limited,
+                batches or ("",),
+                evidence.get(source, BY_INTERVALS),
+            )
+            for source in sources
         },
         read={each.label: _read(each, limited) for each in candidates if each.accuracies},
         bearing={
@@ -103,9 +114,10 @@ def _ranked(
     source: str,
     limited: Sequence[Quantity],
     batches: Sequence[str],
+    by: Evidence,
 ) -> tuple[Ranked, ...]:
     pairs = order(candidates, source)
-    ties = _ties([estimate for estimate, _ in pairs])
+    ties = _ties(by, [Rated(each.label, estimate) for estimate, each in pairs])
     return tuple(
         Ranked(
             label=each.label,
@@ -113,9 +125,10 @@ def _ranked(
             guessing=guessing(each.classes or 1) if at_chance(each, source) else "",
             ties=of_point,
             tied=budget_words.AS_ACCURATE
-            if estimate.low is None
-            else NOT_TOLD_APART.replace("{best}", each.label),
+            if estimate.low is None and not by.once
+            else tied(by).replace("{best}", each.label),
             most_tied=LONGEST_LIST if estimate.low is None else NEIGHBOURS,
+            cheapest=budget_words.CHEAPEST if estimate.has_interval and not by.once else "",
         )
         for (estimate, each), of_point in zip(pairs, ties, strict=True)
     )
@@ -126,25 +139,13 @@ def _described(candidate: Candidate, source: str, limited: Sequence[Quantity], b
     return ", ".join((accuracy_text(candidate, source), *costs_text(candidate, of_batch)))
 
 
-def _ties(estimates: Sequence[Estimate]) -> list[tuple[tuple[int, int], ...]]:
-    """Of each, the others whose intervals overlap with its own, as runs of places in the order: one
-    run, as a rule, and not thousands of places.
+def _ties(by: Evidence, order: Sequence[Rated]) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Of each, the others that it is not told apart from, as runs of places in the order: few, as a
+    rule, and not thousands of places.
     """
-    low, high = (
-        (np.array(each) for each in zip(*(each.ends for each in estimates), strict=True))
-        if estimates
-        else ((), ())
-    )
-    runs = []
-    for place in range(len(estimates)):
-        tied = np.zeros(len(estimates) + 2, bool)
-        tied[1:-1] = share_a_value(low, high, low[place], high[place])
-        tied[place + 1] = False
-        edges = np.flatnonzero(tied[1:] != tied[:-1]).tolist()
-        runs.append(
-            tuple((first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True))
-        )
-    return runs
+    for tied_with in by.ties(order):
+        edges = np.flatnonzero(np.diff(tied_with, prepend=False, append=False)).tolist()
+        yield tuple((first, last - 1) for first, last in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _read(candidate: Candidate, limited: Sequence[Quantity]) -> dict[str, Read]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sweep.maths.replicates import FRONTIER_DRAWS
 from sweep.metrics import MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
 from sweep.report.content.axes import axes, number, quantities
+from sweep.report.content.certainty import SURE, covers
+from sweep.report.content.evidence import evidence_of
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.point_rows import Reasons
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Column, Table, Value
-from sweep.report.values.units import Form
-from sweep.results.points import end_of, front_of
+from sweep.report.values.units import SPACE, Form, percent
+from sweep.results.points import end_of, front_of, share_of
 from sweep.types import Better
 
 if TYPE_CHECKING:
@@ -51,12 +54,14 @@ def points(results: Results) -> Table:
     known = quantities(results.points, results.readings)
     columns = _columns(results.points, known, trained=bool(trained))
     fronts = _fronts(results.points, known)
+    about = covers(evidence_of(results))
+    shares = _shares(results.points, fronts.values())
     over = ", ".join(f"{letter} over {of.noun}" for letter, of in fronts.items())
     return Table(
         title="Every point",
         caption=(
-            "Latency is the median. In brackets 95 % intervals: Wilson's for accuracies, a "
-            f"bootstrap of the median for latencies. Frontier: {over}."
+            f"Latency is the median. In brackets 95{SPACE}% intervals, the accuracies' {about}, "
+            f"the latencies' by a bootstrap of the median. Frontier: {over}{shares}."
             + (f" Accuracies are of networks {trained}." if trained else "")
             + _shortened(results.points)
         ),
@@ -120,8 +125,29 @@ def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quanti
 def _on(row: dict[str, Any], fronts: dict[str, Quantity]) -> Value:
     if number(row[TOP1.name]) is None:
         return Value(None, reason="no accuracy")
-    ahead = [letter for letter, of in fronts.items() if row[front_of(of.column)]]
-    return Value(" ".join(ahead) or "none")
+    ahead = [letter + _unsure(row, of) for letter, of in fronts.items() if row[front_of(of.column)]]
+    return Value((", " if any(map(_is_long, ahead)) else " ").join(ahead) or "none")
+
+
+def _unsure(row: dict[str, Any], of: Quantity) -> str:
+    """In how many bootstrap replicates, where that is known and leaves it open."""
+    share = number(row.get(share_of(of.column)))
+    return "" if share is None or share >= SURE else f" {percent(share)}"
+
+
+def _is_long(letter: str) -> bool:
+    return len(letter) > 1
+
+
+def _shares(points: pd.DataFrame, fronts: Iterable[Quantity]) -> str:
+    """What the shares are that stand with the letters."""
+    columns = [name for of in fronts if (name := share_of(of.column)) in points]
+    if not points[columns].notna().to_numpy().any():
+        return ""
+    return (
+        f" (with the share of {FRONTIER_DRAWS:,} bootstrap replicates in which the point is on it, "
+        f"where that is below {percent(SURE)})"
+    )
 
 
 def _rows(points: pd.DataFrame) -> list[dict[str, Any]]:

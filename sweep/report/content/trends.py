@@ -11,12 +11,14 @@ from sweep.maths.statistics import Line, least_squares
 from sweep.metrics import MULT_ADDS, TOP1
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
+from sweep.report.content.certainty import covers
+from sweep.report.content.evidence import BY_INTERVALS, Evidence, evidence_of
 from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate, overlap
-from sweep.report.values.units import Form, formatted, in_points, joined, points
+from sweep.report.values.units import SPACE, Form, formatted, in_points, joined, points
 from sweep.results.points import end_of
 from sweep.types import alpha_text, listed
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sweep.results.load import Results
 
 FEWEST = 3  # points that a line is fitted to: two are always on one
+WORTH_A_SLOPE = 5  # points of which its slope is told
 MOST_NAMED = 3  # residuals that a sentence names
 LONGEST = 20  # points that a summary lists
 # Howard et al. 2017, section 4.2: "Results are log linear with a jump when models get very small
@@ -34,7 +37,8 @@ JUMP = 0.25
 @dataclass(frozen=True)
 class _Source:
     """Where accuracies come from. `name` begins the scatters' names; `what` is the accuracy inside
-    a sentence; columns: the accuracy's, and its interval's where there is one.
+    a sentence; columns: the accuracy's, and its interval's where there is one; by: what tells
+    measured ones apart.
     """
 
     name: str
@@ -42,6 +46,12 @@ class _Source:
     what: str
     columns: tuple[str, ...]
     absent: str
+    by: Evidence = BY_INTERVALS
+
+    @property
+    def covers(self) -> str:
+        """What its intervals are about; empty where it has none."""
+        return covers(self.by) if len(self.columns) > 1 else ""
 
 
 PUBLISHED = _Source(
@@ -94,7 +104,7 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     """
     rows = results.points.to_dict(orient="records")
     x = Axis(MULT_ADDS.title, MULT_ADDS.unit, MULT_ADDS.form, log=True)
-    measured = _measured(accuracy_title(rows))
+    measured = _measured(accuracy_title(rows), evidence_of(results))
     known = _known(rows, measured)
     # Another family's network of the same alpha and resolution is not the published one.
     published = _known([row for row in rows if row["family"] == FAMILY], PUBLISHED)
@@ -108,13 +118,14 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     )
 
 
-def _measured(title: str) -> _Source:
+def _measured(title: str, by: Evidence) -> _Source:
     return _Source(
         "",
         title,
         "measured top-1",
         (TOP1.name, *(end_of(TOP1.name, end) for end in ("low", "high"))),
         "No point of this run has both a measured accuracy and counted mult-adds yet.",
+        by,
     )
 
 
@@ -154,13 +165,20 @@ def _accuracies(
         x=x,
         y=Axis(source.title, "1", Form.SHARE),
         dots=tuple(
-            _dot(point, fit, point.accuracy, f"{source.what} {written(point.accuracy, Form.SHARE)}")
+            _dot(
+                point,
+                fit,
+                point.accuracy,
+                f"{source.what} {written(point.accuracy, Form.SHARE)}",
+                *([f"95{SPACE}% interval {source.covers}"] if source.covers else []),
+            )
             for point in known
         ),
         line=fit.ends() if isinstance(fit, _Fit) else (),
         finding=_dependence(source, fit, beside) if known else "",
         summary=_listed([(point, point.accuracy) for point in known], Form.SHARE),
         absent="" if known else source.absent,
+        covers=source.covers,
     )
 
 
@@ -171,7 +189,7 @@ def _residuals(source: _Source, known: tuple[_Known, ...], x: Axis) -> Scatter:
     if isinstance(fit, _Fit):
         above = [(point, fit.above(point)) for point in known]
         line = tuple((end, 0.0) for end, _ in fit.ends())
-        finding, absent = _largest(fit, above), ""
+        finding, absent = _largest(fit, above, source), ""
     elif known:
         absent = f"No line can be fitted: {fit}."
     return Scatter(
@@ -186,11 +204,12 @@ def _residuals(source: _Source, known: tuple[_Known, ...], x: Axis) -> Scatter:
         finding=finding,
         summary=_listed(above, Form.POINTS),
         absent=absent,
+        covers=source.covers,
     )
 
 
-def _dot(point: _Known, fit: _Fit | str, y: Estimate, told: str) -> Dot:
-    hover = [point.label, told, f"{formatted(point.mult_adds, Form.COUNT)} mult-adds"]
+def _dot(point: _Known, fit: _Fit | str, y: Estimate, *told: str) -> Dot:
+    hover = [point.label, *told, f"{formatted(point.mult_adds, Form.COUNT)} mult-adds"]
     if isinstance(fit, _Fit) and point.label not in fit.labels:
         hover.append("another kind: not part of the fit")
     return Dot(
@@ -207,14 +226,27 @@ def _dependence(source: _Source, fit: _Fit | str, beside: _Fit | str) -> str:
     """What a doubling of mult-adds buys, here and as published."""
     if not isinstance(fit, _Fit):
         return f"No line is fitted: {fit}."
+    if why := _no_slope(fit):
+        return f"No slope is told: {why}."
     verb = "buys" if fit.line.slope >= 0 else "costs"
     sentence = (
         f"Each doubling of mult-adds {verb} {in_points(fit.line.slope)} of {source.what} "
         f"({_quality(fit)}). The paper speaks of a log-linear dependence (its Figure 4)"
     )
-    if not isinstance(beside, _Fit):
+    if not isinstance(beside, _Fit) or _no_slope(beside):
         return f"{sentence}."
     return f"{sentence}: there each buys {in_points(beside.line.slope)} ({_quality(beside)})."
+
+
+def _no_slope(fit: _Fit) -> str:
+    """Why the slope is not worth words; empty where it is."""
+    interval = fit.line.slope_interval
+    if interval is None or len(fit.known) < WORTH_A_SLOPE:
+        return f"it takes {WORTH_A_SLOPE} points, this run has {len(fit.known)}"
+    if interval.low <= 0 <= interval.high:
+        ends = joined(points(interval.low), points(interval.high))
+        return f"its 95{SPACE}% interval holds 0, {ends} for each doubling of mult-adds"
+    return ""
 
 
 def _quality(fit: _Fit) -> str:
@@ -231,7 +263,7 @@ def _place(above: float) -> str:
     return f"{in_points(above)} {'above' if above >= 0 else 'below'}"
 
 
-def _largest(fit: _Fit, above: list[tuple[_Known, Estimate]]) -> str:
+def _largest(fit: _Fit, above: list[tuple[_Known, Estimate]], source: _Source) -> str:
     """The largest residuals, whether the line leaves the accuracies' intervals, and the jump."""
     inside = [(point, each) for point, each in above if point.label in fit.labels]
     others = [(point, each) for point, each in above if point.label not in fit.labels]
@@ -239,7 +271,7 @@ def _largest(fit: _Fit, above: list[tuple[_Known, Estimate]]) -> str:
     jump = [each.value for point, each in inside if point.row["alpha"] == JUMP]
     sentences = [
         f"Farthest from the line: {_named(far)}.",
-        _beyond([each for _, each in inside]),
+        _beyond([each for _, each in inside], source.by),
     ]
     if jump and len(jump) < len(inside):
         sentences.append(
@@ -255,19 +287,23 @@ def _named(pairs: list[tuple[_Known, Estimate]]) -> str:
     return listed([f"{point.label} ({_place(each.value)})" for point, each in pairs])
 
 
-def _beyond(above: list[Estimate]) -> str:
+def _beyond(above: list[Estimate], by: Evidence) -> str:
     known = [each for each in above if each.has_interval]
     if not known:
         return "No interval is printed with these accuracies."
+    alone = " alone" if by.once else ""
+    luck = f"the choice of test images{alone}"
+    if by.trainings:
+        luck = "the luck of the trainings and of the test images"
     beyond = sum(not overlap(each, Estimate(0.0)) for each in known)
     if not beyond:
         return (
             f"At none of {len(known)} points is the line outside the accuracy's 95 % interval: "
-            "the choice of test images alone may explain the rest."
+            f"{luck} may explain the rest."
         )
     return (
         f"At {beyond} of {len(known)} points the line is outside the accuracy's 95 % interval: "
-        "there the choice of test images does not explain the distance."
+        f"there {luck} does not explain the distance."
     )
 
 

@@ -46,7 +46,7 @@
     const broken = closest && over(closest).map((limit) => ({
       limit, text: at(closest, limit).text, excess: excess(closest, limit),
     }));
-    return { limited, all, fitting, better, closest, broken };
+    return { limited, all, fitting, better, closest, broken, worst };
   }
 
   function listed(labels, longest) {
@@ -107,7 +107,19 @@
       .map(([field]) => said(fill(words.bad, field), "bad"));
   }
 
-  function best({ limited, all, fitting, better }) {
+  // Of points that are not told apart; without limits by the cost that stands for all.
+  function cheapest(points, limited, worst) {
+    const by = limited.length ? limited.map(({ name }) => name) : [words.cheap_by];
+    const known = points.filter(({ label }) => by.every((name) => read[label][name]));
+    const cost = (point) => (limited.length ? worst(point) : read[point.label][by[0]].value);
+    const least = Math.min(...known.map(cost));
+    const found = known.find((point) => cost(point) === least);
+    const noun = (name) => fields.find(({ names }) => Object.values(names).includes(name)).noun;
+    const costs = by.map((name) => found && `${read[found.label][name].text} ${noun(name)}`);
+    return found && { label: found.label, costs: listed(costs, words.longest) };
+  }
+
+  function best({ limited, all, fitting, better, worst }) {
     const [first, second] = better;
     const lines = [line(words.best, first)];
     if (second) lines.push(line(words.runner_up, second));
@@ -117,6 +129,8 @@
       first.ties.some(([from, to]) => from <= places.get(point) && places.get(point) <= to),
     );
     if (near.length) lines.push(said(fill(first.tied, { names: listed(labels(near), first.most_tied) })));
+    const least = first.cheapest && near.length && cheapest([first, ...near], limited, worst);
+    if (least) lines.push(said(fill(first.cheapest, least)));
     const also = fitting.filter((point) => point !== first && point !== second);
     if (limited.length && also.length) lines.push(said(fill(words.also, { names: labels(also).join(", ") })));
     const guesses = fitting.filter(({ guessing }) => guessing);

@@ -97,5 +97,8 @@ def bars(figure: Figure) -> str:
     )
     if not of_x and not of_y:
         return "Without intervals."
-    whose = "" if of_x and of_y else " of the accuracy" if of_y else " of the cost"
-    return f"Bars are 95 % intervals{whose}."
+    if not of_y:
+        return "Bars are 95 % intervals of the cost."
+    if not of_x:
+        return f"Bars are 95 % intervals of the accuracy, {figure.covers}."
+    return f"Bars are 95 % intervals; the accuracies' are {figure.covers}."

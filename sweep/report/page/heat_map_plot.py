@@ -100,6 +100,7 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
                 [
                     f"{alpha_text(alpha)}-{resolution}",
                     written(Estimate(value, cell.low, cell.high), heat.form),
+                    *([f"95{SPACE}% interval {heat.covers}"] if cell.low and heat.covers else []),
                 ]
             )
             for (alpha, resolution, cell), value in zip(cells, values, strict=True)

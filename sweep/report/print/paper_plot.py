@@ -19,6 +19,7 @@ RATIO = 0.66  # height to width
 BESIDE = 190  # px: what the vertical axis and the legend take
 BELOW = 80  # px: what the horizontal axis and the margins take
 ROW = 20  # px of the legend for an entry
+LEGEND = 18  # characters of a line of the legend
 _LONGEST_LINE = 56  # characters of an axis title
 # Behind a name that crosses a bar.
 HALO = ", ".join(["0 0 2px white"] * 4)
@@ -88,7 +89,7 @@ def _scatter(scatter: Scatter, key: Key, width: int) -> dict[str, Any]:
     legend = _key(scatter.dots, scatter.dots, key)
     if scatter.line:
         legend.append(_entry("fitted line", mode="lines", line={"dash": "dash"}))
-    legend += _intervals(scatter.dots)
+    legend += _intervals(scatter.dots, scatter.covers)
     plot = scatter_plot.plot(scatter, key)
     return _sheet(plot, width, legend, titles=_titles(scatter.x, scatter.y))
 
@@ -161,18 +162,21 @@ def _standing(figure: Figure) -> _Entries:
         entries.append(
             _entry("dominated", marker={"color": LINES, "opacity": frontier_plot.DIMMED, "size": 9})
         )
-    entries += _intervals(figure.marks)
+    entries += _intervals(figure.marks, figure.covers)
     if figure.paper:
         hollow = {"symbol": "circle-open", "line": {"width": 1.2}, "size": 8, "color": style.GREY}
         entries.append(_entry("published,<br>ImageNet", marker=hollow))
     return entries
 
 
-def _intervals(points: Sequence[Dot]) -> _Entries:
+def _intervals(points: Sequence[Dot], covers: str) -> _Entries:
+    """covers: what those of accuracies are about."""
     if not any(each.has_interval for point in points for each in (point.x, point.y)):
         return []
     bar = {"symbol": "line-ns", "size": 7, "line": {"color": LINES, "width": 1}}
-    return [_entry(f"95{SPACE}% interval", marker=bar)]
+    of_accuracies = any(point.y.has_interval for point in points) and covers
+    told = f"95{SPACE}% interval" + (f" {covers}" if of_accuracies else "")
+    return [_entry(style.lines(wrap(told, LEGEND)), marker=bar)]
 
 
 def _entry(name: str, group: str = "", **look: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
@@ -34,9 +34,12 @@ class Dot:
 
 @dataclass(frozen=True)
 class Mark(Dot):
-    """One that lies on a frontier, or is dominated by another."""
+    """One that lies on a frontier, or is dominated by another. front_share: in how many tables that
+    might as well have come out it is on it; None where nobody knows.
+    """
 
     dominated_by: str
+    front_share: float | None = None
 
     @property
     def on_front(self) -> bool:
@@ -45,11 +48,14 @@ class Mark(Dot):
 
 @dataclass(frozen=True)
 class _Drawn:
-    """`summary` says in words what it shows, `absent` why it shows nothing (else empty)."""
+    """`summary` says in words what it shows, `absent` why it shows nothing (else empty); covers:
+    what the intervals of measured accuracies are about, "of the test images alone".
+    """
 
     title: str
     summary: str
     absent: str
+    covers: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

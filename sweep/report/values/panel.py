@@ -25,7 +25,7 @@ class Ranked:
     """A point in the order that one source ranks it in. described: its figures by batch size.
     guessing: what it may as well be, empty where it is better. ties: first and last place of each
     run of points that it is not told apart from, and `tied` the sentence for those that fit, with
-    at most `most_tied` of their names.
+    at most `most_tied` of their names; `cheapest` that for the cheapest of them, where it is told.
     """
 
     label: str
@@ -34,6 +34,7 @@ class Ranked:
     ties: tuple[tuple[int, int], ...]
     tied: str
     most_tied: int
+    cheapest: str
 
 
 @dataclass(frozen=True)
