@@ -139,8 +139,9 @@ class Replicates:
     def frontier_shares(self, costs: npt.ArrayLike) -> Array:
         """f64[P]: in which share of `FRONTIER_DRAWS` tables that might as well have come out each
         point is on the frontier of accuracy over costs f64[P], the lower the better. A parametric
-        bootstrap: two or three seeds are too few to draw from. The same numbers give the same
-        shares; NaN where each was trained once, for then it is not known.
+        bootstrap: two or three seeds are too few to draw from; each table has a variance of its own
+        of those that the seeds allow, as Student's t has. The same numbers give the same shares;
+        NaN where each was trained once, for then it is not known.
         """
         variance, freedom = self.own_variance
         asked = [float(cost) for cost in np.asarray(costs, np.float64)]
@@ -151,7 +152,10 @@ class Replicates:
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0))
         rng = np.random.default_rng(0)
-        drawn = self.means + rng.standard_normal((FRONTIER_DRAWS, len(asked))) @ root.T
+        off = rng.standard_normal((FRONTIER_DRAWS, len(asked))) @ root.T
+        if np.isfinite(freedom):
+            off *= np.sqrt(freedom / rng.chisquare(freedom, (FRONTIER_DRAWS, 1)))
+        drawn = self.means + off
         on_front = np.array([pareto.front(asked, each) for each in drawn.tolist()], np.float64)
         return on_front.mean(axis=0)
 

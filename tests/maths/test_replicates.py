@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import t, ttest_1samp
+from scipy.stats import t, ttest_1samp, ttest_ind
 
-from sweep.maths.replicates import Replicates
+from sweep.maths.replicates import Replicates, change
 from sweep.maths.statistics import wilson
 
 ALPHAS = np.array([0.30, 0.32, 0.34, 0.36, 0.38, 0.40])
@@ -125,3 +125,49 @@ def test_a_share_of_the_frontier_is_how_often_the_points_come_out_in_that_order(
     cheap, dear = replicates.frontier_shares([1.0, 2.0])
     assert cheap == 1.0
     assert dear == pytest.approx(0.760, abs=0.03)
+
+
+def test_a_share_of_another_s_accuracy_by_hand():
+    replicates = constant([[0.30, 0.34], [0.50, 0.52]])
+    # Own variance 1e-4 over 1 degree of freedom, of it the shift of 5e-4 - 1e-4 stays to a tenth:
+    # in all half of 1e-4 times (1 + 0.9^2), and half of 4e-4 times 0.1^2.
+    less = replicates.difference(0, 1, share=0.9)
+    assert less.value == pytest.approx(0.32 - 0.9 * 0.51)
+    assert less.half == pytest.approx(12.7062 * np.sqrt(9.05e-5 + 2e-6), rel=1e-4)
+
+
+def test_what_is_apart_of_all_points_is_so_pair_by_pair():
+    rng = np.random.default_rng(1)
+    replicates = counted(made_up(rng, ALPHAS, seeds=3, images=500, own=0.012, easy=0.2))
+    pairs = [[replicates.difference(j, i).told_apart for j in range(6)] for i in (4, 0)]
+    assert replicates.apart([4, 0]).tolist() == pairs
+    assert any(pairs[1])
+    assert not all(pairs[0][:4])
+
+
+def test_a_change_between_tables_is_welch_s():
+    before, after = [0.31, 0.35, 0.33], [0.36, 0.365, 0.37, 0.362]
+    found = change(constant([before]), 0, constant([after]), 0)
+    ends = ttest_ind(after, before, equal_var=False).confidence_interval()
+    assert found.value == pytest.approx((ends.low + ends.high) / 2)
+    assert found.half == pytest.approx((ends.high - ends.low) / 2)
+
+
+def test_a_single_training_is_held_against_what_the_other_table_s_are_off_by():
+    # The variance 5e-4 of 2 degrees of freedom, of one training and of the mean of two.
+    before, after = constant([[0.40], [0.60]]), constant([[0.30, 0.34], [0.50, 0.52]])
+    for found in (change(before, 0, after, 0), change(after, 0, before, 0)):
+        assert abs(found.value) == pytest.approx(0.08)
+        freedom = (1 + 0.5) ** 2 / (1 / 2 + 0.25 / 2)
+        half = t.ppf(0.975, freedom) * np.sqrt(5e-4 * 1.5)
+        assert found.half == pytest.approx(half)
+    assert change(before, 0, before, 1).half is None
+
+
+def test_shares_of_few_trainings_know_their_variance_no_better_than_students_t():
+    # 0.02 apart, the difference off by sqrt(1e-4) of 1 degree of freedom: t's distribution at 2.
+    replicates = constant([[0.30, 0.34], [0.33, 0.35]])
+    assert replicates.own_variance == (pytest.approx(1e-4), 1)
+    cheap, dear = replicates.frontier_shares([1.0, 2.0])
+    assert cheap == 1.0
+    assert dear == pytest.approx(t.cdf(2, 1), abs=0.04)

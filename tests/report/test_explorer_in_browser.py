@@ -11,11 +11,13 @@ from sweep.report.content.bearing import bearing
 from sweep.report.content.budget import Budget, Limit, pick
 from sweep.report.content.budget_words import EXCESSES
 from sweep.report.content.certainty import not_told_apart
+from sweep.report.content.evidence import evidence_of
 from tests.support import fake_results
 from tests.support.browser_fixtures import Faults, markers
 from tests.support.commands import typed
 
-POINTS = fake_results.results().points
+RESULTS = fake_results.results()
+POINTS, EVIDENCE = RESULTS.points, evidence_of(RESULTS)
 # Field of the panel -> its factor to SI units, its metric, and the ends of what is typed.
 FIELDS = {
     "Latency": (1e-3, metrics.LATENCY, (1e-3, 14e-3)),
@@ -101,7 +103,7 @@ def test_the_panel_answers_as_pick_does(opened):
             field(opened, title).fill(value)
             if value:
                 limits.append(Limit(costs[metric], float(value) * factor))
-        picked = pick(opened.view.candidates, Budget(tuple(limits)), source)
+        picked = pick(opened.view.candidates, Budget(tuple(limits)), source, EVIDENCE)
         told = answer(opened)
         if limits:
             assert f"{len(picked.fitting)} of {picked.ranked} points fit." in told
@@ -121,9 +123,9 @@ def test_the_panel_answers_as_pick_does(opened):
         cautions = opened.page.locator("#picked .caution").all_inner_texts()
         assert tuple(cautions) == bearing(opened.view.cautions, picked)
         near = [each.label for each in picked.near_ties]
-        together = "is not told apart"
+        together = "may be chance"
         if picked.best is not None and near and source == "measured":
-            together = typed(not_told_apart(picked.best.label, near))
+            together = typed(not_told_apart(picked.best.label, near, EVIDENCE))
         assert (together in told) == (source == "measured" and bool(near))
         seen.add(bool(picked.best))
     assert seen == {True, False}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sweep.maths.replicates import FRONTIER_DRAWS
 from sweep.metrics import PER_LAYER, TOP1, TOP5, metric_of
 from sweep.paper.layers import layers_of
 from sweep.paper.networks import FAMILY
@@ -30,7 +31,7 @@ from sweep.report.content.training_curves import curves_of, in_words, why_none
 from sweep.report.values.figures import Figure, Mark
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
-from sweep.report.values.units import SPACE, formatted
+from sweep.report.values.units import SPACE, formatted, percent
 from sweep.report.values.view import Card, Quoted
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
@@ -210,6 +211,8 @@ class _Standings:
         if not pairs:
             return ["On no frontier: it takes both an accuracy and a cost."]
         ahead = [f"{figure.of.called}{_share(mark)}" for figure, _, mark in pairs if mark.on_front]
+        shares = any(mark.front_share is not None for _, _, mark in pairs if mark.on_front)
+        told = f", in so many of {FRONTIER_DRAWS:,} bootstrap replicates" if shares else ""
         beaten = [
             _beaten(figure, mark, marks[mark.dominated_by], self._evidence)
             for figure, marks, mark in pairs
@@ -217,7 +220,7 @@ class _Standings:
         ]
         placed = {figure.name for figure, _, _ in pairs}
         unplaced = [figure.of.called for figure in self._drawn if figure.name not in placed]
-        sentences = [f"On the frontier over {listed(ahead)}."] if ahead else []
+        sentences = [f"On the frontier over {listed(ahead)}{told}."] if ahead else []
         sentences += beaten
         if unplaced:
             sentences.append(f"Not placed over {listed(unplaced)}: not read.")
@@ -227,8 +230,7 @@ class _Standings:
 
 
 def _share(mark: Mark) -> str:
-    told = on_frontier(mark.front_share)
-    return f" ({told})" if told else ""
+    return "" if mark.front_share is None else f" ({percent(mark.front_share)})"
 
 
 def _beaten(figure: Figure, mark: Mark, by: Mark, evidence: Evidence) -> str:

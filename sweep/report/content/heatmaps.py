@@ -234,7 +234,7 @@ def _falls(grid: _Grid, cells: dict[tuple[float, int], Value], by: Evidence) -> 
     if by.once:
         return f"{sentence} ({ONCE})."
     if by.replicates is not None:
-        which = "each pair is" if near == len(falls) else f"{near} of these {len(falls)} pairs are"
-        return f"{sentence}; {which} not told apart."
+        which = "these" if near == len(falls) else f"{near} of these {len(falls)} pairs"
+        return f"{sentence}; {which} are not told apart."
     which = "their" if near == len(falls) else f"at {near} of these {len(falls)} the"
     return f"{sentence}; {which} 95 % intervals overlap."

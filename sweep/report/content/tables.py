@@ -125,18 +125,18 @@ def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quanti
 def _on(row: dict[str, Any], fronts: dict[str, Quantity]) -> Value:
     if number(row[TOP1.name]) is None:
         return Value(None, reason="no accuracy")
-    ahead = [letter + _unsure(row, of) for letter, of in fronts.items() if row[front_of(of.column)]]
-    return Value((", " if any(map(_is_long, ahead)) else " ").join(ahead) or "none")
+    shares: dict[str, list[str]] = {}
+    for letter, of in fronts.items():
+        if row[front_of(of.column)]:
+            shares.setdefault(_unsure(row, of), []).append(letter)
+    told = ", ".join(" ".join((*letters, share)).rstrip() for share, letters in shares.items())
+    return Value(told or "none")
 
 
 def _unsure(row: dict[str, Any], of: Quantity) -> str:
     """In how many bootstrap replicates, where that is known and leaves it open."""
     share = number(row.get(share_of(of.column)))
-    return "" if share is None or share >= SURE else f" {percent(share)}"
-
-
-def _is_long(letter: str) -> bool:
-    return len(letter) > 1
+    return "" if share is None or share >= SURE else percent(share)
 
 
 def _shares(points: pd.DataFrame, fronts: Iterable[Quantity]) -> str:
