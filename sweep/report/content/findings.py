@@ -178,8 +178,10 @@ def _best_and_enough(
     first = [f"{most} is {best.label}: {written(best.y, Form.SHARE)} {of}."]
     if figure.source == MEASURED:
         first += worth(best.label, *held_back(by_label[best.label]), len(figure.marks))
+    as_read = _is_as_read(figure, by)
+    perhaps = [] if as_read else _perhaps_enough(figure, enough)
     if enough is best:
-        return first
+        return [*first, *perhaps]
     this, that = by_label[enough.label], by_label[best.label]
     parts = [
         f"{share(enough.y.value)} against {share(best.y.value)} top-1",
@@ -191,12 +193,11 @@ def _best_and_enough(
             and number(that[of.column]) is not None
         ),
     ]
-    as_read = _is_as_read(figure, by)
     has = f"{'with' if as_read else 'that surely has'} at least {percent(ENOUGH)} of that"
     return [
         *first,
         f"{enough.label} is the cheapest {has}: {listed(parts)}.",
-        *([] if as_read else _perhaps_enough(figure, enough)),
+        *perhaps,
     ]
 
 
@@ -205,8 +206,10 @@ def _perhaps_enough(figure: Figure, sure: Mark) -> list[str]:
     other, best = _cheapest_enough(figure.marks), _best(figure.marks)
     if other is sure:
         return []
-    ratio = percent(_ratio(other.y, best.y))
-    return [f"{other.label} may have it, too, at less: {ratio}, not told apart from less."]
+    return [
+        f"{other.label}, which is cheaper, may have at least {percent(ENOUGH)} of it: its "
+        f"{percent(_ratio(other.y, best.y))} are not told apart from less."
+    ]
 
 
 def _how_sure(figure: Figure, results: Results, by: Evidence) -> Iterator[str]:
