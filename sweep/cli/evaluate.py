@@ -27,9 +27,26 @@ if TYPE_CHECKING:
 
 def evaluate(
     checkpoint: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="Keras (.h5, .keras), TFLite, safetensors of timm or our own."),
-    ],
+    ] = None,
+    shared: Annotated[
+        Path | None,
+        typer.Option(
+            help="In place of --checkpoint: the results folder of a shared training, out of which "
+            "the network of --alpha and --resolution is cut, and evaluated as that run does."
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="With --shared: writes that network into this new .safetensors file."),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="With --shared: which, where it has several.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="With --shared: which replicate; default: the first.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -66,7 +83,7 @@ def evaluate(
     workers: Annotated[int, typer.Option(help="Decoding processes; 0: one a core.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Top-1 and top-5 of a trained checkpoint on your images, each counted once."""
+    """Top-1 and top-5 of a trained network on your images, each counted once."""
     keep_freed_memory()
     with ends_at_once():
         from sweep.host.machine import jax_device
@@ -74,28 +91,64 @@ def evaluate(
         jax_device()
         from sweep.running.evaluate import evaluate_checkpoint
 
-        family = find("family", "mobilenet_v1")()
     _log_to_standard_error()
+    others = {"test_crop": crop, "test_images": images, "workers": workers}
+    others |= {"bad_images": "skip" if skip_bad_images else "stop"}
     try:
-        others = {"test_crop": crop, "test_images": images, "workers": workers}
-        others |= {"bad_images": "skip" if skip_bad_images else "stop"}
-        source = _source(data, run, classes, others)
-        with _bar() as progress:
-            evaluation = evaluate_checkpoint(
-                family,
-                checkpoint,
-                source,
-                alpha=alpha,
-                resolution=resolution,
-                background=background,
-                progress=progress,
-            )
+        if shared is not None:
+            _check_alone(shared, checkpoint, data, run, classes, background)
+            name, where = shared, shared
+            evaluation = _inside(shared, kind, seed, alpha, resolution, export)
+        elif checkpoint is None or export is not None or kind is not None or seed is not None:
+            raise SettingsError("give --checkpoint, or --shared (with --export, --kind, --seed)")
+        else:
+            name, where = checkpoint, data or run
+            source = _source(data, run, classes, others)
+            with _bar() as progress:
+                evaluation = evaluate_checkpoint(
+                    find("family", "mobilenet_v1")(),
+                    checkpoint,
+                    source,
+                    alpha=alpha,
+                    resolution=resolution,
+                    background=background,
+                    progress=progress,
+                )
     except ValueError as error:
         raise SettingsError(str(error)) from None
     if as_json:
-        write_json(_plain(evaluation, checkpoint, data or run))
+        write_json(_plain(evaluation, name, where))
     else:
-        tell(_words(evaluation, checkpoint, data or run))
+        tell(_words(evaluation, name, where))
+
+
+def _inside(
+    folder: Path,
+    kind: str | None,
+    seed: int | None,
+    alpha: float | None,
+    resolution: int | None,
+    export: Path | None,
+) -> Evaluation:
+    """Of a network inside a run's shared one. Raises ValueError where there is none."""
+    from sweep.running.evaluate import evaluate_shared, shared_of_run
+
+    if alpha is None or resolution is None:
+        raise SettingsError("--shared: which network? Give --alpha and --resolution")
+    run = shared_of_run(folder, kind=kind, seed=seed)
+    with _bar() as progress:
+        return evaluate_shared(
+            run, alpha=alpha, resolution=resolution, export=export, progress=progress
+        )
+
+
+def _check_alone(shared: Path, *others: object) -> None:
+    """The run says everything else. Raises SettingsError where an option does, too."""
+    if any(others):
+        raise SettingsError(
+            f"--shared {shared}: takes the run's own images and classes: no --checkpoint, --data, "
+            "--run, --classes or --background beside it; --export makes a checkpoint for these"
+        )
 
 
 def _source(

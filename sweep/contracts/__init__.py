@@ -13,6 +13,7 @@ from sweep.contracts.family import (
     LoadsCheckpoints,
     Network,
     SavesCheckpoints,
+    SharesWeights,
     Trained,
 )
 from sweep.contracts.measure import Artefact, Failed, Item, Measure
@@ -35,6 +36,7 @@ __all__ = [
     "Records",
     "Said",
     "SavesCheckpoints",
+    "SharesWeights",
     "Started",
     "Trained",
 ]

@@ -155,6 +155,18 @@ class SavesCheckpoints(Protocol):
         ...
 
 
+@runtime_checkable
+class SharesWeights(Protocol):
+    """A family whose smaller networks can be cut out of larger ones: one training for all."""
+
+    def shares_weights(self, point: Point, larger: Point) -> bool:
+        """Whether the network of `point` has, parameter by parameter, as many axes as that of
+        `larger`, and no more entries along any: with the first ones of each it is what is asked
+        for. A point shares them with itself, and at any resolution.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Network:
     """A point together with its family: what a measure is handed.

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweep.contracts.family import Network
 from sweep.contracts.hooks import Hooks
-from sweep.types import CurvePoint, Metric, Point, Progress, Reading
+from sweep.types import CurvePoint, Metric, Point, Progress, Reading, listed
 
 # What a call is taken to last where a measure has no estimate of its own, for each of its networks.
 UNKNOWN_ESTIMATE_S = 10.0
@@ -30,7 +30,7 @@ class Failed:
 class Artefact:
     """A file that a measure has made of a point, such as a trained network. Whoever runs the
     measure takes the file over and stores it under a name made of its content; a measure that
-    `needs` its kind finds it in `Network.artefacts`.
+    `needs` its kind finds it in `Network.artefacts`. Several points may have one file.
     """
 
     point: Point
@@ -126,9 +126,18 @@ class Measure(Hooks, ABC):
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """Which of the networks that one earlier call has read are to be read again beside new
-        ones, where readings can be compared within one call alone.
+        ones, where readings can be compared within one call alone; or have files, of the kinds that
+        it gives, with which new ones need not be begun anew.
         """
         return ()
+
+    def describe_bridge(self, earlier: Sequence[Network]) -> str:
+        """A sentence for whoever reads the plan: what becomes of those."""
+        labels, are = [each.point.label for each in earlier], "is" if len(earlier) == 1 else "are"
+        return (
+            f"{listed(labels)} {are} read once more beside them, to see whether the two sessions "
+            "can be compared; what is stored of an earlier one stays"
+        )
 
     def measure_bridged(
         self,

@@ -71,6 +71,10 @@ class MobileNetV1Family:
         """Our own: see `mnv1_flax.checkpoints.save`."""
         checkpoints.save(_ours(module), path, classes=classes)
 
+    def shares_weights(self, point: Point, larger: Point) -> bool:
+        """The first int(alpha * C) channels of each layer, as in slimmable networks."""
+        return point.kind == larger.kind and point.alpha <= larger.alpha
+
     def from_keras(self, point: Point) -> Trained:
         """keras.applications.MobileNet(weights="imagenet") at this alpha and resolution."""
         os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -22,7 +22,6 @@ from flax import nnx
 from sweep.contracts import Artefact, LayerRow, Measure, Network, SavesCheckpoints
 from sweep.host.memory import FLOAT_BYTES, TRAINING_BASE, inference_bytes, said, training_bytes
 from sweep.host.xla import cautions
-from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, remove
@@ -46,19 +45,9 @@ MOST_NAMED = 3  # classes, in the plan
 # networks that others trained. The image's size is each point's own, a replicate's seed its own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
-    "background", "keep", "seeds", "held_back",
+    "background", "keep", "seeds", "held_back", "shared",
 }  # fmt: skip
 TRAINED_NETWORK = "network"  # the kind of artefact
-
-
-def accuracy(settings: AccuracySettings) -> Measure:
-    """The measure that the settings' source asks for.
-
-    Raises SettingsError where the images don't fit the settings: found now, not point by point.
-    """
-    measure = Accuracy(settings) if settings.source == "train" else CheckpointAccuracy(settings)
-    measure.source.check()
-    return measure
 
 
 class Accuracy(Measure):
@@ -172,10 +161,15 @@ class Accuracy(Measure):
                 "result"
             )
         if self.settings.keep and networks:
-            weights = [row.params_with_statistics for each in networks for row in self._rows(each)]
+            kept = self._kept_networks(networks)
+            weights = [row.params_with_statistics for each in kept for row in self._rows(each)]
             size = said(FLOAT_BYTES * sum(weights))
             lines.append(f"trained networks are kept, {size} of them (accuracy.keep)")
         return (*lines, *cautions())
+
+    def _kept_networks(self, networks: Sequence[Network]) -> Sequence[Network]:
+        """That there is a file of, once these have been measured."""
+        return networks
 
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""
@@ -228,10 +222,17 @@ class Accuracy(Measure):
         return computing + decoding if jax.default_backend() == "cpu" else max(computing, decoding)
 
     def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
-        recipe = self.settings.model_copy(update={"seed": self._seed(network)})
+        recipe = self._recipe(network)
         feed, test = self.source.training(self.source.side(network.point), recipe)
-        classes = len(self.source.dataset.class_names)
-        return make_ready(network, feed, classes, recipe), test
+        return make_ready(network, feed, self._classes, recipe), test
+
+    def _recipe(self, network: Network) -> AccuracySettings:
+        """Of the network's own replicate."""
+        return self.settings.model_copy(update={"seed": self._seed(network)})
+
+    @property
+    def _classes(self) -> int:
+        return len(self.source.dataset.class_names)
 
     def _mult_adds(self, network: Network) -> int:
         return sum(row.mult_adds for row in self._rows(network))
@@ -239,8 +240,7 @@ class Accuracy(Measure):
     def _rows(self, network: Network) -> Sequence[LayerRow]:
         """Of the network as it is trained, at the data set's size."""
         point = replace(network.point, resolution=self.source.side(network.point))
-        classes = len(self.source.dataset.class_names)
-        return network.family.layers(point, num_classes=classes)
+        return network.family.layers(point, num_classes=self._classes)
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
@@ -269,11 +269,10 @@ class Accuracy(Measure):
             note += f"; broken off, continued at step {checkpoint.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()
         left_out += 0 if held_back is None else held_back.left_out()
-        classes = len(self.source.dataset.class_names)
         yield from score_readings(
             network.point,
             score,
-            classes,
+            self._classes,
             side,
             note,
             left_out,
@@ -283,16 +282,16 @@ class Accuracy(Measure):
             held_back=beside,
         )
         if self.settings.keep:
-            yield self._kept(network, module)
+            yield Artefact(network.point, TRAINED_NETWORK, self._saved(network, module))
 
-    def _kept(self, network: Network, module: nnx.Module) -> Artefact:
+    def _saved(self, network: Network, module: nnx.Module) -> Path:
         """The trained network in a file, whose own resolution is the one that it was trained at."""
         folder = self._folder or Path(tempfile.mkdtemp(prefix="networks-"))
         path = self._file(folder, network, ".safetensors")
         path.unlink(missing_ok=True)  # of a process that died before its readings were stored
         family: Any = network.family
         family.save_checkpoint(module, path, classes=self.source.dataset.class_names)
-        return Artefact(network.point, TRAINED_NETWORK, path)
+        return path
 
     def _checkpoint(self, network: Network) -> Checkpoint | None:
         """Where the point's training is written down; None where it isn't."""

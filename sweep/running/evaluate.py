@@ -1,21 +1,26 @@
-"""One trained checkpoint on one set of images: `python -m sweep evaluate`."""
+"""One trained network on one set of images: `python -m sweep evaluate`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sweep.contracts import LoadsCheckpoints
+from sweep.contracts import Family, LoadsCheckpoints, Network, Trained
 from sweep.datasets.splits import split_of
 from sweep.maths.statistics import Interval, wilson
-from sweep.measures.checkpoint_accuracy import evaluated
+from sweep.measures.checkpoint_accuracy import Evaluated, evaluated
 from sweep.measures.scores import FIVE, no_share
+from sweep.measures.shared_accuracy import SHARED_NETWORK, SharedAccuracy
+from sweep.metrics import TOP1
 from sweep.results.load import load
 from sweep.results.run_file import RUN
-from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, validated
+from sweep.results.writing import NETWORKS
+from sweep.settings.config import SMALLEST, AccuracySettings, Settings, SettingsError, validated
+from sweep.settings.registry import find
 from sweep.training.sources import ImageSource
-from sweep.types import Progress
+from sweep.types import Point, Progress, listed
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,11 @@ def evaluate_checkpoint(
             f"{SMALLEST} (--resolution)"
         )
     evaluation = evaluated(trained, source, background, progress)
+    return _told(trained, evaluation, source)
+
+
+def _told(trained: Trained, evaluation: Evaluated, source: ImageSource) -> Evaluation:
+    """Raises SettingsError where there is no accuracy."""
     score, classes = evaluation.score, len(source.dataset.class_names)
     if reason := no_share(score, classes, 1):
         raise SettingsError(f"there is no accuracy: {reason}")
@@ -95,6 +105,91 @@ def evaluate_checkpoint(
         left_out=evaluation.left_out,
         notes=(*evaluation.notes, *source.dataset.notes(trains=False)),
     )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The shared network of a run: its file, the measure that trained it, and the settings of the
+    grid that points are named by.
+    """
+
+    folder: Path
+    file: Path
+    measure: SharedAccuracy
+    family: Family
+    kind: str
+    base_resolution: int
+    seed: int | None
+
+    def network(self, alpha: float, resolution: int) -> Network:
+        """As a point of the run's grid would be. Raises SettingsError where it lies outside of what
+        was trained.
+        """
+        rho = resolution / self.base_resolution
+        point = Point(self.family.name, self.kind, alpha, rho, resolution)
+        network = Network(point, self.family, seed=self.seed)
+        self.measure.check_points([network])
+        return network
+
+
+def shared_of_run(folder: Path, *, kind: str | None, seed: int | None) -> Shared:
+    """kind, seed: of the shared networks that are kept; None where there is one, or for the first
+    seed. Raises ResultsError where there is no run, SettingsError where it has no such network.
+    """
+    results = load(folder)
+    run = validated(Settings, results.settings, source=str(folder / RUN))
+    readings = results.readings
+    readings = readings.loc[readings["metric"] == TOP1.name]
+    kept = {
+        (str(row["kind"]), row["seed"]): name
+        for row in readings.to_dict("records")
+        for name in row["artefacts"]
+        if name.startswith(f"{SHARED_NETWORK}-")
+        and kind in (None, row["kind"])
+        and seed in (None, row["seed"])
+    }
+    if not kept:
+        asked = [f"of kind {kind}"] * (kind is not None) + [f"of seed {seed}"] * (seed is not None)
+        raise SettingsError(
+            f"--shared {folder}: no shared network {' '.join([*asked, 'is kept there'])} "
+            '(accuracy.source = "shared" and accuracy.keep = true train and keep one)'
+        )
+    if len(kinds := {each for each, _ in kept}) > 1:
+        raise SettingsError(f"--shared {folder}: has shared networks of {listed(sorted(kinds))}: "
+                            "--kind names one")  # fmt: skip
+    (of_kind, of_seed), name = min(kept.items())
+    measure = SharedAccuracy(run.accuracy)
+    family: Family = find("family", run.family)()
+    own = int(of_seed) if measure.seeds else None
+    file, base = folder / NETWORKS / name, run.grid.base_resolution
+    return Shared(folder, file, measure, family, of_kind, base, own)
+
+
+def evaluate_shared(
+    shared: Shared,
+    *,
+    alpha: float,
+    resolution: int,
+    export: Path | None,
+    progress: Progress,
+) -> Evaluation:
+    """Any network inside the shared one, its batch norm calibrated on the run's training images,
+    on the run's test images: what the run itself would read. export: where it is written, as an
+    ordinary checkpoint of the size that it is evaluated at.
+
+    Raises ValueError as `evaluate_checkpoint`, and where there is a file at `export` already.
+    """
+    measure, network = shared.measure, shared.network(alpha, resolution)
+    whole = measure.load_shared(network, shared.file)
+    (cut,) = measure.cut(whole, [network], progress)
+    source = measure.source
+    side = source.side(network.point)
+    if export is not None:
+        family: Any = shared.family
+        family.save_checkpoint(cut.module, export, classes=source.dataset.class_names)
+    trained = Trained(cut.module, alpha, resolution, len(source.dataset.class_names))
+    notes = (f"cut out of one shared training, calibrated and evaluated at {side} px",)
+    return _told(trained, Evaluated(cut.score, cut.left_out, notes), source)
 
 
 def _kind_of(data: Path) -> str:

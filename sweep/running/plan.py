@@ -97,7 +97,7 @@ def make_plan(
         parts.append(_Part(measure, networks, hashes, {}, not only or name in only, name in again))
     _look_up(parts, store, machine, artefacts)
     most = memory_limit(settings, machine)
-    tasks, notes = _tasks(parts, store, engine or LocalEngine(machine), most)
+    tasks, notes = _tasks(parts, store, engine or LocalEngine(machine), artefacts, most)
     return Plan(
         tuple(tasks),
         points,
@@ -120,7 +120,8 @@ def _look_up(parts: Sequence[_Part], store: Store, machine: Machine, artefacts: 
             part.measure.check_points(part.networks)
         if not part.again:
             part.there = _finished(part, machine, finished, artefacts)
-        if part.there and needed.intersection(part.measure.gives):
+        joint = part.measure.together and part.measure.gives
+        if part.there and (joint or needed.intersection(part.measure.gives)):
             _note_artefacts(part, store, artefacts)
     _give_again(parts, artefacts)
 
@@ -161,7 +162,7 @@ def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:
 
 
 def _tasks(
-    parts: Sequence[_Part], store: Store, engine: Engine, most: Limit
+    parts: Sequence[_Part], store: Store, engine: Engine, artefacts: Artefacts, most: Limit
 ) -> tuple[list[Task], list[str]]:
     """What there is to do, and what the measures say of it."""
     tasks: list[Task] = []
@@ -170,7 +171,7 @@ def _tasks(
         measure = part.measure
         own = tasks_of(measure, part.missing, engine, most)
         if measure.together and part.there:
-            own = [_bridged(task, store, part.there, most) for task in own]
+            own = [_bridged(task, store, part.there, artefacts, most) for task in own]
         tasks += own
         notes += [f"{measure.name}: {line}" for line in _sentences(measure, part.networks, own)]
     return tasks, notes
@@ -188,18 +189,34 @@ def _check_options(settings: Settings, again: Collection[str], only: Collection[
             raise SettingsError(f"--again {name}: goes together with --only {name}, or with none")
 
 
-def _bridged(task: Task, store: Store, there: Mapping[Network, Identity], most: Limit) -> Task:
-    """The task with networks of the session that most readings are of, to be read again."""
+def _bridged(
+    task: Task,
+    store: Store,
+    there: Mapping[Network, Identity],
+    artefacts: Artefacts,
+    most: Limit,
+) -> Task:
+    """The task with networks of the session that most readings are of, to be read again, and their
+    files.
+    """
     if task.refusal:
         return task
     there = {network: each for network, each in there.items() if network.seed == task.seed}
     readings = readings_of(store.path, set(there.values()))
-    readings = readings.loc[readings[SESSION] == main_session(readings)]
+    if session := main_session(readings):
+        readings = readings.loc[readings[SESSION] == session]
     of_point: dict[str, list[Reading]] = {}
     for row in readings.to_dict("records"):
         reading = reading_of({str(name): value for name, value in row.items()})
         of_point.setdefault(reading.point.key, []).append(reading)
-    earlier = task.measure.bridge([each for each in there if each.point.key in of_point])
+    gives = task.measure.gives
+    earlier = task.measure.bridge(
+        [
+            each if artefacts.damaged(each, gives) else artefacts.handed(each, gives)
+            for each in there
+            if each.point.key in of_point
+        ]
+    )
     return bridged(task, [(each, tuple(of_point[each.point.key])) for each in earlier], most)
 
 
@@ -216,13 +233,9 @@ def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Ta
     for task in tasks:
         if task.refusal:
             refused.setdefault(task.refusal, []).append(task.networks[0].label)
-    again = [network.point.label for task in tasks for network, _ in task.earlier]
-    if again:
-        are = "is" if len(again) == 1 else "are"
-        told.append(
-            f"{listed(again)} {are} read once more beside them, to see whether the two sessions "
-            "can be compared; what is stored of an earlier one stays"
-        )
+    earlier = [network for task in tasks for network, _ in task.earlier]
+    if earlier:
+        told.append(measure.describe_bridge(earlier))
     return told + [f"{listed(labels)}: {refusal}" for refusal, labels in refused.items()]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from sweep.contracts import Artefact, Ended, Engine, Event, Progressed, Said, Started
@@ -149,10 +150,15 @@ class Recorder:
                 measure.forget(network)
 
     def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, list[str]]:
-        """Stores the files, before the readings that name them; their names, by point."""
+        """Stores the files, before the readings that name them; their names, by point. One file may
+        be several points'.
+        """
         names: dict[Point, list[str]] = {}
+        stored: dict[Path, str] = {}
         for each in artefacts:
-            names.setdefault(each.point, []).append(self.store.keep(each.path, each.kind))
+            if each.path not in stored:
+                stored[each.path] = self.store.keep(each.path, each.kind)
+            names.setdefault(each.point, []).append(stored[each.path])
         return names
 
     def _nowhere(self, task: Task, reason: str) -> Ended:

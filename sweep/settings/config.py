@@ -40,6 +40,7 @@ Processes = Annotated[int, Field(ge=0, le=4096)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Aspect = Annotated[float, Field(gt=0, le=100)]
+Rho = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -73,7 +74,7 @@ class GridSettings(Section):
     kind: Names = ("separable",)
     alpha: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (1.0, 0.75, 0.5, 0.25)
     resolution: tuple[Resolution, ...] = ()
-    rho: tuple[Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)], ...] = ()
+    rho: tuple[Rho, ...] = ()
     base_resolution: Resolution = 224
     extra: tuple[ExtraPoint, ...] = ()
 
@@ -133,14 +134,29 @@ class LatencySettings(Section):
     seed: Seed = 0
 
 
+class SharedSettings(Section):
+    """[accuracy.shared]: what one training for all points trains (docs/decisions/0021). Points in
+    between need no training of their own, and a grid that grows in between none either.
+    """
+
+    # Widths and resolutions whose networks are trained. The largest of both is trained at every
+    # step; no point of the grid may lie outside.
+    alpha: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (1.0, 0.75, 0.5, 0.25)
+    rho: Annotated[tuple[Rho, ...], Field(min_length=1)] = (1.0, 0.8571, 0.7143, 0.5714)
+    between: Annotated[int, Field(ge=0, le=100)] = 1  # networks at random, in each step
+    calibration_images: Count = 4096  # of training, on which each point's batch norm is settled
+
+
 class AccuracySettings(Section):
     """[accuracy]: the data set, and the recipe that every point is trained with; or where trained
     networks come from.
     """
 
-    # "train": random weights, and the recipe below. "checkpoints": files. "keras": the ImageNet
-    # checkpoints that Keras finds in its cache or fetches.
-    source: Literal["train", "checkpoints", "keras"] = "train"
+    # "train": random weights, and the recipe below. "shared": the same for one network, out of
+    # which all points are cut. "checkpoints": files. "keras": the ImageNet checkpoints that Keras
+    # finds in its cache or fetches.
+    source: Literal["train", "shared", "checkpoints", "keras"] = "train"
+    shared: SharedSettings = SharedSettings()
     checkpoints: str = ""  # a path with {alpha} and {resolution} in it, such as "zoo/{alpha}.h5"
     background: bool = False  # of trained networks: the first output is none of the data's classes
 
@@ -211,7 +227,9 @@ class AccuracySettings(Section):
                 'checkpoints is missing; source = "checkpoints" needs a path, such as '
                 '"zoo/mobilenet_{alpha}_{resolution}.h5"'
             )
-        if self.background and self.source == "train":
+        if self.source != "shared" and self.shared != SharedSettings():
+            raise ValueError('shared is for source = "shared" alone')
+        if self.background and self.source in ("train", "shared"):
             raise ValueError('background is for source = "checkpoints" or "keras" alone')
         fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
         if unknown := fields - {"alpha", "resolution", "kind"}:

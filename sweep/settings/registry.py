@@ -26,7 +26,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "measure": {
         "cost": "sweep.measures.cost:Cost",
         "latency": "sweep.measures.latency:Latency",
-        "accuracy": "sweep.measures.accuracy:accuracy",
+        "accuracy": "sweep.measures.accuracy_sources:accuracy",
     },
 }
 

@@ -187,9 +187,14 @@ class TestImages:
 
     __test__ = False  # for pytest: this is no test
 
-    def __init__(self, source: Images | Records, side: int, settings: AccuracySettings) -> None:
-        """source: images of that side in memory, or records to be decoded and cropped."""
+    def __init__(
+        self, source: Images | Records, side: int, settings: AccuracySettings, batch: int = 0
+    ) -> None:
+        """source: images of that side in memory, or records to be decoded and cropped. batch: how
+        many come at once, at most; 0: as many as `evaluated_at_once`.
+        """
         self.side = side
+        self._most = batch or evaluated_at_once(side)
         self._source = source
         self._settings = settings
         self._left_out: LeftOut | None = None
@@ -200,7 +205,7 @@ class TestImages:
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         """Once through all of them."""
-        most = evaluated_at_once(self.side)
+        most = self._most
         if isinstance(self._source, Images):
             yield from _padded_batches(self._source, min(most, len(self._source)))
             return

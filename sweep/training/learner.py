@@ -74,7 +74,7 @@ def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySet
 
     Grey images are repeated over the network's three channels.
     """
-    learner, state = _learner(network, feed, classes, settings)
+    learner, state = learner_of(network, feed, classes, settings)
     jitted = _steps(learner, feed)
     shapes = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), state)
     labels = jax.ShapeDtypeStruct(feed.images.shape[:1], jnp.int32)
@@ -93,21 +93,11 @@ def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySet
     return Ready(network, feed, settings, learner, state, run_steps, *times)
 
 
-def _learner(
+def learner_of(
     network: Network, feed: Feed, classes: int, settings: AccuracySettings
 ) -> tuple[Learner, State]:
-    module = network.family.build(
-        network.point,
-        num_classes=classes,
-        resolution=feed.side,
-        seed=settings.seed,
-        lowering=settings.lowering or None,
-        # 0: the network hands out each batch's own statistics, and a step averages all at once.
-        bn_momentum=0.0,
-        dropout_rate=settings.dropout_rate,
-        dtype=settings.dtype,
-    )
-    module.train()
+    """The network with its weights drawn, and its optimiser, before the first step."""
+    module = module_of(network, feed.side, classes, settings)
     graph, params, statistics, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
     decays = jax.tree.leaves(
         jax.tree.map(
@@ -123,6 +113,23 @@ def _learner(
     packed = packing.pack(params)
     state = State(packed, of_statistics.pack(statistics), rest, transformation.init(packed))
     return learner, state
+
+
+def module_of(network: Network, side: int, classes: int, settings: AccuracySettings) -> nnx.Module:
+    """The network with its weights drawn, in training, for images of that side."""
+    module = network.family.build(
+        network.point,
+        num_classes=classes,
+        resolution=side,
+        seed=settings.seed,
+        lowering=settings.lowering or None,
+        # 0: the network hands out each batch's own statistics, and a step averages all at once.
+        bn_momentum=0.0,
+        dropout_rate=settings.dropout_rate,
+        dtype=settings.dtype,
+    )
+    module.train()
+    return module
 
 
 def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
@@ -159,26 +166,16 @@ def _step(
     learner: Learner, state: State, images: jax.Array, labels: jax.Array
 ) -> tuple[State, tuple[jax.Array, jax.Array]]:
     """One batch: the state after it, its loss, and the share of right answers in it."""
-    settings = learner.settings
-    statistics = learner.statistics.unpack(state.statistics)
-
-    def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, Any, jax.Array]]:
-        module = nnx.merge(learner.graph, params, statistics, state.rest, copy=True)
-        logits = module(images)
-        targets = optax.smooth_labels(
-            jax.nn.one_hot(labels, logits.shape[-1]), settings.label_smoothing
-        )
-        loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
-        right = jnp.mean(ranks(logits, labels) < 1, dtype=jnp.float32)
-        _, _, of_batch, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
-        return loss, (of_batch, rest, right)
-
+    keep = learner.settings.bn_momentum
     params = learner.params.unpack(state.params)
-    (loss, (of_batch, rest, right)), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    statistics = learner.statistics.unpack(state.statistics)
+    outcome, gradients = gradients_of(
+        learner.graph, params, statistics, state.rest, images, labels, learner.settings
+    )
+    loss, (of_batch, rest, right) = outcome
     updates, moments = learner.transformation.update(
         learner.params.pack(gradients), state.moments, state.params
     )
-    keep = settings.bn_momentum
     moved = jax.tree.map(
         lambda old, new: keep * old + (1 - keep) * new,
         state.statistics,
@@ -186,3 +183,30 @@ def _step(
     )
     updated = optax.apply_updates(state.params, updates)
     return State(cast("Packed", updated), moved, rest, moments), (loss, right)
+
+
+def gradients_of(
+    graph: nnx.GraphDef[Any],
+    params: Any,
+    statistics: Any,
+    rest: Any,
+    images: jax.Array,
+    labels: jax.Array,
+    settings: AccuracySettings,
+) -> tuple[tuple[jax.Array, tuple[Any, Any, jax.Array]], Any]:
+    """((loss, (the batch's statistics, the streams after it, the share of right answers)), the
+    gradient of the loss by the parameters) of one batch: images f32[B,S,S,3], labels i32[B].
+    """
+
+    def loss_of(params: Any) -> tuple[jax.Array, tuple[Any, Any, jax.Array]]:
+        module = nnx.merge(graph, params, statistics, rest, copy=True)
+        logits = module(images)
+        targets = optax.smooth_labels(
+            jax.nn.one_hot(labels, logits.shape[-1]), settings.label_smoothing
+        )
+        loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
+        right = jnp.mean(ranks(logits, labels) < 1, dtype=jnp.float32)
+        _, _, of_batch, after = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
+        return loss, (of_batch, after, right)
+
+    return jax.value_and_grad(loss_of, has_aux=True)(params)

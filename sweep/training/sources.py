@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sweep.contracts import Dataset, Records
 from sweep.datasets.records import DatasetError
 from sweep.datasets.splits import Split
-from sweep.loading.subset import some
+from sweep.loading.recent import Recent
+from sweep.loading.subset import Subset, some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
 from sweep.training import speed
 from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
-from sweep.types import Splits, listed
+from sweep.types import Images, Splits, listed
 
 if TYPE_CHECKING:
     from sweep.types import Point
@@ -26,6 +30,13 @@ SPLITS: tuple[Split, ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 MOST_NAMED = 3  # classes, in a note
 LOOK_S = 30.0  # that a first look at a split takes at most
+# Of drawn images that are kept for the next network of the same size: of the default's four sizes.
+DRAWN_BYTES = 256 * MEBIBYTE
+
+
+def _nbytes(drawn: Splits | Images) -> int:
+    parts = (drawn,) if isinstance(drawn, Images) else (drawn.train, drawn.test)
+    return sum(each.images.nbytes for each in parts)
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,7 @@ class ImageSource:
     """The data set that the settings name, with what they say of it."""
 
     settings: AccuracySettings
+    _recent: Recent[Any] = field(default_factory=lambda: Recent(_nbytes), compare=False)
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -61,7 +73,7 @@ class ImageSource:
                 f'accuracy.title = "{self.title}": the data set has {classes} classes, not '
                 f"{IMAGENET_CLASSES}: its accuracies would be set beside the paper's"
             )
-        if settings.source == "train" and settings.batch_size > self.train_images:
+        if settings.source in ("train", "shared") and settings.batch_size > self.train_images:
             raise self._too_few(self.train_images)
 
     def _too_few(self, images: int) -> SettingsError:
@@ -245,13 +257,51 @@ class ImageSource:
         if self.dataset.in_files:
             return TestImages(self._records("test"), side, self.settings)
         settings = self.settings
-        images = self.dataset.held_back(side, test=self.test_images, seed=settings.seed)
+
+        def make() -> Images:
+            return self.dataset.held_back(side, test=self.test_images, seed=settings.seed)
+
+        images = self._recent.get(("held back", side), make, DRAWN_BYTES)
         return TestImages(images, side, settings)
 
+    def shared_training(self, sides: Sequence[int], recipe: AccuracySettings) -> dict[int, Feed]:
+        """By their side in pixels, what one training on images of several sides is fed with: the
+        same images at each. Those that are streamed come at the largest side, for all. recipe and
+        errors: as in `training`.
+        """
+        largest = max(sides)
+        first, _ = self.training(largest, recipe)
+        if isinstance(first, StreamFeed):
+            return dict.fromkeys(sides, first)
+        return {
+            each: first if each == largest else self.training(each, recipe)[0] for each in sides
+        }
+
+    def calibration(self, side: int, images: int, batch: int) -> TestImages:
+        """So many of the images to train on, or all where there are fewer, as they are shown in
+        evaluation, in a random order, and in whole batches where they make one.
+        """
+        seed = self.settings.seed
+        if self.dataset.in_files:
+            picked = some(self._records("train"), images, seed)
+            order = picked.order(np.random.default_rng(seed))
+            count = _in_batches(len(order), batch)
+            order = order[:count]
+            shown = Subset(picked, order, picked.labels[order])
+        else:
+            train = self._drawn(side).train
+            count = _in_batches(min(images, len(train)), batch)
+            order = np.random.default_rng(seed).permutation(len(train))[:count]
+            shown = Images(train.images[order], train.labels[order])
+        return TestImages(shown, side, self.settings, batch)
+
     def _drawn(self, side: int) -> Splits:
-        return self.dataset.load(
-            side, train=self.train_images, test=self.test_images, seed=self.settings.seed
-        )
+        def make() -> Splits:
+            return self.dataset.load(
+                side, train=self.train_images, test=self.test_images, seed=self.settings.seed
+            )
+
+        return self._recent.get(side, make, DRAWN_BYTES)
 
     def _records(self, split: Split) -> Records:
         settings, dataset = self.settings, self.dataset
@@ -295,3 +345,8 @@ class ImageSource:
         key = digest_of([self.identity, settings.train_images, settings.seed, form])
         held = DECODED.get(key, make, 2 * settings.cache_mb * MEBIBYTE)
         return ResidentFeed(held.images, side, recipe, held.left_out)
+
+
+def _in_batches(images: int, batch: int) -> int:
+    """As many of them as fill whole batches; all where they don't fill one."""
+    return images - images % batch if images > batch else images

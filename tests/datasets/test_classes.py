@@ -10,7 +10,7 @@ import pytest
 from sweep.cli.main import main
 from sweep.contracts import Measure, Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
-from sweep.measures.accuracy import accuracy
+from sweep.measures.accuracy_sources import accuracy
 from sweep.measures.checkpoint_accuracy import has_background
 from sweep.settings.config import AccuracySettings, SettingsError, validated
 from sweep.settings.registry import make_dataset

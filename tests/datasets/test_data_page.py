@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.settings.config import AccuracySettings, parse
+from sweep.settings.config import AccuracySettings, SharedSettings, parse
 from tests.support.commands import ROOT
 from tests.support.image_files import write_folder
 from tests.support.networks import keras_mobilenet, keras_save
@@ -60,7 +60,10 @@ def test_the_settings_on_the_page_exist():
     assert len(settings) >= 12
     texts = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     sources = [parse(text, source="docs/data.md").accuracy.source for text in texts]
-    assert sources == ["checkpoints", "train"]
+    assert sources == ["checkpoints", "shared", "train"]
+    of_shared = PAGE.partition("| `[accuracy.shared]` | what |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", of_shared, re.MULTILINE)))
+    assert set(named) == set(SharedSettings.model_fields)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.stem)

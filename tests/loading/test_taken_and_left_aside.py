@@ -8,7 +8,8 @@ import pytest
 from sweep.cli.main import main
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
-from sweep.measures.accuracy import Accuracy, accuracy
+from sweep.measures.accuracy import Accuracy
+from sweep.measures.accuracy_sources import accuracy
 from sweep.running.evaluate import image_source
 from sweep.settings.config import AccuracySettings
 from tests.support.image_files import plain, write_folder

@@ -14,7 +14,7 @@ from PIL import Image
 
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
-from sweep.measures.accuracy import accuracy
+from sweep.measures.accuracy_sources import accuracy
 from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.settings.config import AccuracySettings
 from tests.support.commands import ROOT, flat, sweep

@@ -62,6 +62,7 @@ SPLIT_PARQUET = ('accuracy.data.path="one.parquet"', "accuracy.data.validation_s
 BOTH = dict.fromkeys(("train", "validation"), '["one.parquet"]')
 LISTED = data("parquet", image_column='"img"', **BOTH)
 CHECKPOINTS = (*FOLDER, 'accuracy.source="checkpoints"', 'accuracy.checkpoints="a.h5"')
+SHARED = ('accuracy.source="shared"',)
 RESIZED = ('accuracy.crop="resized"',)
 EXPONENTIAL = ('accuracy.schedule="exponential"',)
 
@@ -98,6 +99,12 @@ ROWS: dict[str, Row] = {
         "accuracy",
         given=CHECKPOINTS,
         same=('accuracy.checkpoints="copy.h5"',),
+    ),
+    "accuracy.shared.alpha": Row("accuracy.shared.alpha=[1, 0.5]", "accuracy", given=SHARED),
+    "accuracy.shared.rho": Row("accuracy.shared.rho=[1, 0.5]", "accuracy", given=SHARED),
+    "accuracy.shared.between": Row("accuracy.shared.between=2", "accuracy", given=SHARED),
+    "accuracy.shared.calibration_images": Row(
+        "accuracy.shared.calibration_images=64", "accuracy", given=SHARED
     ),
     "accuracy.background": Row("accuracy.background=true", "accuracy", given=CHECKPOINTS),
     "accuracy.dataset": Row('accuracy.dataset="tests.support.toys:Dimness"', "accuracy"),

@@ -334,7 +334,7 @@ def test_a_measure_goes_on_says_so_and_forgets(tmp_path, monkeypatch):
 
 def values(items: list[Any]) -> list[Any]:
     return [
-        astuple(item)[1:-1] if isinstance(item, CurvePoint) else (item.metric.name, item.value)
+        astuple(item)[1:-2] if isinstance(item, CurvePoint) else (item.metric.name, item.value)
         for item in items
     ]
 

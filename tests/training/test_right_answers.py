@@ -18,7 +18,7 @@ from flax import nnx
 from sweep.cli.main import main
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
-from sweep.measures.accuracy import accuracy
+from sweep.measures.accuracy_sources import accuracy
 from sweep.measures.scores import no_share, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate, ranks

@@ -61,7 +61,8 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
     if all(number(row[TOP1.name]) is None for row in rows):
         return
     recipe = results.settings.get("accuracy", {})
-    if recipe.get("source", "train") == "train" and (steps := recipe.get("max_steps", 0)):
+    trained = recipe.get("source", "train") in ("train", "shared")
+    if trained and (steps := recipe.get("max_steps", 0)):
         yield Caution(
             f"Every training was ended after {steps} steps (accuracy.max_steps): its "
             "accuracies are a look at whether it runs, no result.",

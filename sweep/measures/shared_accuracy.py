@@ -1,0 +1,370 @@
+"""Top-1 and top-5 of each point, cut out of one network that was trained for all of them.
+
+It is not the accuracy of a network trained alone: see docs/decisions/0021.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flax import nnx
+
+from sweep.contracts import Artefact, LoadsCheckpoints, Network, SharesWeights
+from sweep.host.machine import cores
+from sweep.measures.accuracy import COMPILE_S, Accuracy
+from sweep.measures.scores import score_readings
+from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
+from sweep.training.calibration import calibrated, sub_network
+from sweep.training.evaluation import Score, evaluate
+from sweep.training.loop import train
+from sweep.training.shared import Cell, Sandwich, make_ready
+from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
+
+SHARED_NETWORK = "shared_network"  # the kind of artefact
+CALIBRATED_AT_ONCE = 256  # images
+TRAINING = 0.85  # of a call's time, roughly, where it trains
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A network cut out of the shared one: in evaluation, with statistics of its own. held_back:
+    its score on images that nothing is chosen by. left_out: images of both that could not be read.
+    """
+
+    module: nnx.Module
+    score: Score
+    held_back: Score | None
+    left_out: int
+
+
+class SharedAccuracy(Accuracy):
+    """Trains one network, of each kind that the grid has, and evaluates each point inside it."""
+
+    together = True
+
+    @property
+    def threads(self) -> int:
+        """0: one training has all cores."""
+        return 0
+
+    @property
+    def gives(self) -> tuple[str, ...]:
+        """The network that all are cut out of, where it is kept."""
+        return (SHARED_NETWORK,) if self.settings.keep else ()
+
+    def identity(self) -> dict[str, Any]:
+        """Beside the recipe, what is trained: not the grid, which may grow within it."""
+        return super().identity() | {"shared": self.settings.shared.model_dump(mode="json")}
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """The sides in pixels that are trained, too."""
+        own = super().identity_of(network)
+        sides = self._sides(network)
+        streamed = {"streamed": True} if self.source.streamed_at(max(sides)) else {}
+        return own | streamed | {"trained": sides}
+
+    def check_points(self, networks: Sequence[Network]) -> None:
+        """Raises SettingsError naming the points that lie outside of what is trained, and where the
+        family's networks share no weights.
+        """
+        super().check_points(networks)
+        for family in {each.family.name: each.family for each in networks}.values():
+            if not isinstance(family, SharesWeights) or not isinstance(family, LoadsCheckpoints):
+                raise SettingsError(
+                    f'accuracy.source = "shared": family {family.name} has no shares_weights and '
+                    'load_checkpoint; "train" trains each point alone'
+                )
+        outside = [each.point.label for each in networks if not self._is_inside(each)]
+        if outside:
+            shared = self.settings.shared
+            raise SettingsError(
+                f"{listed(outside, MOST_NAMED)}: outside of what the shared network is trained "
+                f"for, alpha {_range(shared.alpha)} and rho {_range(shared.rho)}; "
+                "accuracy.shared.alpha and accuracy.shared.rho widen it"
+            )
+        if (side := min(map(min, map(self._sides, networks)), default=SMALLEST)) < SMALLEST:
+            raise SettingsError(
+                f"accuracy.shared.rho: {min(self.settings.shared.rho):g} makes images of {side} "
+                f"px, must be at least {SMALLEST}"
+            )
+
+    def _is_inside(self, network: Network) -> bool:
+        family: Any = network.family
+        largest, sides = self._largest(network), self._sides(network)
+        within = min(self.settings.shared.alpha) <= network.point.alpha
+        return (
+            within
+            and family.shares_weights(network.point, largest.point)
+            and sides[0] <= self.source.side(network.point) <= sides[-1]
+        )
+
+    def _kept_networks(self, networks: Sequence[Network]) -> Sequence[Network]:
+        return [self._largest(each[0]) for each in _kinds(networks)]
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """And how many networks are trained for how many points."""
+        shared, told = self.settings.shared, super().describe(networks)
+        sides = sorted({side for each in networks for side in self._sides(each)})
+        one = (
+            f"one shared training for {len(networks)} points, at alpha "
+            f"{listed([alpha_text(each) for each in sorted(shared.alpha)])} and at "
+            f"{listed([str(side) for side in sides])} px; each point is calibrated on "
+            f"{shared.calibration_images:,} training images"
+        )
+        return (*told, one) if networks else told
+
+    def describe_bridge(self, earlier: Sequence[Network]) -> str:
+        del earlier
+        return (
+            "the shared network that is kept is taken: nothing is trained for points that are new "
+            "inside it"
+        )
+
+    def estimate_s(self, networks: Sequence[Network]) -> float:
+        """As of separate trainings, but that a step trains some networks of middling size."""
+        if not networks:
+            return 0.0
+        total = 0.0
+        for own in _kinds(networks):
+            first = own[0].seed in (None, self.settings.seed)
+            cells = self._points(own[0])
+            drawn = [each for each in cells if each.alpha == min(self.settings.shared.alpha)]
+            mean = super().estimate_s([replace(own[0], point=each) for each in cells]) / len(cells)
+            small = super().estimate_s([replace(own[0], point=each) for each in drawn]) / len(drawn)
+            large = super().estimate_s([self._largest(own[0])])
+            compiling = COMPILE_S if first else 0.0
+            steps = large + small + self.settings.shared.between * mean
+            taken = steps - compiling * (2 + self.settings.shared.between)
+            total += max(0.0, taken) + compiling * len(cells) / max(1, len(cores()))
+        return total + len(networks)
+
+    def bytes_of(self, networks: Sequence[Network]) -> int:
+        """The largest network's training, with images of all sides."""
+        return max((self._bytes_trained(each[0]) for each in _kinds(networks)), default=0)
+
+    def _bytes_trained(self, network: Network) -> int:
+        largest, sides = self._largest(network), self._sides(network)
+        held = [self.source.bytes_held(each) for each in sides]
+        return super().bytes_of([largest]) + sum(held[:-1])
+
+    def forget(self, network: Network) -> None:
+        super().forget(self._largest(network))
+
+    def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
+        """One of each kind whose shared network is there."""
+        there = [each for each in earlier if SHARED_NETWORK in each.artefacts]
+        return tuple(each[0] for each in _kinds(there))
+
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint | Artefact]:
+        """The curve while training, then each point's readings, and the one network."""
+        yield from self.measure_bridged(networks, {}, progress)
+
+    def measure_bridged(
+        self,
+        networks: Sequence[Network],
+        earlier: Mapping[Network, Sequence[Reading]],
+        progress: Progress,
+    ) -> Iterator[Reading | CurvePoint | Artefact]:
+        """earlier: one of each kind that a shared network is kept of, which is taken as it is."""
+        for own in _kinds(networks):
+            kept = [each for each in earlier if _kind(each) == _kind(own[0])]
+            yield from self._of_kind(own, kept, progress)
+
+    def _of_kind(
+        self, networks: Sequence[Network], kept: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint | Artefact]:
+        largest = self._largest(networks[0])
+        if kept:
+            path = kept[0].artefacts[SHARED_NETWORK]
+            whole, note, left_out = self.load_shared(largest, path), "", 0
+        else:
+            path = None
+            whole, note, left_out = yield from self._trained(largest, networks, progress)
+        start = 0.0 if kept else TRAINING
+        scaled = partial(_scaled, progress, start, 1.0)
+        began = time.perf_counter()
+        cuts = dict(zip(networks, self.cut(whole, networks, scaled), strict=True))
+        each_s = (time.perf_counter() - began) / len(networks)
+        told = f"{note}{each_s:.1f} s to calibrate and evaluate"
+        for network, each in cuts.items():
+            yield from self._readings(network, each, told, left_out)
+        if self.settings.keep:
+            file = self._copied(largest, path) if path else self._saved_shared(largest, whole)
+            yield from (Artefact(each.point, SHARED_NETWORK, file) for each in networks)
+
+    def _trained(
+        self, largest: Network, networks: Sequence[Network], progress: Progress
+    ) -> Generator[CurvePoint, None, tuple[nnx.Module, str, int]]:
+        """(the network, how it was trained, how many images were left out). The curve is given
+        where the largest network is a point of the grid.
+        """
+        recipe = self._recipe(largest)
+        sandwich = self._sandwich(largest, recipe)
+        scaled = partial(_scaled, progress, 0.0, TRAINING)
+        scaled(0.0, "compiling")
+        ready = make_ready(sandwich, self._classes, recipe, scaled)
+        began = time.perf_counter()
+        checkpoint = self._checkpoint(largest)
+        own = next((each.point for each in networks if _is_same(each, largest)), None)
+        steps = train(ready, scaled, checkpoint)
+        whole = yield from _of_point(steps, own)
+        note = (
+            f"{ready.trace_s:.1f} s to trace, {ready.compile_s:.1f} s to compile, "
+            f"{time.perf_counter() - began:.1f} s to train, "
+        )
+        if checkpoint is not None and checkpoint.went_on_at:
+            note += f"broken off, continued at step {checkpoint.went_on_at}, "
+        return whole, note, ready.feed.left_out()
+
+    def _sandwich(self, largest: Network, recipe: AccuracySettings) -> Sandwich:
+        shared = self.settings.shared
+        sides = self._sides(largest)
+        feeds = self.source.shared_training(sides, recipe)
+
+        def cells(alpha: float) -> list[Cell]:
+            """At every side, the largest first."""
+            points = {self.source.side(each): each for each in self._points(largest)
+                      if each.alpha == alpha}  # fmt: skip
+            return [
+                Cell(replace(largest, point=points[side]), side, feeds[side])
+                for side in reversed(sides)
+            ]
+
+        alphas = sorted(set(shared.alpha), reverse=True)
+        smallest = cells(alphas.pop()) if len(alphas) > 1 else []
+        first, *between = [each for alpha in alphas for each in cells(alpha)]
+        return Sandwich(first, smallest, between, shared.between, recipe.seed)
+
+    def load_shared(self, network: Network, path: Path) -> nnx.Module:
+        """The shared network, of this one's kind, that a file holds. Raises ValueError where it is
+        damaged or of another network.
+        """
+        family: Any = network.family
+        alpha = self._largest(network).point.alpha
+        return family.load_checkpoint(path, alpha=alpha, resolution=None).module
+
+    def cut(
+        self, whole: nnx.Module, networks: Sequence[Network], progress: Progress
+    ) -> Iterable[Cut]:
+        """Each network cut out of the shared one, calibrated and evaluated; a core each, where its
+        images are there already.
+        """
+        at_once = 1 if self.source.streams else max(1, len(cores()))
+        with ThreadPoolExecutor(at_once) as pool:
+            found = [pool.submit(self._cut, whole, network) for network in networks]
+            try:
+                for number, each in enumerate(found):
+                    progress(number / len(found), f"evaluating {networks[number].point.label}")
+                    yield each.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _cut(self, whole: nnx.Module, network: Network) -> Cut:
+        module = self.calibrated(whole, network)
+        side = self.source.side(network.point)
+        test, held_back = self.source.evaluation(side), self.source.held_back(side)
+        score = evaluate(module, test)
+        beside = None if held_back is None else evaluate(module, held_back)
+        left_out = test.left_out() + (0 if held_back is None else held_back.left_out())
+        return Cut(module, score, beside, left_out)
+
+    def calibrated(self, whole: nnx.Module, network: Network) -> nnx.Module:
+        """The network cut out of the shared one, in evaluation."""
+        side = self.source.side(network.point)
+        module = sub_network(whole, network, side, self._classes, self._recipe(network))
+        images = self.settings.shared.calibration_images
+        calibrated(module, self.source.calibration(side, images, CALIBRATED_AT_ONCE))
+        return module
+
+    def _readings(self, network: Network, cut: Cut, note: str, left_out: int) -> Iterator[Reading]:
+        side = self.source.side(network.point)
+        return score_readings(
+            network.point,
+            cut.score,
+            self._classes,
+            side,
+            f"cut out of one shared training, calibrated at {side} px; {note}",
+            left_out + cut.left_out,
+            dataset=self.source.dataset.name,
+            precision=self.settings.dtype,
+            seed=self._seed(network),
+            held_back=cut.held_back,
+        )
+
+    def _saved_shared(self, largest: Network, whole: nnx.Module) -> Path:
+        """The one network, calibrated where it is largest, as which it can be used."""
+        return self._saved(largest, self.calibrated(whole, largest))
+
+    def _copied(self, largest: Network, path: Path) -> Path:
+        """For whoever stores it, who takes the file over."""
+        folder = self._folder or Path(tempfile.mkdtemp(prefix="networks-"))
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copyfile(path, self._file(folder, largest, ".safetensors")))
+
+    def _points(self, network: Network) -> tuple[Point, ...]:
+        """That are trained for a network of this kind, one for each side in pixels."""
+        point, shared = network.point, self.settings.shared
+        base = point.resolution / point.rho
+        made = (
+            replace(point, alpha=alpha, rho=rho, resolution=round(rho * base))
+            for alpha in shared.alpha
+            for rho in shared.rho
+        )
+        return tuple({(each.alpha, self.source.side(each)): each for each in made}.values())
+
+    def _largest(self, network: Network) -> Network:
+        points = self._points(network)
+        return replace(network, point=max(points, key=lambda each: (each.alpha, each.rho)))
+
+    def _sides(self, network: Network) -> list[int]:
+        """In pixels, that are trained, the smallest first."""
+        return sorted({self.source.side(each) for each in self._points(network)})
+
+
+def _kind(network: Network) -> tuple[str, str]:
+    return network.family.name, network.point.kind
+
+
+def _kinds(networks: Sequence[Network]) -> list[list[Network]]:
+    """The networks of each family and kind."""
+    kinds: dict[tuple[str, str], list[Network]] = {}
+    for network in networks:
+        kinds.setdefault(_kind(network), []).append(network)
+    return list(kinds.values())
+
+
+def _is_same(network: Network, other: Network) -> bool:
+    return network.point.key == other.point.key
+
+
+def _of_point(
+    steps: Generator[CurvePoint, None, nnx.Module], point: Point | None
+) -> Generator[CurvePoint, None, nnx.Module]:
+    """The curve as of another point; without one it is left out."""
+    while True:
+        try:
+            place = next(steps)
+        except StopIteration as ended:
+            return ended.value
+        if point is not None:
+            yield replace(place, point=point)
+
+
+def _scaled(progress: Progress, low: float, high: float, share: float, text: str) -> None:
+    progress(low + (high - low) * share, text)
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):g} to {max(values):g}"
