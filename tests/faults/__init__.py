@@ -36,6 +36,7 @@ class Row:
 HARNESSES: dict[str, str] = {
     "crash": "tests.faults.crash:harness",
     "training": "tests.faults.training:harness",
+    "training-shared": "tests.faults.training:shared",
     "disk": "tests.faults.disk:harness",
     "neighbours": "tests.faults.neighbours:harness",
     "failures": "tests.faults.failures:harness",

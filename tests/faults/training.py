@@ -1,7 +1,7 @@
 """Trainings that are broken off at random moments: the whole run, or one of its processes, by
 SIGKILL, by SIGTERM and by Ctrl-C.
 
-python -m tests.faults training --times 20
+python -m tests.faults training training-shared --times 20
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from flax import nnx
 
 from sweep.contracts import Network
 from sweep.measures.accuracy import Accuracy
+from sweep.measures.shared_accuracy import SharedAccuracy
 from sweep.results.load import load
 from sweep.settings.config import AccuracySettings
 from sweep.training.loop import train
@@ -40,17 +41,30 @@ STARTED = ": started"
 TEXT = """
 name = "toy"
 family = "tests.support.short:Short"
-measures = ["tests.faults.training:Weights"]
+measures = ["{measure}"]
 [grid]
 alpha = [0.125]
 resolution = [128, 96]
-[custom."tests.faults.training:Weights"]
+[custom."{measure}"]
 epochs = {epochs}
 checkpoint_s = 0.2
 """
 EPOCHS = 400
+SHARED_EPOCHS = 120  # a step trains three networks
 LONGEST_S = 7.0  # after the first point's start, which is before its process has JAX
 PATIENCE_S = 120.0
+
+
+RECIPE: dict[str, Any] = {
+    "dataset": "tests.support.toys:Brightness",
+    "train_images": 256,
+    "test_images": 16,
+    "batch_size": 16,
+    "learning_rate": 0.02,
+    "dropout_rate": 0.1,
+    "keep": False,
+}
+SHARED: dict[str, Any] = {"alpha": (0.125, 0.0625), "rho": (0.5714, 0.4286)}
 
 
 class Weights(Accuracy):
@@ -60,16 +74,7 @@ class Weights(Accuracy):
     metrics = (WEIGHTS,)
 
     def __init__(self, **settings: Any) -> None:
-        of_all: dict[str, Any] = {
-            "dataset": "tests.support.toys:Brightness",
-            "train_images": 256,
-            "test_images": 16,
-            "batch_size": 16,
-            "learning_rate": 0.02,
-            "dropout_rate": 0.1,
-            "keep": False,
-        }
-        super().__init__(AccuracySettings.model_validate(of_all | settings))
+        super().__init__(AccuracySettings.model_validate(RECIPE | settings))
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
@@ -77,23 +82,49 @@ class Weights(Accuracy):
         (network,) = networks
         ready, _ = self._make_ready(network)
         module = yield from train(ready, progress, self._checkpoint(network))
-        digest = hashlib.sha256()
-        for leaf in jax.tree.leaves(nnx.state(module, (nnx.Param, nnx.BatchStat))):
-            digest.update(np.asarray(leaf).tobytes())
-        yield Reading(WEIGHTS, network.point, float(int.from_bytes(digest.digest()[:6], "big")))
+        yield Reading(WEIGHTS, network.point, _digest(module))
+
+
+class SharedWeights(SharedAccuracy):
+    """The same of one training for both points."""
+
+    name = "weights"
+    metrics = (WEIGHTS,)
+
+    def __init__(self, **settings: Any) -> None:
+        own = RECIPE | {"source": "shared", "shared": SHARED} | settings
+        super().__init__(AccuracySettings.model_validate(own))
+
+    def __call__(
+        self, networks: Sequence[Network], progress: Progress
+    ) -> Iterator[Reading | CurvePoint]:
+        whole, _, _ = yield from self._trained(self._largest(networks[0]), networks, progress)
+        for network in networks:
+            yield Reading(WEIGHTS, network.point, _digest(whole))
+
+
+def _digest(module: nnx.Module) -> float:
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(nnx.state(module, (nnx.Param, nnx.BatchStat))):
+        digest.update(np.asarray(leaf).tobytes())
+    return float(int.from_bytes(digest.digest()[:6], "big"))
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Two trainings side by side, of some seconds each, in a folder of their own."""
+    """Two trainings side by side, or one for two points, of some seconds each, in a folder of their
+    own.
+    """
 
     folder: Path
     cache: Path
     epochs: int = EPOCHS
+    measure: type[Accuracy] = Weights
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        (self.folder / "sweep.toml").write_text(TEXT.format(epochs=self.epochs))
+        name = f"{__name__}:{self.measure.__name__}"
+        (self.folder / "sweep.toml").write_text(TEXT.format(epochs=self.epochs, measure=name))
 
     @property
     def results(self) -> Path:
@@ -163,15 +194,30 @@ KINDS = (
     Kind("SIGTERM in the middle of trainings", terminate, 143, f"Terminated. {CONTINUES}"),
     Kind("Ctrl-C in the middle of trainings", interrupt, 130, f"Interrupted. {CONTINUES}"),
 )  # fmt: skip
+# It has the run's own process.
+SHARED_KINDS = (
+    Kind("SIGKILL of a run in the middle of a shared training", kill_run, -9),
+    Kind("SIGTERM in the middle of a shared training", terminate, 143, f"Terminated. {CONTINUES}"),
+    Kind("Ctrl-C in the middle of a shared training", interrupt, 130, f"Interrupted. {CONTINUES}"),
+)  # fmt: skip
+
+
+def shared(times: int, folder: Path, kinds: Sequence[Kind] = SHARED_KINDS) -> Iterator[Row]:
+    """As `harness`, of one training for all points."""
+    yield from harness(times, folder, kinds, SHARED_EPOCHS, SharedWeights)
 
 
 def harness(
-    times: int, folder: Path, kinds: Sequence[Kind] = KINDS, epochs: int = EPOCHS
+    times: int,
+    folder: Path,
+    kinds: Sequence[Kind] = KINDS,
+    epochs: int = EPOCHS,
+    measure: type[Accuracy] = Weights,
 ) -> Iterator[Row]:
-    """Each kind of break; there are four, and all of them make `times`."""
-    times = max(1, times // 4)
+    """Each kind of break; all of them make `times`."""
+    times = max(1, times // len(kinds))
     cache = folder / "cache"
-    whole = Sweep(folder / "whole", cache, epochs)
+    whole = Sweep(folder / "whole", cache, epochs, measure)
     process = whole.start()
     out, err = process.communicate(timeout=600)
     if process.returncode or CONTINUED in whole.log:
@@ -180,7 +226,7 @@ def harness(
         chance = random.Random(SEED)  # noqa: S311 - moments, no secret
         lost: list[str] = []
         for at in range(0, times, BREAKS_A_SWEEP):
-            sweep = Sweep(folder / f"{number}-{at}", cache, epochs)
+            sweep = Sweep(folder / f"{number}-{at}", cache, epochs, measure)
             for _ in range(min(BREAKS_A_SWEEP, times - at)):
                 lost += _broken_once(sweep, chance, kind)
             lost += _finished_wrong(sweep, whole.outcome())
