@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
+import numpy as np
+import numpy.typing as npt
+
 
 def front(costs: Sequence[float], values: Sequence[float]) -> list[bool]:
     """Whether each point is on the frontier: no other has a lower or equal cost and a higher or
     equal value, one of the two strictly. Equal points stand together.
     """
     return [beater is None for beater in dominators(costs, values)]
+
+
+def fronts(costs: npt.ArrayLike, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """bool[D,P]: `front` of P >= 1 costs and of each of D rows of values [D,P], all at once."""
+    cost, value = np.asarray(costs, np.float64), np.asarray(values, np.float64)
+    order = np.argsort(cost, kind="stable")
+    rising = value[:, order]
+    # Points of one cost stand together: the best of these, and better than all that cost less.
+    first = np.flatnonzero(np.diff(cost[order], prepend=np.nan) != 0)
+    sizes = np.diff(first, append=len(order))
+    best = np.maximum.reduceat(rising, first, axis=1)
+    before = np.maximum.accumulate(best, axis=1)[:, :-1]
+    ahead = np.insert(best[:, 1:] > before, 0, True, axis=1)
+    found = np.empty(value.shape, bool)
+    found[:, order] = np.repeat(ahead, sizes, axis=1) & (rising == np.repeat(best, sizes, axis=1))
+    return found
 
 
 def dominators(costs: Sequence[float], values: Sequence[float]) -> list[int | None]:

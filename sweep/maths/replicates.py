@@ -51,10 +51,6 @@ class Replicates:
     right: npt.NDArray[np.bool_]
     fixed: bool = False
 
-    def of(self, points: Sequence[int]) -> Replicates:
-        """Some of the points alone."""
-        return Replicates(self.values[list(points)], self.right[list(points)], self.fixed)
-
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
         """i64[P]: trainings of each point."""
@@ -138,26 +134,32 @@ class Replicates:
 
     def frontier_shares(self, costs: npt.ArrayLike) -> Array:
         """f64[P]: in which share of `FRONTIER_DRAWS` tables that might as well have come out each
-        point is on the frontier of accuracy over costs f64[P], the lower the better. A parametric
-        bootstrap: two or three seeds are too few to draw from; each table has a variance of its own
-        of those that the seeds allow, as Student's t has. The same numbers give the same shares;
-        NaN where each was trained once, for then it is not known.
+        point is on the frontier of accuracy over costs f64[P], the lower the better; NaN where a
+        cost is, and of all where each was trained once, for then it is not known.
+        """
+        asked = np.asarray(costs, np.float64)
+        known = np.flatnonzero(~np.isnan(asked))
+        shares = np.full(len(asked), np.nan)
+        if self.own_variance[1] and len(known):
+            shares[known] = pareto.fronts(asked[known], self._tables[:, known]).mean(axis=0)
+        return shares
+
+    @cached_property
+    def _tables(self) -> Array:
+        """f64[FRONTIER_DRAWS,P]: means that might as well have come out, the same each time. A
+        parametric bootstrap: two or three seeds are too few to draw from; each table has a variance
+        of its own of those that the seeds allow, as Student's t has.
         """
         variance, freedom = self.own_variance
-        asked = [float(cost) for cost in np.asarray(costs, np.float64)]
-        if not freedom:
-            return np.full(len(asked), np.nan)
         covariance = np.diag(variance / self.counts) + self.images_covariance
         # By its eigenvectors; what estimates put below 0 counts as 0.
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0))
         rng = np.random.default_rng(0)
-        off = rng.standard_normal((FRONTIER_DRAWS, len(asked))) @ root.T
+        off = rng.standard_normal((FRONTIER_DRAWS, len(self.means))) @ root.T
         if np.isfinite(freedom):
             off *= np.sqrt(freedom / rng.chisquare(freedom, (FRONTIER_DRAWS, 1)))
-        drawn = self.means + off
-        on_front = np.array([pareto.front(asked, each) for each in drawn.tolist()], np.float64)
-        return on_front.mean(axis=0)
+        return self.means + off
 
     @property
     def images_covariance(self) -> Array:

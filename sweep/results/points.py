@@ -258,19 +258,19 @@ def _trained_at(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _front_shares(frame: pd.DataFrame, over: Metric, trained: Trainings) -> list[float]:
     """NaN of a point without both numbers, and where no replicate tells."""
-    known = {
+    places = {
         trained.places[key]: row
-        for row, (key, cost) in enumerate(
-            zip(map(key_of, frame.to_dict("records")), frame[over.name], strict=True)
-        )
-        if key in trained.places and not pd.isna(cost)
+        for row, key in enumerate(map(key_of, frame.to_dict("records")))
+        if key in trained.places
     }
+    costs = frame[over.name].astype(float).to_numpy()
+    of_places = np.full(len(trained.places), np.nan)
+    of_places[list(places)] = costs[list(places.values())]
+    found = trained.replicates.frontier_shares(
+        -of_places if over.better is Better.HIGHER else of_places
+    )
     shares = np.full(len(frame), np.nan)
-    if known:
-        places, rows = map(list, zip(*sorted(known.items()), strict=True))
-        costs = frame[over.name].astype(float).to_numpy()[rows]
-        costs = -costs if over.better is Better.HIGHER else costs
-        shares[rows] = trained.replicates.of(places).frontier_shares(costs)
+    shares[list(places.values())] = found[list(places)]
     return shares.tolist()
 
 

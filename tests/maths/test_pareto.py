@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweep.maths.pareto import dominators, front
+from sweep.maths.pareto import dominators, front, fronts
 
 # Few distinct numbers, so that ties are common.
 NUMBERS = st.integers(0, 6).map(float)
@@ -31,6 +31,12 @@ def test_a_dominator_beats_its_point_and_is_itself_on_the_front(points):
         if beater is not None:
             assert beats(points[beater], point)
             assert on_front[beater]
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=12))
+def test_many_fronts_at_once_are_those_one_by_one(points):
+    costs, *tables = map(list, zip(*points, strict=True))
+    assert fronts(costs, tables).tolist() == [front(costs, values) for values in tables]
 
 
 def test_three_points_by_hand():
