@@ -19,13 +19,12 @@ from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated, evidenc
 from sweep.report.values.intervals import Estimate
 from tests.support import fake_results
 from tests.support.commands import flat, typed
-from tests.support.trained_runs import trained
+from tests.support.trained_runs import of_two_seeds, trained
 
 ONCE = "ne training each: their order may be chance"
-# On a user's data the first seed has 0.75-224 ahead, the second 1.0-224: 1 point, either way.
+# The seeds of `of_two_seeds`: one has 0.75-224 ahead, the other 1.0-224.
 FIRST = {0.25: [0.30], 0.5: [0.41], 0.75: [0.43], 1.0: [0.42]}
 SECOND = {0.25: [0.32], 0.5: [0.42], 0.75: [0.41], 1.0: [0.43]}
-BOTH = {alpha: [*FIRST[alpha], *SECOND[alpha]] for alpha in FIRST}
 # 10 points a step, 0.1 from seed to seed.
 CLEAR = {
     alpha: [level, level + 0.001, level - 0.001]
@@ -80,8 +79,7 @@ def test_its_intervals_are_said_to_be_of_the_test_images_alone_wherever_they_sta
 
 
 def test_two_seeds_that_disagree_name_both(command, tmp_path):
-    results = trained(BOTH)
-    # Means 31, 41.5, 42 and 42.5 %.
+    results = of_two_seeds()
     shown = view(results)
     assert typed(shown.title).endswith(
         "the best, 1.0-224, is not told apart from 0.5-224 and 0.75-224"
@@ -106,8 +104,8 @@ def test_two_seeds_that_disagree_name_both(command, tmp_path):
 
 
 def test_the_cheapest_of_those_that_fit_is_by_what_is_limited():
-    # At most 3 M parameters leaves 0.75-224 and less; mult-adds of 200 M 0.5-224 alone.
-    results = trained(BOTH)
+    # At most 3 M parameters leaves 0.75-224 and less; 100 M mult-adds 0.25-224 alone.
+    results = of_two_seeds()
     said = told(results, params=3e6)
     assert "0.75-224 is not told apart from 0.5-224" in said
     assert "the cheapest is 0.5-224, with 1.332 M parameters." in said
@@ -141,7 +139,7 @@ def test_nine_tenths_are_claimed_as_far_as_they_are_told_apart():
 
 
 def test_a_frontier_point_carries_its_share():
-    results = trained(BOTH)
+    results = of_two_seeds()
     shown = view(results)
     share = dict(zip(results.points["alpha"], results.points["front_share_mult_adds"], strict=True))
     assert 0.3 < share[1.0] < 0.95
@@ -172,6 +170,30 @@ def test_where_some_have_replicates_their_variance_serves_all():
     assert not evidence_of(results).once
     assert "by 1 to 3 trainings each" in told(results)
     assert not any("trained once" in each.text for each in cautions(results))
+
+
+def test_one_training_of_all_points_is_told_with_what_moves_them_against_each_other():
+    # Around their means 0.01 and 0.015: 2 * (0.01^2 + 0.015^2) of 2 degrees of freedom. The second
+    # seed adds 0.025 to the mean of both; 0.0025 is left four times, of 1 degree.
+    results = trained({0.5: [0.41, 0.43], 1.0: [0.42, 0.45]})
+    results.settings["accuracy"]["source"] = "shared"
+    (said,) = [typed(each.text) for each in cautions(results) if "seed to seed" in each.text]
+    assert "moves by 1.8 points" in said
+    assert "0.5 points of them against the other points" in said
+    once = trained(FIRST)
+    once.settings["accuracy"]["source"] = "shared"
+    assert any(each.text.startswith("All points are of one training:") for each in cautions(once))
+
+
+def test_a_card_names_the_networks_of_all_replicates():
+    results = of_two_seeds()
+    results.readings["artefacts"] = [
+        [f"network-{seed:.0f}.safetensors"] if seed in (0, 1) else []
+        for seed in results.readings["seed"]
+    ]
+    notes = [note for each in view(results).cards[0].figures for note in each.value.notes]
+    kept = "networks/network-0.safetensors, networks/network-1.safetensors"
+    assert any(kept in each for each in notes)
 
 
 def test_a_point_counted_on_other_images_is_told_apart_from_none():
@@ -206,7 +228,7 @@ def test_the_ties_of_an_order_are_those_of_its_pairs(kind, monkeypatch):
 
 
 def test_accuracies_of_two_runs_move_by_the_trainings_of_both():
-    before, after = trained(BOTH, path="a"), trained(CLEAR, path="b")
+    before, after = of_two_seeds(), trained(CLEAR, path="b")
     # 1.0-224: 42.5 to 60 %. 0.5-224: 41.5 to 40 %, where 0.7 points are one standard error.
     found = difference(before, after)
     moved = {each.label for each in found.moved if each.quantity.column == "top1"}

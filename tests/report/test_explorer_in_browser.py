@@ -9,15 +9,13 @@ from playwright.sync_api import expect
 from sweep import metrics
 from sweep.report.content.bearing import bearing
 from sweep.report.content.budget import Budget, Limit, pick
-from sweep.report.content.budget_words import EXCESSES
-from sweep.report.content.certainty import not_told_apart
+from sweep.report.content.budget_words import EXCESSES, sentences
 from sweep.report.content.evidence import evidence_of
 from tests.support import fake_results
-from tests.support.browser_fixtures import Faults, markers
+from tests.support.browser_fixtures import RUNS, Faults, markers
 from tests.support.commands import typed
 
-RESULTS = fake_results.results()
-POINTS, EVIDENCE = RESULTS.points, evidence_of(RESULTS)
+POINTS = fake_results.results().points
 # Field of the panel -> its factor to SI units, its metric, and the ends of what is typed.
 FIELDS = {
     "Latency": (1e-3, metrics.LATENCY, (1e-3, 14e-3)),
@@ -90,10 +88,13 @@ def test_the_switch_draws_every_cost_by_every_source(opened):
     assert opened.faults == Faults()
 
 
-def test_the_panel_answers_as_pick_does(opened):
+@pytest.mark.parametrize("run", ["whole", "trained"])
+def test_the_panel_answers_as_pick_does(pages, run):
+    opened = pages(run)
+    evidence = evidence_of(RUNS[run]())
     rng = random.Random(0)  # noqa: S311 - any budgets will do
     costs = {each.of.metric: each.of for each in opened.view.figures}
-    seen = set()
+    seen, tied = set(), set()
     for _ in range(40):
         source = rng.choice(["measured", "tfslim", "paper"])
         choose(opened, source, "mult_adds")
@@ -103,7 +104,8 @@ def test_the_panel_answers_as_pick_does(opened):
             field(opened, title).fill(value)
             if value:
                 limits.append(Limit(costs[metric], float(value) * factor))
-        picked = pick(opened.view.candidates, Budget(tuple(limits)), source, EVIDENCE)
+        limits.sort(key=lambda each: list(costs).index(each.of.metric))  # as the panel has them
+        picked = pick(opened.view.candidates, Budget(tuple(limits)), source, evidence)
         told = answer(opened)
         if limits:
             assert f"{len(picked.fitting)} of {picked.ranked} points fit." in told
@@ -122,13 +124,19 @@ def test_the_panel_answers_as_pick_does(opened):
             assert typed(by.told(each.excess)) in told
         cautions = opened.page.locator("#picked .caution").all_inner_texts()
         assert tuple(cautions) == bearing(opened.view.cautions, picked)
-        near = [each.label for each in picked.near_ties]
-        together = "may be chance"
-        if picked.best is not None and near and source == "measured":
-            together = typed(not_told_apart(picked.best.label, near, EVIDENCE))
-        assert (together in told) == (source == "measured" and bool(near))
+        # What is not told apart, or of one training each, and the cheapest: word for word.
+        doubts = ("told apart", "may be chance", "the cheapest is")
+        ours = typed(" ".join(sentences(picked, "accuracy")))
+        if source == "measured":
+            assert [told.count(each) for each in doubts] == [ours.count(each) for each in doubts]
+            said = [typed(each) for each in sentences(picked, "accuracy")]
+            assert all(each in told for each in said if any(doubt in each for doubt in doubts))
+            tied |= {each for each in doubts if each in told}
+        else:
+            assert not any(each in told for each in doubts)
         seen.add(bool(picked.best))
     assert seen == {True, False}
+    assert tied == ({"may be chance"} if run == "whole" else {"told apart", "the cheapest is"})
 
 
 def test_the_panel_calls_nothing_best_that_is_no_better_than_chance(pages):

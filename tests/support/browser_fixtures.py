@@ -150,12 +150,19 @@ def _guessing() -> Results:
 
 
 # The made-up run of 18 points; one named as a script, on a data set of that name; one without
-# points; one that is no better than chance.
+# points; one that is no better than chance; one of two trainings of each of four points.
+def _trained() -> Results:
+    from tests.support.trained_runs import of_two_seeds
+
+    return of_two_seeds()
+
+
 RUNS: dict[str, Callable[[], Results]] = {
     "whole": _whole,
     "script": _script,
     "empty": _empty,
     "guessing": _guessing,
+    "trained": _trained,
 }
 
 

@@ -68,7 +68,7 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
             "accuracies are a look at whether it runs, no result.",
             ACCURACY,
         )
-    if told := of_trainings(evidence_of(results)):
+    if told := of_trainings(evidence_of(results), shared=recipe.get("source") == "shared"):
         yield Caution(told, ACCURACY)
     if several := _several_versions(results.readings):
         yield Caution(

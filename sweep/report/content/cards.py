@@ -118,7 +118,10 @@ class _Quotes:
         self._readings: dict[Place, dict[Which, Row]] = {}
         for row in results.readings.loc[of_networks].to_dict(orient="records"):
             of_point = self._readings.setdefault(place(row), {})
-            of_point[row["metric"], conditions_of(row)["batch"], row["variant"]] = row
+            key = row["metric"], conditions_of(row)["batch"], row["variant"]
+            # Each replicate has a network of its own.
+            before = of_point[key]["artefacts"] if key in of_point else ()
+            of_point[key] = row | {"artefacts": (*before, *row["artefacts"])}
 
     def __call__(self, row: Row) -> Iterator[Quoted]:
         """The readings of one measure may share a note: it stands with the first."""

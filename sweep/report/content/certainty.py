@@ -57,24 +57,26 @@ def covers(by: Evidence) -> str:
     return f"over {each} and the test images" if each else "of the test images"
 
 
-def of_trainings(by: Evidence) -> str:
+def of_trainings(by: Evidence, *, shared: bool = False) -> str:
     """What the luck of the training is known to do: a caution; empty of networks that others have
-    trained.
+    trained. shared: whether one training is that of all points.
     """
     if by.once:
+        once = "All points are of one training" if shared else "Each point was trained once"
         return (
-            "Each point was trained once: an accuracy's interval is of the test images alone, and "
-            "leaves out the luck of the training. With accuracy.seeds = 3 each is trained three "
-            "times."
+            f"{once}: an accuracy's interval is of the test images alone, and leaves out the luck "
+            "of the training. With accuracy.seeds = 3 it is trained three times."
         )
     each = _trainings(by)
     if by.replicates is None or not each:
         return ""
     variance, freedom = by.replicates.seeds_variance
+    own = in_points(by.replicates.own_variance[0] ** 0.5)
+    apart = f", {own} of them against the other points" if shared else ""
     return (
         f"From seed to seed an accuracy moves by {in_points(variance**0.5)} (standard deviation, "
-        f"with {freedom:.0f} degrees of freedom); the accuracies are means over {each}, and their "
-        "intervals hold that and the choice of test images."
+        f"with {freedom:.0f} degrees of freedom){apart}; the accuracies are means over {each}, and "
+        "their intervals hold that and the choice of test images."
     )
 
 
