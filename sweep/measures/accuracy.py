@@ -25,7 +25,7 @@ from sweep.host.xla import cautions
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, remove
-from sweep.training.evaluation import evaluate
+from sweep.training.evaluation import evaluator
 from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
 from sweep.training.learner import Ready, make_ready
 from sweep.training.loop import train
@@ -256,8 +256,9 @@ class Accuracy(Measure):
         progress(1.0, "evaluating")
         side = self.source.side(network.point)
         held_back = self.source.held_back(side)
-        score = evaluate(module, test)
-        beside = None if held_back is None else evaluate(module, held_back)
+        scored = evaluator(module)
+        score = scored(test)
+        beside = None if held_back is None else scored(held_back)
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
         note = (

@@ -19,6 +19,9 @@ from sweep.training.augment import as_floats, three_channels
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none
 
+Batches = Iterable[tuple[Any, Any]]
+Evaluator = Callable[..., "Score"]  # (batches, and perhaps a progress)
+
 
 @dataclass(frozen=True, eq=False)
 class Score:
@@ -60,7 +63,7 @@ def ranks(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 def evaluate(
     module: nnx.Module,
-    batches: Iterable[tuple[Any, Any]],
+    batches: Batches,
     *,
     background: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -71,6 +74,11 @@ def evaluate(
     background: the network's first output is no class of the labels', and is left out.
     progress: told how many images are done.
     """
+    return evaluator(module, background=background)(batches, progress)
+
+
+def evaluator(module: nnx.Module, *, background: bool = False) -> Evaluator:
+    """`evaluate` for several sets of images: batches of one shape are compiled for once."""
     graph, state = nnx.split(module)
 
     @partial(jax.jit, compiler_options=options())
@@ -80,12 +88,15 @@ def evaluate(
         rank = ranks(logits[:, int(background) :], jnp.maximum(labels, 0))
         return jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
 
-    done = [np.zeros((3, 0), bool)]
-    images = 0
-    for pixels, labels in batches:
-        done.append(np.asarray(told(state, pixels, labels))[:, np.asarray(labels) >= 0])
-        images += done[-1].shape[1]
-        if progress is not None:
-            progress(images)
-    first, within, wild = np.concatenate(done, axis=1)
-    return Score(first, within, int(wild.sum()))
+    def scored(batches: Batches, progress: Callable[[int], None] | None = None) -> Score:
+        done = [np.zeros((3, 0), bool)]
+        images = 0
+        for pixels, labels in batches:
+            done.append(np.asarray(told(state, pixels, labels))[:, np.asarray(labels) >= 0])
+            images += done[-1].shape[1]
+            if progress is not None:
+                progress(images)
+        first, within, wild = np.concatenate(done, axis=1)
+        return Score(first, within, int(wild.sum()))
+
+    return scored
