@@ -170,6 +170,18 @@ class Replicates:
         every = np.arange(len(self.means))
         return self._images_covariances(every, every)
 
+    @property
+    def images_parts(self) -> tuple[Array, float]:
+        """The diagonal of `images_covariance`, f64[P], and what all points have in common: the mean
+        of all else in it, 0 or more.
+        """
+        variances, points = self._images_variances, len(self.means)
+        if points < 2:
+            return variances, 0.0
+        shares, by_chance = (each.sum(axis=0, dtype=np.float64) for each in self._factors)
+        between = shares @ shares - by_chance @ by_chance - variances.sum()
+        return variances, max(0.0, float(between) / (points * (points - 1)))
+
     @cached_property
     def _images_variances(self) -> Array:
         """f64[P]: its diagonal, without the rest, which of thousands of points is large."""

@@ -7,12 +7,13 @@ own accuracy is off by what is known of it, and the surface by how far points re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
+from sweep.maths.replicates import Replicates
 from sweep.maths.statistics import student
 
 Array = npt.NDArray[np.float64]
@@ -46,6 +47,34 @@ class Pooled:
     values: Array
     low: Array
     high: Array
+
+
+def smoothed(replicates: Replicates, alphas: npt.ArrayLike, rhos: npt.ArrayLike) -> Pooled:
+    """The points of a grid by the surface through them, each between it and its own trainings.
+    alphas, rhos: f64[P] > 0, of the points of `replicates`.
+
+    Trained once, a point's own luck is not known apart from how far it truly is from the surface,
+    and of the two it is the larger by far: all that the points scatter by is taken for luck, and
+    the values are the surface's alone. Raises ValueError as `fitted`.
+    """
+    own, common = _parts(replicates)
+    surface = fitted(alphas, rhos, replicates.means, own)
+    if not replicates.own_variance[1]:
+        surface = replace(surface, tau_squared=0.0)
+    return pooled(surface, alphas, rhos, replicates.means, own, common)
+
+
+def _parts(replicates: Replicates) -> tuple[Array, float]:
+    """Variances of the means: f64[P] of each point against the others, and the part that all have
+    in common, of the images and of the seeds. Those of a single training are the images' alone.
+    """
+    of_images, shared_images = replicates.images_parts
+    own = np.maximum(of_images - shared_images, 0.0)
+    of_seeds, freedom = replicates.own_variance
+    if not freedom:
+        return own, shared_images
+    shared_seeds = max(0.0, replicates.seeds_variance[0] - of_seeds) / replicates.counts.max()
+    return own + of_seeds / replicates.counts, shared_images + float(shared_seeds)
 
 
 def fitted(
@@ -114,7 +143,8 @@ def _tau_squared(terms: Array, logits: Array, own: Array) -> float:
     """By the method of moments: the unweighted residuals' sum of squares has the expectation
     tau^2 (P - 5) + sum of own variance * (1 - leverage) (Prasad and Rao 1990, JASA 85).
     """
-    hat = terms @ np.linalg.pinv(terms)
-    left = logits - hat @ logits
+    inverse = np.linalg.pinv(terms)
+    left = logits - terms @ (inverse @ logits)
+    leverage = np.einsum("pi,ip->p", terms, inverse)
     freedom = len(logits) - COEFFICIENTS
-    return max(0.0, float(left @ left - own @ (1 - np.diag(hat))) / freedom)
+    return max(0.0, float(left @ left - own @ (1 - leverage)) / freedom)

@@ -27,6 +27,7 @@ from sweep.metrics import (
 )
 from sweep.paper import published
 from sweep.results.sessions import interval_of, processes_of
+from sweep.results.smoothing import COLUMNS, smoothed_points
 from sweep.results.trainings import Trainings, key_of, mean_over_seeds, trainings_of
 from sweep.types import Better, Form, Metric
 
@@ -141,7 +142,11 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
     trained = {metric: trainings_of(of_points, metric) for metric in (TOP1, TOP5, HELD_BACK)}
     for row, (metric, trainings) in product(rows, trained.items()):
         row.update(_over_trainings(row, trainings, metric))
-    frame = pd.DataFrame(rows, columns=list(dict.fromkeys((*POINT, *_types(), *_names(rows)))))
+    smooth = smoothed_points(counted) if (counted := trained[TOP1]) else {}
+    for row in rows:
+        row.update(each.columns if (each := smooth.get(key_of(row))) else {})
+    columns = (*POINT, *_types(), *(COLUMNS if smooth else ()), *_names(rows))
+    frame = pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
     for name, dtype in _types().items():
         frame[name] = frame[name].astype("float64" if dtype == "Int64" else dtype).astype(dtype)
     over = [each for each in metrics.values() if is_axis(each) and each.name in frame]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from sweep.maths.surface import fitted, pooled
+from sweep.maths.replicates import Replicates
+from sweep.maths.surface import fitted, pooled, smoothed
 from sweep.paper.published import tfslim_rows
 
 ALPHAS, RHOS = (
@@ -88,3 +89,43 @@ def test_too_few_points_are_refused():
         fitted(ALPHAS[few], RHOS[few], accuracies()[few], np.zeros(8))
     with pytest.raises(ValueError, match="no logit"):
         fitted(ALPHAS, RHOS, np.ones(16), np.zeros(16))
+
+
+def trained(rng, truth, seeds, *, own=0.015, shift=0.005, images=600):
+    """Replicates of points whose accuracies, over all trainings and images there could be, are the
+    truth: f64[P]. own, shift: standard deviations of a training's accuracy, alone and in common.
+    """
+    points = len(truth)
+    level = truth[:, None] + rng.normal(0, own, (points, seeds)) + rng.normal(0, shift, seeds)
+    hardness = rng.uniform(-0.2, 0.2, images)
+    right = rng.random((points, seeds, images)) < level[..., None] + hardness
+    return Replicates(right.mean(axis=2), right)
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 4])
+def test_the_smoothed_are_nearer_and_hold_the_truth_as_often_as_they_say(seeds):
+    """Truths off the surface by what the published sixteen are off by."""
+    rng = np.random.default_rng(seeds)
+    held, raw_off, off = [], [], []
+    for _ in range(120):
+        truth = expit(logit(accuracies()) + rng.normal(0, 0.019, 16))
+        replicates = trained(rng, truth, seeds)
+        result = smoothed(replicates, ALPHAS, RHOS)
+        held += ((result.low <= truth) & (truth <= result.high)).tolist()
+        raw_off += ((replicates.means - truth) ** 2).tolist()
+        off += ((result.values - truth) ** 2).tolist()
+    assert 0.92 <= np.mean(held) <= 0.98
+    assert np.sqrt(np.mean(off)) < 0.93 * np.sqrt(np.mean(raw_off))
+
+
+def test_of_one_training_each_the_values_are_the_surfaces_and_of_many_they_are_not():
+    rng = np.random.default_rng(5)
+    truth = accuracies()
+    truth[5] += 0.15  # a point that is no part of any surface
+    for seeds, is_surface in ((1, True), (8, False)):
+        replicates = trained(rng, truth, seeds, own=0.005, images=4000)
+        values = smoothed(replicates, ALPHAS, RHOS).values
+        # On the surface again, the surface leaves them where they are.
+        again = fitted(ALPHAS, RHOS, values, np.ones(16)).at(ALPHAS, RHOS)
+        assert (np.abs(values - again).max() < 1e-6) == is_surface
+    assert values[5] == pytest.approx(truth[5], abs=0.02)

@@ -14,12 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweep.metrics import LATENCY, MULT_ADDS, TOP1
+from sweep.report.content import smoothed
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.certainty import ONCE, covers
 from sweep.report.content.cost_contours import cost_map
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated, evidence_of
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind
+from sweep.report.content.smoothed import SMOOTH
 from sweep.report.values.figures import Contours, HeatMap
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
@@ -41,6 +43,7 @@ class _Shown:
     title: str
     of: Quantity
     by: Evidence = BY_INTERVALS
+    note: str = ""  # at the end of its summary
 
 
 def heat_maps(results: Results) -> tuple[HeatMap, ...]:
@@ -84,6 +87,9 @@ def _quantities(results: Results, rows: list[Row]) -> list[_Shown]:
     for of in quantities(results.points, results.readings):
         if of.metric == TOP1:
             shown.append(_Shown("accuracy", accuracy_title(rows), of, evidence_of(results)))
+            if smoothed.is_there(results.points):
+                title, note = f"{accuracy_title(rows)}, smoothed", smoothed.sentence(results.points)
+                shown.append(_Shown("accuracy_smooth", title, SMOOTH, note=note))
         elif of.metric in (LATENCY, MULT_ADDS) or (of.is_axis and _moves_at_all(of, rows)):
             shown.append(_Shown(of.name, of.title, of))
     return shown
@@ -114,7 +120,7 @@ def _heat_map(shown: _Shown, grid: _Grid, behind: Contours | None) -> HeatMap:
         resolutions=grid.resolutions,
         cells=cells,
         contours=None if empty else behind,
-        summary="" if empty else _summary(shown, grid, cells),
+        summary="" if empty else _summary(shown, grid, cells) + shown.note,
         absent=_why_empty(shown, grid) if empty else "",
         covers=covers(shown.by) if shown.of.metric == TOP1 else "",
     )

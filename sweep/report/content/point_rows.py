@@ -15,9 +15,11 @@ from sweep.report.content.figures import label, sizes
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.results.schema import conditions_of
+from sweep.results.smoothing import COLUMN as SMOOTHED
 from sweep.types import condition_words
 
 NOT_READ = "no reading in this run"
+NO_SURFACE = "no grid of its kind that a surface could be put through"
 Row = dict[str, Any]
 
 
@@ -72,7 +74,8 @@ class Reasons:
         """
         reasons = self._of.get((place(row), metric), {})
         others = () if batch else reasons.values()
-        return reasons.get(batch) or reasons.get(None) or next(iter(others), NOT_READ)
+        none = NO_SURFACE if metric == SMOOTHED else NOT_READ
+        return reasons.get(batch) or reasons.get(None) or next(iter(others), none)
 
     def cell(self, row: Row, of: Quantity, column: str = "") -> Value:
         """The quantity with its interval, or the reason for none. column: of another number that

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sweep.maths.replicates import FRONTIER_DRAWS
 from sweep.metrics import MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
+from sweep.report.content import smoothed
 from sweep.report.content.axes import axes, number, quantities
 from sweep.report.content.certainty import SURE, covers
 from sweep.report.content.evidence import evidence_of
@@ -63,6 +64,7 @@ def points(results: Results) -> Table:
             f"Latency is the median. In brackets 95{SPACE}% intervals, the accuracies' {about}, "
             f"the latencies' by a bootstrap of the median. Frontier: {over}{shares}."
             + (f" Accuracies are of networks {trained}." if trained else "")
+            + smoothed.sentence(results.points)
             + _shortened(results.points)
         ),
         columns=(
@@ -94,6 +96,8 @@ def _columns(points: pd.DataFrame, known: Sequence[Quantity], *, trained: bool) 
         else:
             # Paper is narrow: of what restates another the interval stands on the card alone.
             columns.append(_Of(of, column=of.column if of.metric.beside else ""))
+            if of.metric == TOP1 and smoothed.is_there(points):
+                columns.append(_Of(smoothed.SMOOTH))
             columns += [
                 _Of(
                     of,
