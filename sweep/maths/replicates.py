@@ -51,6 +51,10 @@ class Replicates:
     right: npt.NDArray[np.bool_]
     fixed: bool = False
 
+    def of(self, points: Sequence[int]) -> Replicates:
+        """Some of the points alone."""
+        return Replicates(self.values[list(points)], self.right[list(points)], self.fixed)
+
     @cached_property
     def counts(self) -> npt.NDArray[np.int64]:
         """i64[P]: trainings of each point."""

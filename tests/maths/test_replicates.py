@@ -171,3 +171,14 @@ def test_shares_of_few_trainings_know_their_variance_no_better_than_students_t()
     cheap, dear = replicates.frontier_shares([1.0, 2.0])
     assert cheap == 1.0
     assert dear == pytest.approx(t.cdf(2, 1), abs=0.04)
+
+
+def test_the_images_part_that_all_points_share_is_the_mean_between_two_of_them():
+    rng = np.random.default_rng(4)
+    replicates = counted(made_up(rng, ALPHAS, seeds=3, images=200, easy=0.2, lucky=0.1))
+    covariance = replicates.images_covariance
+    variances, shared = replicates.images_parts
+    assert variances == pytest.approx(np.diag(covariance), abs=1e-9)  # float32 on the way
+    between = [covariance[p, q] for p in range(6) for q in range(6) if p != q]
+    assert shared == pytest.approx(np.mean(between), abs=1e-9)
+    assert shared > 0
