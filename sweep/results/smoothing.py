@@ -7,12 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sweep.maths.surface import smoothed
-from sweep.metrics import TOP1
 from sweep.results.trainings import Key, Trainings
 
-COLUMN = f"{TOP1.name}_smooth"
-LOW, HIGH = f"{COLUMN}_low", f"{COLUMN}_high"
-COLUMNS = (COLUMN, LOW, HIGH)
+COLUMNS = COLUMN, LOW, HIGH = "top1_smooth", "top1_smooth_low", "top1_smooth_high"
 
 
 @dataclass(frozen=True)
