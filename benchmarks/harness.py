@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any
 
-from benchmarks.processes import ROOT, WorkerProcess
+from benchmarks.processes import ROOT, SideBySide, WorkerProcess
 from sweep.host.machine import this_cpu
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -49,9 +49,11 @@ class Arena:
         min_sample_s: float = 0.1,
         calls: int = 0,
         ahead: int = 1,
+        cores: Sequence[int] = (),
     ) -> None:
         """calls: of a sample, where not so many as take `min_sample_s`. ahead: calls before it that
-        don't count.
+        don't count. cores: a process of each contender on each of these, timed at the same time;
+        none: one process on all.
         """
         self.contenders = contenders
         self.rounds = rounds
@@ -60,12 +62,13 @@ class Arena:
         self.ahead = ahead
         self.results: dict[str, Any] = {}
         self.samples: dict[str, list[float]] = {}
-        self._workers: dict[str, WorkerProcess] = {}
+        self.cores = cores
+        self._workers: dict[str, WorkerProcess | SideBySide] = {}
         self._order = random.Random(0)  # noqa: S311 - an order, no secret
 
     def __enter__(self) -> Arena:
         for each in self.contenders:
-            self._workers[each.name] = WorkerProcess()
+            self._workers[each.name] = SideBySide(self.cores) if self.cores else WorkerProcess()
         return self
 
     def __exit__(
@@ -78,7 +81,8 @@ class Arena:
             worker.end()
 
     def race(self, **arguments: Any) -> dict[str, float]:
-        """Median seconds of a call at one case, by contender; without those that are missing.
+        """Median seconds of a call at one case, by contender; without those that are missing. On
+        several cores, of a call of any of them: their rates add up.
 
         `results` then holds what the first call of each gave, `samples` all that was timed.
         """

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,7 +23,8 @@ _GUARD = 'read -r _; kill -s KILL -- "-$0"'
 class WorkerProcess:
     """`benchmarks.worker` in a group with the processes that it may start."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: int | None = None) -> None:
+        """core: the one that it and all that it starts run on."""
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker"],
@@ -32,6 +35,8 @@ class WorkerProcess:
             text=True,
             start_new_session=True,
         )
+        if core is not None:  # before it is told what to load, which makes threads
+            os.sched_setaffinity(self._process.pid, {core})
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", _GUARD, str(self._process.pid)],
             stdin=subprocess.PIPE,
@@ -73,3 +78,25 @@ class WorkerProcess:
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+class SideBySide:
+    """A process on each of these cores, asked the same at the same time."""
+
+    def __init__(self, cores: Sequence[int]) -> None:
+        self._workers = [WorkerProcess(core) for core in cores]
+
+    def ask(self, *jobs: dict[str, Any]) -> dict[str, Any]:
+        """The first one's answer; of seconds a call those over which all of them together do one:
+        their rates add up.
+        """
+        with ThreadPoolExecutor(len(self._workers)) as pool:
+            answers = list(pool.map(lambda worker: worker.ask(*jobs), self._workers))
+        if "seconds" not in answers[0]:
+            return answers[0]
+        return {"seconds": 1 / sum(1 / each["seconds"] for each in answers)}
+
+    def end(self) -> None:
+        """Ends all of them."""
+        for worker in self._workers:
+            worker.end()

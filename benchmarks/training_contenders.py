@@ -17,16 +17,26 @@ LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.01, 0.9, 1e-4
 
 
 def ours(
-    alpha: float, side: int, batch: int, *, lowering: str = "", dtype: Dtype = "float32"
+    alpha: float,
+    side: int,
+    batch: int,
+    *,
+    lowering: str = "",
+    dtype: Dtype = "float32",
+    fused: bool = True,
 ) -> Callable[[], float]:
-    """The sweep's own step, drawing the batch from the images on the device and augmenting it."""
+    """The sweep's own step, drawing the batch from the images on the device and augmenting it.
+
+    fused: as the sweep compiles it; False: no sum is fused (`sweep.host.xla.options`).
+    """
     import jax
 
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
+    from sweep.host.xla import options
     from sweep.settings.config import AccuracySettings
+    from sweep.training import learner
     from sweep.training.feeds import ResidentFeed
-    from sweep.training.learner import make_ready
     from sweep.types import Images, Point
 
     rng = np.random.default_rng(0)
@@ -43,7 +53,10 @@ def ours(
     )
     network = Network(Point("mobilenet_v1", "separable", alpha, 1.0, side), MobileNetV1Family())
     feed = ResidentFeed(split, side, settings)
-    ready = make_ready(network, feed, CLASSES, settings)
+    if not fused:
+        plainly: Any = lambda lowered: lowered.compile(compiler_options=options())  # noqa: E731
+        learner.with_fused_sums = plainly
+    ready = learner.make_ready(network, feed, CLASSES, settings)
     state, key = ready.state, jax.random.key(0)
     on_device = jax.device_put((split.images, split.labels))
     per_call = feed.steps_per_call

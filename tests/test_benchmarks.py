@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import harness
+from benchmarks import harness, processes
 from benchmarks.harness import Arena, Contender, figure, geometric_mean, publish, table
 from benchmarks.roofline import Limits, arithmetic_limit_s, layer_limit_s
 from mnv1_flax import layers
@@ -45,6 +45,32 @@ def test_contenders_are_timed_in_processes_of_their_own_and_the_missing_left_out
         assert arena.results == {"one": 8, "ten": 17}
         assert {name: len(each) for name, each in arena.samples.items()} == {"one": 3, "ten": 3}
     assert "none: left out, not here" in capsys.readouterr().err
+
+
+def where() -> Callable[[], list[int]]:
+    """A contender that tells which cores it may run on."""
+    return lambda: sorted(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores are Linux's to give")
+def test_one_a_core_each_has_a_core_of_its_own():
+    core = min(os.sched_getaffinity(0))
+    with Arena([Contender("one", "tests.test_benchmarks:where")], rounds=1, cores=[core]) as arena:
+        arena.race()
+        assert arena.results == {"one": [core]}
+
+
+def test_side_by_side_rates_add_up(monkeypatch):
+    class Worker:
+        def __init__(self, core: int) -> None:
+            self.core = core
+
+        def ask(self, *jobs: dict) -> dict:
+            return {"seconds": {0: 3.0, 1: 6.0}[self.core]}
+
+    monkeypatch.setattr(processes, "WorkerProcess", Worker)
+    # A call in 3 s and one in 6 s: three in 6 s, one in 2.
+    assert processes.SideBySide([0, 1]).ask({"calls": 1}) == {"seconds": pytest.approx(2.0)}
 
 
 def with_a_child() -> Callable[[], list[int]]:
