@@ -55,6 +55,7 @@ def test_one_training_each_is_said_wherever_a_point_is_called_best(shares, best)
         " ".join(shown.findings),
         told(results),
         first.tied,
+        shown.points.caption,
         *(" ".join(card.standing) for card in shown.cards),
     ):
         assert ONCE in said

@@ -13,8 +13,8 @@ LONGEST = 60  # characters of a setting's value that a line shows
 ALL = 30  # names that a sentence tells before it is cut short
 MANY = 12  # settings that are told before a person would rather read --json
 RULE = (
-    "Moved: the 95 % intervals before and after don't overlap; of a top-1 accuracy with replicates "
-    "that of its change leaves out 0; of a count, which has none: it is not the same."
+    "Moved: the 95 % intervals before and after don't overlap; of a top-1 accuracy with "
+    "replicates, that of its change leaves out 0; of a count, which has none, it is not the same."
 )
 LEAST = 0.001  # a smaller change would be written as 0 %
 

@@ -13,7 +13,7 @@ from sweep.maths.replicates import FRONTIER_DRAWS
 from sweep.metrics import MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
 from sweep.report.content import smoothed
 from sweep.report.content.axes import axes, number, quantities
-from sweep.report.content.certainty import SURE, covers
+from sweep.report.content.certainty import ONCE, SURE, covers
 from sweep.report.content.evidence import evidence_of
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.point_rows import Reasons
@@ -55,8 +55,9 @@ def points(results: Results) -> Table:
     known = quantities(results.points, results.readings)
     columns = _columns(results.points, known, trained=bool(trained))
     fronts = _fronts(results.points, known)
-    about = covers(evidence_of(results))
-    shares = _shares(results.points, fronts.values())
+    evidence = evidence_of(results)
+    about = covers(evidence)
+    shares = f"; {ONCE}" if evidence.once else _shares(results.points, fronts.values())
     over = ", ".join(f"{letter} over {of.noun}" for letter, of in fronts.items())
     return Table(
         title="Every point",
