@@ -32,7 +32,10 @@ TORCH = tuple(
 CONTENDERS = (OURS, GROUPED, *TORCH)
 # What the default sweep trains: its largest and its smallest network.
 SWEPT = ((1.0, 32, 64), (0.25, 18, 64))
-NO_SUMS = Contender("ours, no sums fused", "benchmarks.training_contenders:ours", {"fused": False})
+DEFAULTS, NO_SUMS = (
+    Contender(f"ours, {sums}", "benchmarks.training_contenders:ours", {"sums": sums})
+    for sums in ("XLA's defaults", "no sums fused")
+)
 
 
 def main() -> None:
@@ -52,7 +55,7 @@ def each_on_one_core(arguments: argparse.Namespace) -> None:
     """Images per second of all trainings together, and ours over the others', round by round:
     what slows the machine down then slows both.
     """
-    contenders = (OURS, NO_SUMS, *TORCH[1:])
+    contenders = (OURS, DEFAULTS, NO_SUMS, *TORCH[1:])
     rows: list[Sequence[str]] = []
     with Arena(
         contenders, rounds=3 if arguments.quick else 9, min_sample_s=0.5, cores=cores()
