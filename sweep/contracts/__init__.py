@@ -15,6 +15,7 @@ from sweep.contracts.family import (
     SavesCheckpoints,
     SharesWeights,
     Trained,
+    TunesTrained,
 )
 from sweep.contracts.measure import Artefact, Failed, Item, Measure
 
@@ -39,4 +40,5 @@ __all__ = [
     "SharesWeights",
     "Started",
     "Trained",
+    "TunesTrained",
 ]

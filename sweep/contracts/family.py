@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from sweep.types import Point
 
 if TYPE_CHECKING:
+    import jax
     from flax import nnx
 
 
@@ -163,6 +164,35 @@ class SharesWeights(Protocol):
         """Whether the network of `point` has, parameter by parameter, as many axes as that of
         `larger`, and no more entries along any: with the first ones of each it is what is asked
         for. A point shares them with itself, and at any resolution.
+        """
+        ...
+
+
+@runtime_checkable
+class TunesTrained(LoadsCheckpoints, Protocol):
+    """A family whose trained networks can be trained further, on other classes."""
+
+    def trainable(self, module: nnx.Module, images: jax.Array) -> nnx.Module:
+        """The same network, as it was trained: where its batch norm is folded into the kernels,
+        with one that computes the same, settled on images f32[N,R,R,3] in [-1, 1].
+        """
+        ...
+
+    def build_like(
+        self,
+        module: nnx.Module,
+        point: Point,
+        *,
+        num_classes: int,
+        resolution: int,
+        seed: int,
+        lowering: str | None,
+        bn_momentum: float,
+        dropout_rate: float,
+        dtype: str,
+    ) -> nnx.Module:
+        """What `build` gives, and what belongs to the weights of `module` as it is there, such as
+        padding and epsilon: with the same weights it computes the same.
         """
         ...
 

@@ -8,11 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import jax
 from flax import nnx
 
 from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, checkpoints, layers
 from mnv1_flax.convolution import SUM_OF_PRODUCTS
 from mnv1_flax.deployment import compiler_options
+from mnv1_flax.unfolding import unfolded
 from sweep.contracts import Trained
 from sweep.types import Point
 
@@ -27,6 +29,7 @@ class MobileNetV1Family:
     kinds = tuple(kind.value for kind in Kind)
     lowerings = tuple(lowering.value for lowering in Lowering)
     sum_of_products = SUM_OF_PRODUCTS
+    _network = MobileNetV1
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:
         """Rows of the paper's Table 1 at this point."""
@@ -45,13 +48,47 @@ class MobileNetV1Family:
         dtype: str,
     ) -> MobileNetV1:
         """The Flax network with random weights, in training mode."""
-        return MobileNetV1(
+        return self._network(
             point.alpha,
             resolution,
             num_classes,
             point.kind,
             dropout_rate=dropout_rate,
             bn_momentum=bn_momentum,
+            lowering=lowering,
+            dtype=dtype,
+            rngs=nnx.Rngs(seed),
+        )
+
+    def trainable(self, module: nnx.Module, images: jax.Array) -> MobileNetV1:
+        """With batch norm in place of biases: see `mnv1_flax.unfolding`."""
+        model = _ours(module)
+        return model if model.batch_norm else unfolded(model, images)
+
+    def build_like(
+        self,
+        module: nnx.Module,
+        point: Point,
+        *,
+        num_classes: int,
+        resolution: int,
+        seed: int,
+        lowering: str | None,
+        bn_momentum: float,
+        dropout_rate: float,
+        dtype: str,
+    ) -> MobileNetV1:
+        """With the other network's padding and epsilon."""
+        theirs = _ours(module)
+        return self._network(
+            point.alpha,
+            resolution,
+            num_classes,
+            point.kind,
+            dropout_rate=dropout_rate,
+            bn_momentum=bn_momentum,
+            bn_epsilon=theirs.bn_epsilon,
+            padding=theirs.padding,
             lowering=lowering,
             dtype=dtype,
             rngs=nnx.Rngs(seed),

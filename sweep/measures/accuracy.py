@@ -1,4 +1,5 @@
-"""Top-1 and top-5 of each point, trained from random weights on one data set.
+"""Top-1 and top-5 of each point, trained on one data set, from random weights or those of a network
+that is trained already.
 
 The network trains at the resolution that it is deployed at, or, where the data set draws images of
 its own size or the settings ask for it, at rho times a base resolution: the same architecture and
@@ -19,9 +20,17 @@ from typing import Any
 import jax
 from flax import nnx
 
-from sweep.contracts import Artefact, LayerRow, Measure, Network, SavesCheckpoints
+from sweep.contracts import (
+    Artefact,
+    LayerRow,
+    Measure,
+    Network,
+    SavesCheckpoints,
+    TunesTrained,
+)
 from sweep.host.memory import FLOAT_BYTES, TRAINING_BASE, inference_bytes, said, training_bytes
 from sweep.host.xla import cautions
+from sweep.measures import trained_files
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, remove
@@ -47,6 +56,10 @@ ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
     "background", "keep", "seeds", "held_back", "shared",
 }  # fmt: skip
+# What counts only where training begins with trained weights.
+OF_START = {"head_epochs", "head_rate", "tuning_rate"}
+# Of a step, that of the classifier alone takes about this: the way back is left out.
+HEAD_SHARE = 1 / 3
 TRAINED_NETWORK = "network"  # the kind of artefact
 
 
@@ -99,16 +112,23 @@ class Accuracy(Measure):
             unused |= {"decay_rate", "decay_epochs"}
         if not source.dataset.in_files:
             unused |= {"test_crop"}
+        # What it begins with is each point's own.
+        unused |= {"start"} | ({"learning_rate"} if settings.start else OF_START)
         recipe = settings.model_dump(mode="json", exclude=ELSEWHERE | unused)
         counts = {"train_images": source.train_images, "test_images": source.test_images}
         return recipe | counts | {"threads": self.threads, "data": source.identity}
 
     def identity_of(self, network: Network) -> dict[str, Any]:
         """The side in pixels, which rho decides, and whether images of that size are streamed:
-        random boxes are then others.
+        random boxes are then others; and the content of what it begins with.
         """
         side = self.source.side(network.point)
-        return {"side": side} | ({"streamed": True} if self.source.streamed_at(side) else {})
+        own: dict[str, Any] = {"side": side} | (
+            {"streamed": True} if self.source.streamed_at(side) else {}
+        )
+        if self.settings.start:
+            own["start"] = trained_files.content(self.settings.start, network.point)
+        return own
 
     def _seed(self, network: Network) -> int:
         return self.settings.seed if network.seed is None else network.seed
@@ -123,6 +143,11 @@ class Accuracy(Measure):
                 raise SettingsError(
                     f"accuracy.keep = true: family {name} has no save_checkpoint; false trains "
                     "without keeping its networks"
+                )
+            if self.settings.start and not isinstance(family, TunesTrained):
+                raise SettingsError(
+                    f"accuracy.start: family {name} has no build_like; empty begins with random "
+                    "weights"
                 )
         small = {
             network.point.label: side
@@ -151,6 +176,12 @@ class Accuracy(Measure):
             f"at {', '.join(map(str, sides))} px"
         ]
         lines += source.dataset.notes(trains=True)
+        if settings.start:
+            lines.append(
+                f"each begins with {settings.start} (accuracy.start) and a new classifier, trained "
+                f"alone for {settings.head_epochs} of {settings.epochs} epochs; "
+                + trained_files.how_many(settings.start, networks)
+            )
         if source.never_learned:
             lines.append(
                 f"evaluated on, but never trained on: {listed(source.never_learned, MOST_NAMED)}"
@@ -182,7 +213,8 @@ class Accuracy(Measure):
         """
         settings = self.settings
         compile_s = COMPILE_S * sum(self._seed(each) == settings.seed for each in networks)
-        seen = self.source.train_images * settings.epochs
+        less = (1 - HEAD_SHARE) * settings.head_epochs if settings.start else 0
+        seen = self.source.train_images * (settings.epochs - less)
         if settings.max_steps:
             seen = min(seen, settings.max_steps * settings.batch_size)
         mult_adds = [self._mult_adds(each) for each in networks]
@@ -224,7 +256,14 @@ class Accuracy(Measure):
     def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
         recipe = self._recipe(network)
         feed, test = self.source.training(self.source.side(network.point), recipe)
-        return make_ready(network, feed, self._classes, recipe), test
+        trained = self._begins_with(network)
+        return make_ready(network, feed, self._classes, recipe, trained), test
+
+    def _begins_with(self, network: Network) -> nnx.Module | None:
+        if not self.settings.start:
+            return None
+        side = self.source.side(network.point)
+        return trained_files.load(self.settings.start, network, side).module
 
     def _recipe(self, network: Network) -> AccuracySettings:
         """Of the network's own replicate."""
@@ -266,6 +305,8 @@ class Accuracy(Measure):
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
             "evaluate"
         )
+        if self.settings.start:
+            note += f"; begun with {trained_files.origin(self.settings.start, network.point)}"
         if checkpoint is not None and checkpoint.went_on_at:
             note += f"; broken off, continued at step {checkpoint.went_on_at}"
         left_out = ready.feed.left_out() + test.left_out()

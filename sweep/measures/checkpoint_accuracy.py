@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
-from sweep.contracts import LoadsCheckpoints, Measure, Network, Trained
+from sweep.contracts import Measure, Network, Trained
 from sweep.host.xla import cautions
+from sweep.measures import trained_files
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
-from sweep.types import Point, Progress, Reading, alpha_text, listed
+from sweep.types import Progress, Reading, listed
 
 # Images per second and mult-add, on both cores of the reference run; for estimates alone.
 LOAD_S, MULT_ADD_S = 8.0, 4e-11
-MOST_NAMED = 3  # missing files, in the plan
 MOST_CLASSES_NAMED = 6
 IMAGENET_OUTPUTS = 1001
-
-
-class MissingCheckpointError(FileNotFoundError):
-    """There is no checkpoint for this point."""
 
 
 class CheckpointAccuracy(Measure):
@@ -54,7 +48,7 @@ class CheckpointAccuracy(Measure):
         """The content of the point's file; of Keras's checkpoints their source alone."""
         if self.settings.source == "keras":
             return {}
-        return {"sha256": _sha256(self._path(network.point))}
+        return {"sha256": trained_files.content(self._where, network.point)}
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """The data set, and how many of the checkpoints are there."""
@@ -64,15 +58,7 @@ class CheckpointAccuracy(Measure):
         data += source.said_held_back
         data = "; ".join([data, *source.told_classes])
         notes = source.dataset.notes(trains=False)
-        if self.settings.source == "keras":
-            told = "Keras's ImageNet checkpoints, from its cache or fetched"
-            return data, *notes, told, *cautions()
-        paths = [self._path(network.point) for network in networks]
-        missing = [str(path) for path in paths if not _is_there(path)]
-        there = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
-        if missing:
-            there += f"; missing: {listed(missing, MOST_NAMED)}"
-        return data, *notes, there, *cautions()
+        return data, *notes, trained_files.how_many(self._where, networks), *cautions()
 
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""
@@ -89,7 +75,7 @@ class CheckpointAccuracy(Measure):
         (network,) = networks
         progress(0.0, "loading")
         began = time.perf_counter()
-        trained, origin = self._trained(network)
+        trained = trained_files.load(self._where, network, network.point.resolution)
         evaluation = evaluated(trained, self.source, self.settings.background, progress)
         side = trained.resolution
         beside = None
@@ -97,7 +83,7 @@ class CheckpointAccuracy(Measure):
             beside = evaluated(trained, self.source, self.settings.background, progress, images)
         note = "; ".join(
             [
-                f"{origin} at {side} px",
+                f"{trained_files.origin(self._where, network.point)} at {side} px",
                 *evaluation.notes,
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
@@ -115,29 +101,9 @@ class CheckpointAccuracy(Measure):
             held_back=beside.score if beside else None,
         )
 
-    def _trained(self, network: Network) -> tuple[Trained, str]:
-        family = network.family
-        if not isinstance(family, LoadsCheckpoints):
-            raise TypeError(f"family {family.name} can't load checkpoints")
-        if self.settings.source == "keras":
-            return family.from_keras(network.point), "Keras's ImageNet checkpoint"
-        path = self._path(network.point)
-        if not _is_there(path):
-            raise MissingCheckpointError(f"{path}: there is no such checkpoint")
-        point = network.point
-        return family.load_checkpoint(path, alpha=point.alpha, resolution=point.resolution), str(
-            path
-        )
-
-    def _path(self, point: Point) -> Path:
-        text = self.settings.checkpoints
-        for field, value in (
-            ("{alpha}", alpha_text(point.alpha)),
-            ("{resolution}", str(point.resolution)),
-            ("{kind}", point.kind),
-        ):
-            text = text.replace(field, value)
-        return Path(text)
+    @property
+    def _where(self) -> str:
+        return self.settings.checkpoints or trained_files.KERAS
 
 
 @dataclass(frozen=True)
@@ -204,19 +170,3 @@ def has_background(outputs: int, classes: Sequence[str], asked: bool) -> bool:
         "that it was trained on; where there is one output more, and it is a background class, say "
         "so (--background, or accuracy.background = true), and nowhere else"
     )
-
-
-def _is_there(path: Path) -> bool:
-    """Not where the name is one that no file can have."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _sha256(path: Path) -> str | None:
-    """None where there is no such file."""
-    if not _is_there(path) or not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -159,6 +159,12 @@ class AccuracySettings(Section):
     shared: SharedSettings = SharedSettings()
     checkpoints: str = ""  # a path with {alpha} and {resolution} in it, such as "zoo/{alpha}.h5"
     background: bool = False  # of trained networks: the first output is none of the data's classes
+    # What each training begins with: such a path, or "keras"; empty: random weights. The classifier
+    # is new, and for `head_epochs` of the `epochs` the only thing that is trained; then all is.
+    start: str = ""
+    head_epochs: Natural = 1
+    head_rate: Annotated[float, Field(gt=0, le=100)] = 0.05  # these two in place of learning_rate
+    tuning_rate: Annotated[float, Field(gt=0, le=100)] = 0.005
 
     dataset: str = "photo-patches"
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told
@@ -231,12 +237,22 @@ class AccuracySettings(Section):
             raise ValueError('shared is for source = "shared" alone')
         if self.background and self.source in ("train", "shared"):
             raise ValueError('background is for source = "checkpoints" or "keras" alone')
-        fields = set(re.findall(r"\{(.*?)\}", self.checkpoints))
-        if unknown := fields - {"alpha", "resolution", "kind"}:
-            raise ValueError(
-                f"checkpoints: {{{unknown.pop()}}} must be {{alpha}}, {{resolution}} or {{kind}}"
-            )
+        for name in ("checkpoints", "start"):
+            fields = set(re.findall(r"\{(.*?)\}", getattr(self, name)))
+            if unknown := fields - {"alpha", "resolution", "kind"}:
+                raise ValueError(
+                    f"{name}: {{{unknown.pop()}}} must be {{alpha}}, {{resolution}} or {{kind}}"
+                )
+        self._check_start()
         return self
+
+    def _check_start(self) -> None:
+        if self.start and self.source != "train":
+            raise ValueError('start is for source = "train" alone')
+        if self.start and self.head_epochs > self.epochs:
+            raise ValueError(
+                f"head_epochs = {self.head_epochs}: must be at most epochs = {self.epochs}"
+            )
 
 
 class Settings(Section):

@@ -1,13 +1,14 @@
 """A network and its optimiser as one compiled step, ready for the first.
 
 A compiled call takes the indices of its batches, picks and augments the images, and updates
-donated buffers in place.
+donated buffers in place. Where training begins with a network that is trained already there are
+two such steps: one that moves the classifier alone, then one that moves all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -22,9 +23,10 @@ from sweep.host.xla import with_fused_sums
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import three_channels
 from sweep.training.evaluation import ranks
-from sweep.training.feeds import Feed
+from sweep.training.feeds import Call, Feed
 from sweep.training.packing import Packed, Packing
-from sweep.training.recipe import optimizer, schedule
+from sweep.training.recipe import optimizer, schedule, schedules
+from sweep.training.start import begun
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Ready:
     trace_s: float
     compile_s: float
 
+    def calls(self, start: int, stop: int) -> Iterator[Call]:
+        """The feed's for steps start..stop-1, of which none has steps of both phases."""
+        turn = min(self.learner.head.steps, stop) if self.learner.head else start
+        if start < turn:
+            yield from self.feed.calls(start, turn)
+        if max(start, turn) < stop:
+            yield from self.feed.calls(max(start, turn), stop)
+
 
 class State(NamedTuple):
     """What a step changes. Running statistics are packed as the parameters are; `rest` is the
@@ -54,31 +64,75 @@ class State(NamedTuple):
     moments: Any
 
 
+class Head(NamedTuple):
+    """The first phase of a training that begins with a trained network, in which batch norm goes by
+    the running statistics. moves: whether an array of the packed parameters is the classifier's.
+    """
+
+    graph: nnx.GraphDef[Any]
+    steps: int
+    moves: Packed
+    transformation: optax.GradientTransformation
+
+
 @dataclass(frozen=True)
 class Learner:
-    """The network's fixed part, and how its arrays are packed."""
+    """The network's fixed part, and how its arrays are packed. head: None where it begins with
+    random weights.
+    """
 
     graph: nnx.GraphDef[Any]
     params: Packing
     statistics: Packing
     transformation: optax.GradientTransformation
     settings: AccuracySettings
+    head: Head | None = None
 
     def module(self, state: State) -> nnx.Module:
         params = self.params.unpack(state.params)
         return nnx.merge(self.graph, params, self.statistics.unpack(state.statistics), state.rest)
 
 
-def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySettings) -> Ready:
+def make_ready(
+    network: Network,
+    feed: Feed,
+    classes: int,
+    settings: AccuracySettings,
+    trained: nnx.Module | None = None,
+) -> Ready:
     """Draws the weights and compiles the step: all that can be done while another network trains.
 
-    Grey images are repeated over the network's three channels.
+    Grey images are repeated over the network's three channels. trained: what it begins with, where
+    `settings.start` is given; raises as `begun` does.
     """
-    learner, state = learner_of(network, feed, classes, settings)
-    jitted = _steps(learner, feed)
+    learner, state = learner_of(network, feed, classes, settings, trained)
+    head = learner.head
+    if head is None or head.steps in (0, settings.epochs * feed.steps_per_epoch):
+        only = _compiled(learner, feed, state, head if head and head.steps else None)
+        return Ready(network, feed, settings, learner, state, *only)
+    first, *times = _compiled(learner, feed, state, head)
+    then, *more = _compiled(learner, feed, state, None)
+
+    def run_steps(state: State, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
+        if done < head.steps:
+            return first(state, images, labels, indices, key, done)
+        if done == head.steps:  # what the optimiser has gathered was the classifier's
+            state = state._replace(moments=learner.transformation.init(cast("Any", state.params)))
+        return then(state, images, labels, indices, key, done)
+
+    trace_s, compile_s = (sum(each) for each in zip(times, more, strict=True))
+    return Ready(network, feed, settings, learner, state, run_steps, trace_s, compile_s)
+
+
+def _compiled(
+    learner: Learner, feed: Feed, state: State, head: Head | None
+) -> tuple[Callable[..., Any], float, float]:
+    """(the step, seconds to trace it, seconds to compile it)."""
+    jitted = _steps(learner, feed, head)
     shapes = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), state)
     labels = jax.ShapeDtypeStruct(feed.images.shape[:1], jnp.int32)
-    batches = jax.ShapeDtypeStruct((feed.steps_per_call, settings.batch_size), jnp.int32)
+    size = learner.settings.batch_size
+    batches = jax.ShapeDtypeStruct((feed.steps_per_call, size), jnp.int32)
     began = time.perf_counter()
     lowered = jitted.lower(shapes, feed.images, labels, batches, jax.random.key(0), 0)
     traced = time.perf_counter()
@@ -90,26 +144,46 @@ def make_ready(network: Network, feed: Feed, classes: int, settings: AccuracySet
         run = compiled if indices.shape == batches.shape else jitted
         return run(state, images, labels, indices, key, done)
 
-    return Ready(network, feed, settings, learner, state, run_steps, *times)
+    return run_steps, *times
 
 
 def learner_of(
-    network: Network, feed: Feed, classes: int, settings: AccuracySettings
+    network: Network,
+    feed: Feed,
+    classes: int,
+    settings: AccuracySettings,
+    trained: nnx.Module | None = None,
 ) -> tuple[Learner, State]:
-    """The network with its weights drawn, and its optimiser, before the first step."""
-    module = module_of(network, feed.side, classes, settings)
+    """The network with its weights drawn, or those of `trained`, and its optimiser, before the
+    first step.
+    """
+    if trained is None:
+        module, classifier = module_of(network, feed.side, classes, settings), frozenset()
+    else:
+        module, classifier = begun(network, trained, feed, classes, settings)
     graph, params, statistics, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
     decays = jax.tree.leaves(
         jax.tree.map(
             network.family.decays, params, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable)
         )
     )
-    packing = Packing(params, ["decays" if each else "stays" for each in decays])
+    labels = [
+        ("decays" if decaying else "stays") + (", head" if path in classifier else "")
+        for decaying, (path, _) in zip(decays, nnx.to_flat_state(params), strict=True)
+    ]
+    packing = Packing(params, labels)
     of_statistics = Packing(statistics, ["statistic"] * len(jax.tree.leaves(statistics)))
-    rate = schedule(settings, feed.steps_per_epoch)
-    mask = jax.tree.map(lambda label: label == "decays", packing.labels)
+    mask = jax.tree.map(lambda label: label.startswith("decays"), packing.labels)
+    rate, head = schedule(settings, feed.steps_per_epoch), None
+    if trained is not None:
+        of_head, rate = schedules(settings, feed.steps_per_epoch)
+        moves = jax.tree.map(lambda label: label.endswith("head"), packing.labels)
+        steps = settings.head_epochs * feed.steps_per_epoch
+        # Conventional in Flax: a module that has no such attribute goes by none.
+        module.set_attributes(use_running_average=True, raise_if_not_found=False)
+        head = Head(nnx.graphdef(module), steps, moves, optimizer(settings, of_head, mask))
     transformation = optimizer(settings, rate, mask)
-    learner = Learner(graph, packing, of_statistics, transformation, settings)
+    learner = Learner(graph, packing, of_statistics, transformation, settings, head)
     packed = packing.pack(params)
     state = State(packed, of_statistics.pack(statistics), rest, transformation.init(packed))
     return learner, state
@@ -132,7 +206,7 @@ def module_of(network: Network, side: int, classes: int, settings: AccuracySetti
     return module
 
 
-def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
+def _steps(learner: Learner, feed: Feed, head: Head | None) -> jax.stages.Wrapped:
     """(state, images, labels, indices i32[K,B], key, steps done) -> (state, (losses, rights)).
 
     state is donated; losses and rights are f32[K], rights as shares of a batch.
@@ -151,7 +225,7 @@ def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
             number, batch = numbered
             own_key = jax.random.fold_in(key, number)
             seen = three_channels(feed.augmented(images[batch], own_key))
-            return _step(learner, carry, seen, labels[batch])
+            return _step(learner, carry, seen, labels[batch], head)
 
         if indices.shape[0] == 1:
             state, outcome = one(state, (done, indices[0]))
@@ -163,19 +237,24 @@ def _steps(learner: Learner, feed: Feed) -> jax.stages.Wrapped:
 
 
 def _step(
-    learner: Learner, state: State, images: jax.Array, labels: jax.Array
+    learner: Learner, state: State, images: jax.Array, labels: jax.Array, head: Head | None
 ) -> tuple[State, tuple[jax.Array, jax.Array]]:
-    """One batch: the state after it, its loss, and the share of right answers in it."""
-    keep = learner.settings.bn_momentum
+    """One batch: the state after it, its loss, and the share of right answers in it. head: of the
+    phase that moves the classifier alone.
+    """
     params = learner.params.unpack(state.params)
     statistics = learner.statistics.unpack(state.statistics)
+    graph = learner.graph if head is None else head.graph
     outcome, gradients = gradients_of(
-        learner.graph, params, statistics, state.rest, images, labels, learner.settings
+        graph, params, statistics, state.rest, images, labels, learner.settings
     )
     loss, (of_batch, rest, right) = outcome
+    if head is not None:
+        return _moved_head(learner, state, head, gradients)._replace(rest=rest), (loss, right)
     updates, moments = learner.transformation.update(
         learner.params.pack(gradients), state.moments, state.params
     )
+    keep = learner.settings.bn_momentum
     moved = jax.tree.map(
         lambda old, new: keep * old + (1 - keep) * new,
         state.statistics,
@@ -183,6 +262,21 @@ def _step(
     )
     updated = optax.apply_updates(state.params, updates)
     return State(cast("Packed", updated), moved, rest, moments), (loss, right)
+
+
+def _moved_head(learner: Learner, state: State, head: Head, gradients: Any) -> State:
+    """With the classifier moved. Of the other gradients zeros are left, so that XLA computes none:
+    nothing goes back through the layers before it.
+    """
+
+    def of_head(moved: Any, other: Any) -> Any:
+        return jax.tree.map(lambda moves, *pair: pair[not moves], head.moves, moved, other)
+
+    gradients = learner.params.pack(gradients)
+    gradients = of_head(gradients, jax.tree.map(jnp.zeros_like, gradients))
+    updates, moments = head.transformation.update(gradients, state.moments, state.params)
+    updated = optax.apply_updates(state.params, updates)
+    return state._replace(params=of_head(updated, state.params), moments=moments)
 
 
 def gradients_of(

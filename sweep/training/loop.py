@@ -92,7 +92,7 @@ def _run(
     )
     if _is_due(course, last):  # broken off between a step and its point of the curve
         yield from reported()
-    for call in feed.calls(course.step, last):
+    for call in ready.calls(course.step, last):
         with held_back():  # a step spends the state that it is given
             course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
             course.losses.append(losses)
@@ -117,7 +117,8 @@ def _run(
 
 def _is_due(course: Course, last: int) -> bool:
     """Whether a point of the curve is, which isn't there yet."""
-    at_one = course.step % STEPS_PER_REPORT == 0 or course.step == last
+    before = course.curve[-1].step if course.curve else 0
+    at_one = course.step - before >= STEPS_PER_REPORT or course.step == last
     return at_one and bool(course.losses)
 
 

@@ -18,28 +18,51 @@ ADAM_B2, ADAM_EPSILON = 0.999, 1e-8
 MOMENTS = {"sgd": 1, "adamw": 2, "rmsprop": 2}
 
 
-def schedule(
-    settings: AccuracySettings, steps_per_epoch: int
-) -> Callable[[jax.typing.ArrayLike], jax.Array]:
+Schedule = Callable[[jax.typing.ArrayLike], jax.Array]
+
+
+def schedule(settings: AccuracySettings, steps_per_epoch: int) -> Schedule:
     """Learning rate by step, counted from 0.
 
     cosine: linear warm-up from 0 to the learning rate, then a cosine down to 0 over the rest.
     exponential: after the warm-up times `decay_rate` every `decay_epochs`, at once, as TF-slim
-    trains MobileNet.
+    trains MobileNet. A training with a `start` does that twice: for the classifier, then for all.
     """
+    if settings.start:
+        of_head, of_all = schedules(settings, steps_per_epoch)
+        head = settings.head_epochs * steps_per_epoch
+        return lambda step: jnp.where(
+            jnp.asarray(step) < head, of_head(step), of_all(jnp.asarray(step) - head)
+        )
     steps = settings.epochs * steps_per_epoch
+    return _schedule(settings, settings.learning_rate, steps, steps_per_epoch)
+
+
+def schedules(settings: AccuracySettings, steps_per_epoch: int) -> tuple[Schedule, Schedule]:
+    """Of a training with a `start`: the classifier's, then that of all, each from its step 0."""
+    head = settings.head_epochs * steps_per_epoch
+    rest = settings.epochs * steps_per_epoch - head
+    return (
+        _schedule(settings, settings.head_rate, head, steps_per_epoch),
+        _schedule(settings, settings.tuning_rate, rest, steps_per_epoch),
+    )
+
+
+def _schedule(
+    settings: AccuracySettings, highest: float, steps: int, steps_per_epoch: int
+) -> Schedule:
     warmup = max(1, round(settings.warmup_share * steps))
     if settings.schedule == "cosine":
         rate = optax.warmup_cosine_decay_schedule(
             init_value=0.0,
-            peak_value=settings.learning_rate,
+            peak_value=highest,
             warmup_steps=warmup,
             decay_steps=max(2, steps),
             end_value=0.0,
         )
         return lambda step: jnp.asarray(rate(step))
     decay = optax.exponential_decay(
-        settings.learning_rate,
+        highest,
         transition_steps=max(1, round(settings.decay_epochs * steps_per_epoch)),
         decay_rate=settings.decay_rate,
         staircase=True,

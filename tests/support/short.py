@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flax import nnx
-
 from mnv1_flax import Layer, MobileNetV1
 from mnv1_flax.architecture import Kind
 from sweep.families.mobilenet_v1 import MobileNetV1Family
@@ -40,18 +38,10 @@ class Short(MobileNetV1Family):
 
     name = "short"
     kinds: tuple[str, ...] = (Kind.SEPARABLE.value,)
+    _network = ShortNetwork
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:
         return cut(super().layers(point, num_classes=num_classes))
-
-    def build(
-        self, point: Point, *, num_classes: int, resolution: int, seed: int, dtype: str,
-        dropout_rate: float, bn_momentum: float, lowering: str | None,
-    ) -> MobileNetV1:  # fmt: skip
-        return ShortNetwork(
-            point.alpha, resolution, num_classes, point.kind, dropout_rate=dropout_rate,
-            bn_momentum=bn_momentum, lowering=lowering, dtype=dtype, rngs=nnx.Rngs(seed),
-        )  # fmt: skip
 
 
 class Sibling(MobileNetV1Family):
