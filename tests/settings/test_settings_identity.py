@@ -65,6 +65,7 @@ CHECKPOINTS = (*FOLDER, 'accuracy.source="checkpoints"', 'accuracy.checkpoints="
 SHARED = ('accuracy.source="shared"',)
 RESIZED = ('accuracy.crop="resized"',)
 EXPONENTIAL = ('accuracy.schedule="exponential"',)
+START = ('accuracy.start="a.h5"',)
 
 ROWS: dict[str, Row] = {
     "name": Row('name="other"'),
@@ -100,6 +101,12 @@ ROWS: dict[str, Row] = {
         given=CHECKPOINTS,
         same=('accuracy.checkpoints="copy.h5"',),
     ),
+    "accuracy.start": Row(
+        'accuracy.start="b.h5"', "accuracy", given=START, same=('accuracy.start="copy.h5"',)
+    ),
+    "accuracy.head_epochs": Row("accuracy.head_epochs=2", "accuracy", used_if=START),
+    "accuracy.head_rate": Row("accuracy.head_rate=0.5", "accuracy", used_if=START),
+    "accuracy.tuning_rate": Row("accuracy.tuning_rate=0.5", "accuracy", used_if=START),
     "accuracy.shared.alpha": Row("accuracy.shared.alpha=[1, 0.5]", "accuracy", given=SHARED),
     "accuracy.shared.rho": Row("accuracy.shared.rho=[1, 0.5]", "accuracy", given=SHARED),
     "accuracy.shared.between": Row("accuracy.shared.between=2", "accuracy", given=SHARED),
