@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from sweep.types import Point
 
 if TYPE_CHECKING:
-    import jax
     from flax import nnx
 
 
@@ -172,7 +171,7 @@ class SharesWeights(Protocol):
 class TunesTrained(LoadsCheckpoints, Protocol):
     """A family whose trained networks can be trained further, on other classes."""
 
-    def trainable(self, module: nnx.Module, images: jax.Array) -> nnx.Module:
+    def trainable(self, module: nnx.Module, images: Any) -> nnx.Module:
         """The same network, as it was trained: where its batch norm is folded into the kernels,
         with one that computes the same, settled on images f32[N,R,R,3] in [-1, 1].
         """

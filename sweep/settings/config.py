@@ -163,8 +163,8 @@ class AccuracySettings(Section):
     # is new, and for `head_epochs` of the `epochs` the only thing that is trained; then all is.
     start: str = ""
     head_epochs: Natural = 1
-    head_rate: Annotated[float, Field(gt=0, le=100)] = 0.05  # these two in place of learning_rate
-    tuning_rate: Annotated[float, Field(gt=0, le=100)] = 0.005
+    head_rate: Annotated[float, Field(gt=0, le=100)] = 0.01  # these two in place of learning_rate
+    tuning_rate: Annotated[float, Field(gt=0, le=100)] = 0.01
 
     dataset: str = "photo-patches"
     data: dict[str, Any] = {}  # [accuracy.data]: what the data set itself wants to be told

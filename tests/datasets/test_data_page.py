@@ -60,7 +60,7 @@ def test_the_settings_on_the_page_exist():
     assert len(settings) >= 12
     texts = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     sources = [parse(text, source="docs/data.md").accuracy.source for text in texts]
-    assert sources == ["checkpoints", "shared", "train"]
+    assert sources == ["checkpoints", "shared", "train", "train"]
     of_shared = PAGE.partition("| `[accuracy.shared]` | what |")[2].partition("\n\n")[0]
     named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", of_shared, re.MULTILINE)))
     assert set(named) == set(SharedSettings.model_fields)
