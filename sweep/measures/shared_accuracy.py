@@ -23,7 +23,7 @@ from sweep.measures.accuracy import COMPILE_S, Accuracy
 from sweep.measures.scores import score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
 from sweep.training.calibration import calibrated, sub_network
-from sweep.training.evaluation import Score, evaluate
+from sweep.training.evaluation import Score, evaluator
 from sweep.training.loop import train
 from sweep.training.shared import Cell, Sandwich, make_ready
 from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
@@ -275,8 +275,9 @@ class SharedAccuracy(Accuracy):
         module = self.calibrated(whole, network)
         side = self.source.side(network.point)
         test, held_back = self.source.evaluation(side), self.source.held_back(side)
-        score = evaluate(module, test)
-        beside = None if held_back is None else evaluate(module, held_back)
+        scored = evaluator(module)
+        score = scored(test)
+        beside = None if held_back is None else scored(held_back)
         left_out = test.left_out() + (0 if held_back is None else held_back.left_out())
         return Cut(module, score, beside, left_out)
 
