@@ -299,8 +299,11 @@ def test_streamed_it_goes_on_too_and_remembers_the_images_that_it_could_not_read
 
 
 def test_a_measure_goes_on_says_so_and_forgets(tmp_path, monkeypatch):
-    def make_ready(network: Network, feed: Feed, classes: int, recipe: AccuracySettings) -> Ready:
+    def make_ready(
+        network: Network, feed: Feed, classes: int, recipe: AccuracySettings, trained: None
+    ) -> Ready:
         """Without compiling it again: all trainings here are one program."""
+        assert trained is None
         return replace(fresh(compiled("sgd")), network=network, feed=feed, settings=recipe)
 
     monkeypatch.setattr(accuracy, "make_ready", make_ready)
