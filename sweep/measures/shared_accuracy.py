@@ -274,12 +274,11 @@ class SharedAccuracy(Accuracy):
     def _cut(self, whole: nnx.Module, network: Network) -> Cut:
         module = self.calibrated(whole, network)
         side = self.source.side(network.point)
-        test, held_back = self.source.evaluation(side), self.source.held_back(side)
-        scored = evaluator(module)
-        score = scored(test)
-        beside = None if held_back is None else scored(held_back)
-        left_out = test.left_out() + (0 if held_back is None else held_back.left_out())
-        return Cut(module, score, beside, left_out)
+        sets = [self.source.evaluation(side), self.source.held_back(side)]
+        there = [each for each in sets if each is not None]
+        score, *beside = map(evaluator(module), there)
+        left_out = sum(each.left_out() for each in there)
+        return Cut(module, score, beside[0] if beside else None, left_out)
 
     def calibrated(self, whole: nnx.Module, network: Network) -> nnx.Module:
         """The network cut out of the shared one, in evaluation."""
@@ -289,6 +288,19 @@ class SharedAccuracy(Accuracy):
         calibrated(module, self.source.calibration(side, images, CALIBRATED_AT_ONCE))
         return module
 
+    def said(self, network: Network) -> str:
+        """How the network comes by its accuracy, and whether it was trained as it is."""
+        point, side = network.point, self.source.side(network.point)
+        told = f"cut out of one shared training, calibrated at {side} px"
+        untrained = []
+        if point.alpha not in self.settings.shared.alpha:
+            untrained.append(f"alpha {alpha_text(point.alpha)}")
+        if side not in self._sides(network):
+            untrained.append(f"{side} px")
+        if not untrained:
+            return told
+        return f"{told}; {' and '.join(untrained)} not trained in it, which reads too low"
+
     def _readings(self, network: Network, cut: Cut, note: str, left_out: int) -> Iterator[Reading]:
         side = self.source.side(network.point)
         return score_readings(
@@ -296,7 +308,7 @@ class SharedAccuracy(Accuracy):
             cut.score,
             self._classes,
             side,
-            f"cut out of one shared training, calibrated at {side} px; {note}",
+            f"{self.said(network)}; {note}",
             left_out + cut.left_out,
             dataset=self.source.dataset.name,
             precision=self.settings.dtype,

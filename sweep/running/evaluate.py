@@ -183,13 +183,11 @@ def evaluate_shared(
     whole = measure.load_shared(network, shared.file)
     (cut,) = measure.cut(whole, [network], progress)
     source = measure.source
-    side = source.side(network.point)
     if export is not None:
         family: Any = shared.family
         family.save_checkpoint(cut.module, export, classes=source.dataset.class_names)
     trained = Trained(cut.module, alpha, resolution, len(source.dataset.class_names))
-    notes = (f"cut out of one shared training, calibrated and evaluated at {side} px",)
-    return _told(trained, Evaluated(cut.score, cut.left_out, notes), source)
+    return _told(trained, Evaluated(cut.score, cut.left_out, (measure.said(network),)), source)
 
 
 def _kind_of(data: Path) -> str:

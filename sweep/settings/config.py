@@ -140,7 +140,8 @@ class SharedSettings(Section):
     """
 
     # Widths and resolutions whose networks are trained. The largest of both is trained at every
-    # step; no point of the grid may lie outside.
+    # step; no point of the grid may lie outside. What lies between is read without being trained,
+    # and reads too low.
     alpha: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (1.0, 0.75, 0.5, 0.25)
     rho: Annotated[tuple[Rho, ...], Field(min_length=1)] = (1.0, 0.8571, 0.7143, 0.5714)
     between: Annotated[int, Field(ge=0, le=100)] = 1  # networks at random, in each step

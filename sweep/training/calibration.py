@@ -23,9 +23,11 @@ def sub_network(
     """The network with the first entries of each parameter of `whole`, in training; its statistics
     are to be `calibrated`.
     """
-    module = module_of(network, side, classes, settings)
-    nnx.update(module, first_entries(nnx.state(whole, nnx.Param), nnx.state(module, nnx.Param)))
-    return module
+    shapes = nnx.eval_shape(lambda: module_of(network, side, classes, settings))
+    graph, own, statistics, _ = nnx.split(shapes, nnx.Param, nnx.BatchStat, ...)
+    _, params, _, rest = nnx.split(whole, nnx.Param, nnx.BatchStat, ...)
+    none = jax.tree.map(lambda like: np.zeros(like.shape, like.dtype), statistics)
+    return nnx.merge(graph, first_entries(params, own), none, rest, copy=True)
 
 
 def calibrated(module: nnx.Module, batches: Iterable[tuple[Any, Any]]) -> None:

@@ -116,6 +116,7 @@ def test_a_grid_that_grew_in_between_needs_no_training(grown, trained):
         alpha: before[alpha]["value"] for alpha in before
     }
     assert list(after[0.2]["artefacts"]) == list(before[0.25]["artefacts"])
+    assert "; alpha 0.2 not trained in it, which reads too low; " in after[0.2]["note"]
     assert plan_of(trained, GROWN)[0].tasks == ()
 
 
