@@ -45,8 +45,8 @@ class BatchNormReLU6(nnx.Module):
             scale, shift = self.scale_and_shift()
             return relu6(x.astype(scale.dtype) * scale + shift).astype(x.dtype)
         y, mean, variance = batch_norm_relu6(x, self.scale[...], self.bias[...], self.epsilon)
-        # By `[...] =` Flax would ask the old and the new one for their shardings, which a value that
-        # is being traced answers with an error: a quarter of the time that tracing takes.
+        # By `[...] =` Flax would ask the old and the new one for their shardings, which a value
+        # that is being traced answers with an error: a quarter of the time that tracing takes.
         self.mean.set_value(_moved(self.mean[...], mean, self.momentum))
         self.var.set_value(_moved(self.var[...], variance, self.momentum))
         return y

@@ -14,14 +14,18 @@ import pytest
 from flax import nnx
 
 from sweep.contracts import Network
+from sweep.measures.shared_accuracy import SharedAccuracy
 from sweep.settings.config import AccuracySettings
 from sweep.training.calibration import calibrated, sub_network
 from sweep.training.checkpointing import Checkpoint
-from sweep.training.feeds import ResidentFeed
+from sweep.training.feeds import ResidentFeed, StreamFeed
 from sweep.training.learner import Ready, module_of
 from sweep.training.loop import train
 from sweep.training.shared import Cell, Sandwich, make_ready
+from sweep.types import CurvePoint, Reading
 from tests.support.short import Short
+from tests.support.stripes import folder
+from tests.support.stripes import settings as of_files
 from tests.support.toys import Brightness, point, quiet
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
@@ -202,3 +206,28 @@ def test_broken_off_it_goes_on_to_the_same_weights_bit_by_bit(tmp_path: Path):
         again = Checkpoint(file, {}, 1e9)
         assert ended(fresh(), again) == whole
         assert again.went_on_at == broken_at
+
+
+def test_images_in_files_are_streamed_at_the_largest_side_for_all(tmp_path):
+    """Of two sizes, in random boxes: decoded for every batch. Stripes of three widths are told
+    apart, at a size that is made smaller on the device, too.
+    """
+    recipe = of_files(
+        folder(tmp_path, wider_by=8), source="shared", crop="resized", cache_mb=0, epochs=20,
+        shared={"alpha": (0.25, 0.125), "rho": (1.0, 0.7143), "calibration_images": 24},
+    )  # fmt: skip
+    measure = SharedAccuracy(recipe)
+    points = [Network(point(0.25, 224), FAMILY), Network(point(0.25, 160), FAMILY)]
+    feeds = measure.source.shared_training([23, 32], recipe)
+    assert feeds[23] is feeds[32]
+    assert isinstance(feeds[32], StreamFeed)
+    items = [*measure(points, quiet)]
+    top1 = {each.point.resolution: each.value for each in items if named(each) == "top1"}
+    assert top1.keys() == {224, 160}
+    assert min(top1.values()) > 0.6
+    # The curve is the largest network's, which is a point of the grid.
+    assert {each.point for each in items if isinstance(each, CurvePoint)} == {points[0].point}
+
+
+def named(item: Any) -> str:
+    return item.metric.name if isinstance(item, Reading) else ""
