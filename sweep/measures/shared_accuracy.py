@@ -30,6 +30,7 @@ from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
 
 SHARED_NETWORK = "shared_network"  # the kind of artefact
 CALIBRATED_AT_ONCE = 256  # images
+PROGRAM_BYTES = 90 << 20  # of a compiled gradient, and what is left of compiling it
 TRAINING = 0.85  # of a call's time, roughly, where it trains
 MOST_NAMED = 3
 
@@ -148,13 +149,14 @@ class SharedAccuracy(Accuracy):
         return total + len(networks)
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
-        """The largest network's training, with images of all sides."""
+        """The largest network's training, with images of all sides and a program for each cell."""
         return max((self._bytes_trained(each[0]) for each in _kinds(networks)), default=0)
 
     def _bytes_trained(self, network: Network) -> int:
         largest, sides = self._largest(network), self._sides(network)
         held = [self.source.bytes_held(each) for each in sides]
-        return super().bytes_of([largest]) + sum(held[:-1])
+        programs = PROGRAM_BYTES * len(self._points(network))
+        return super().bytes_of([largest]) + sum(held[:-1]) + programs
 
     def forget(self, network: Network) -> None:
         super().forget(self._largest(network))
@@ -257,16 +259,19 @@ class SharedAccuracy(Accuracy):
     def cut(
         self, whole: nnx.Module, networks: Sequence[Network], progress: Progress
     ) -> Iterable[Cut]:
-        """Each network cut out of the shared one, calibrated and evaluated; a core each, where its
-        images are there already.
+        """Each network cut out of the shared one, calibrated and evaluated: side by side, a core
+        each, but where images are decoded, which has processes of its own.
         """
-        at_once = 1 if self.source.streams else max(1, len(cores()))
-        with ThreadPoolExecutor(at_once) as pool:
-            found = [pool.submit(self._cut, whole, network) for network in networks]
+        with ThreadPoolExecutor(max(1, len(cores()))) as pool:
+            if self.source.dataset.in_files:
+                found = (partial(self._cut, whole, network) for network in networks)
+            else:
+                asked = [pool.submit(self._cut, whole, network) for network in networks]
+                found = (each.result for each in asked)
             try:
-                for number, each in enumerate(found):
-                    progress(number / len(found), f"evaluating {networks[number].point.label}")
-                    yield each.result()
+                for number, (network, each) in enumerate(zip(networks, found, strict=True)):
+                    progress(number / len(networks), f"evaluating {network.point.label}")
+                    yield each()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
