@@ -86,7 +86,7 @@ def test_a_run_goes_on_from_it_and_writes_it_as_this_version_does(folder):
         "training.parquet",  # as it was: it is derived now
     }
     metadata = pq.read_schema(folder / "readings.parquet").metadata
-    assert metadata[b"sweep_schema_version"] == b"3"
+    assert metadata[b"sweep_schema_version"] == b"4"
 
 
 @pytest.mark.parametrize("stop", range(6))
