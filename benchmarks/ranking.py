@@ -53,7 +53,7 @@ FOR_A_LOOK = (
 )  # fmt: skip
 ALWAYS = (
     'measures=["cost", "accuracy"]', "grid.extra=[]",
-    "accuracy.test_images=4000", "accuracy.keep=false",
+    "accuracy.test_images=4000", "accuracy.held_back=false", "accuracy.keep=false",
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     text = told(work, Path("sweep.toml"), WAYS, more, quick=arguments.quick)
     publish("Rankings of sixteen networks", text, arguments)
     if arguments.cifar:
-        data = ('measures=["cost", "accuracy"]', f'accuracy.data.path="{arguments.cifar}"')
+        data = (*ALWAYS[:1], *ALWAYS[3:], f'accuracy.data.path="{arguments.cifar}"')
         text = told(work, Path("configs/cifar10.toml"), OF_CIFAR, data, prefix="cifar10 ")
         publish("Rankings of six networks on CIFAR-10", text, arguments)
 
@@ -107,7 +107,7 @@ def told(
         asked = (*changes, *more, f"accuracy.seeds={2 if quick else seeds}")
         runs[name] = _trained(_run(work, prefix + name, experiment, asked))
     for name, (changes, _) in ways.items():
-        seconds[name] = _timed(experiment, (*changes, *more))
+        seconds[name] = _timed(experiment, (*changes, *more, "accuracy.seeds=1"))
     separate = runs[SEPARATE]
     costs = _mult_adds(work / (prefix + SEPARATE), separate)
     truths = {name: runs[name] for name in (SEPARATE, LONG) if name in runs}
@@ -158,7 +158,7 @@ def _row(name: str, truths: Sequence[Truth], columns: Sequence[Array]) -> list[s
 def _spread(runs: dict[str, Trainings], seconds: dict[str, float]) -> str:
     """What a seed moves, and what that comes to in a separate training's time."""
     rows = []
-    one = float(np.sqrt(runs[SEPARATE].replicates.own_variance[0]))
+    one = float(np.sqrt(runs[SEPARATE].replicates.own_variance[0]))  # over one seed
     for name, run in runs.items():
         variance, freedom = run.replicates.own_variance
         off, took = float(np.sqrt(variance)), seconds[name]

@@ -115,8 +115,10 @@ class SharedAccuracy(Accuracy):
         """And how many networks are trained for how many points."""
         shared, told = self.settings.shared, super().describe(networks)
         sides = sorted({side for each in networks for side in self._sides(each)})
+        trainings, points = len(_kinds(networks)), len({each.point for each in networks})
         one = (
-            f"one shared training for {len(networks)} points, at alpha "
+            f"{'one shared training' if trainings == 1 else f'{trainings} shared trainings'} for "
+            f"{points} points, at alpha "
             f"{listed([alpha_text(each) for each in sorted(shared.alpha)])} and at "
             f"{listed([str(side) for side in sides])} px; each point is calibrated on "
             f"{shared.calibration_images:,} training images"
@@ -351,13 +353,13 @@ class SharedAccuracy(Accuracy):
         return sorted({self.source.side(each) for each in self._points(network)})
 
 
-def _kind(network: Network) -> tuple[str, str]:
-    return network.family.name, network.point.kind
+def _kind(network: Network) -> tuple[str, str, int | None]:
+    return network.family.name, network.point.kind, network.seed
 
 
 def _kinds(networks: Sequence[Network]) -> list[list[Network]]:
-    """The networks of each family and kind."""
-    kinds: dict[tuple[str, str], list[Network]] = {}
+    """The networks of each family, kind and replicate: one training each."""
+    kinds: dict[tuple[str, str, int | None], list[Network]] = {}
     for network in networks:
         kinds.setdefault(_kind(network), []).append(network)
     return list(kinds.values())
