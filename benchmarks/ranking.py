@@ -41,7 +41,7 @@ SEPARATE, LONG, SHARED = "separate", "separate, four times as long", "shared"
 WAYS = {
     SEPARATE: (('accuracy.source="train"', "accuracy.epochs=2", "accuracy.learning_rate=0.05"), 8),
     LONG: (('accuracy.source="train"', "accuracy.epochs=8", "accuracy.learning_rate=0.05"), 4),
-    SHARED: (('accuracy.source="shared"',), 5),
+    SHARED: (('accuracy.source="shared"', "accuracy.epochs=4", "accuracy.learning_rate=0.1"), 5),
 }
 OF_CIFAR = {
     SEPARATE: (('accuracy.source="train"',), 2),

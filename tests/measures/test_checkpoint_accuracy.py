@@ -130,7 +130,8 @@ def test_a_test_split_beside_is_scored_for_itself(garden, zoo, right, tmp_path):
     samples = next(each.samples for each in readings if each.metric.name == "held_back_top1")
     assert (len(samples), sum(samples)) == (21, right[0])
     only = accuracy(both.model_copy(update={"held_back": False}))
-    assert not any("held_back" in each.metric.name for each in only([network()], heard))
+    without: list[Any] = list(only([network()], heard))
+    assert not any("held_back" in each.metric.name for each in without)
     assert "2 images to evaluate on, 21 held back" in accuracy(both).describe([network()])[0]
 
 

@@ -26,7 +26,7 @@ def run(points, *, seeds=1, images=2000, off=0.0):
     rows = []
     for key, seed in product([*(("separable", *each) for each in points), ODD], range(seeds)):
         right = round(images * (surface(*key[1:]) + rng.normal(0, off)))
-        samples = rng.permutation(np.arange(images) < right).astype(float)
+        samples = rng.permutation(np.arange(images) < right).astype(float).tolist()
         reading = fake_results.reading(
             key, "top1", right / images, measure="accuracy", dataset="mine", samples=samples
         )

@@ -221,7 +221,7 @@ def test_images_in_files_are_streamed_at_the_largest_side_for_all(tmp_path):
     feeds = measure.source.shared_training([23, 32], recipe)
     assert feeds[23] is feeds[32]
     assert isinstance(feeds[32], StreamFeed)
-    items = [*measure(points, quiet)]
+    items: list[Any] = [*measure(points, quiet)]
     top1 = {each.point.resolution: each.value for each in items if named(each) == "top1"}
     assert top1.keys() == {224, 160}
     assert min(top1.values()) > 0.6
