@@ -23,6 +23,7 @@ def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
     assert settings.latency == Settings().latency
     # What it says beside the defaults is what they come to for its own data set.
     patches = {"train_images": DRAWN_TRAIN, "test_images": DRAWN_TEST, "symmetry": "square"}
+    patches |= {"seeds": 2}  # twice the time, for knowing what is told apart
     assert settings.accuracy == Settings().accuracy.model_copy(update=patches)
     assert [extra.kind for extra in settings.grid.extra] == ["standard", "shallow"]
 

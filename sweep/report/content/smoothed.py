@@ -11,7 +11,9 @@ from sweep.results.smoothing import COLUMN, HIGH, LOW
 from sweep.types import Better, Form, Metric
 
 SMOOTH = Quantity(
-    Metric(COLUMN, "Top-1 accuracy, smoothed", "1", Better.HIGHER, Form.SHARE, "Smoothed", "top1"),
+    Metric(
+        COLUMN, "Top-1 accuracy, smoothed", "1", Better.HIGHER, Form.SHARE, "Smoothed", TOP1.name
+    ),
     COLUMN,
     low=LOW,
     high=HIGH,
