@@ -25,7 +25,7 @@ from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
 from sweep.training.calibration import calibrated, sub_network
 from sweep.training.evaluation import Score, evaluator
 from sweep.training.loop import train
-from sweep.training.shared import Cell, Sandwich, make_ready
+from sweep.training.shared import Cell, Programs, Sandwich, compiled, make_ready
 from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
 
 SHARED_NETWORK = "shared_network"  # the kind of artefact
@@ -51,6 +51,11 @@ class SharedAccuracy(Accuracy):
     """Trains one network, of each kind that the grid has, and evaluates each point inside it."""
 
     together = True
+
+    def __init__(self, settings: AccuracySettings) -> None:
+        super().__init__(settings)
+        # By the family and kind of the networks: replicates train with the same.
+        self._programs: dict[tuple[str, str], Programs] = {}
 
     @property
     def threads(self) -> int:
@@ -217,7 +222,10 @@ class SharedAccuracy(Accuracy):
         sandwich = self._sandwich(largest, recipe)
         scaled = partial(_scaled, progress, 0.0, TRAINING)
         scaled(0.0, "compiling")
-        ready = make_ready(sandwich, self._classes, recipe, scaled)
+        kind = _kind(largest)[:2]
+        programs = self._programs.get(kind) or compiled(sandwich, self._classes, recipe, scaled)
+        self._programs[kind] = replace(programs, trace_s=0.0, compile_s=0.0)
+        ready = make_ready(sandwich, self._classes, recipe, programs)
         began = time.perf_counter()
         checkpoint = self._checkpoint(largest)
         own = next((each.point for each in networks if _is_same(each, largest)), None)

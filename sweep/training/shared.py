@@ -86,43 +86,58 @@ def _box(like: Any) -> tuple[slice, ...]:
     return tuple(slice(length) for length in like.shape)
 
 
+@dataclass(frozen=True)
+class Programs:
+    """Compiled: the gradients of each of a sandwich's cells, in their order, and the optimiser's
+    update. They hold for any seed. trace_s, compile_s: as of `Ready`.
+    """
+
+    gradients: Sequence[Any]
+    update: Any
+    trace_s: float
+    compile_s: float
+
+
 def make_ready(
-    sandwich: Sandwich, classes: int, settings: AccuracySettings, progress: Progress
+    sandwich: Sandwich, classes: int, settings: AccuracySettings, programs: Programs
 ) -> Ready:
     """As `learner.make_ready`: what it returns is trained by `loop.train`, and ends as the largest
-    network. Its curve is the largest network's, too.
-
-    A program for each cell, and one of the optimiser; each core compiles one at a time.
+    network. Its curve is the largest network's, too. programs: `compiled` of the same sandwich,
+    whatever its seed.
     """
+    network, feed = sandwich.largest.network, sandwich.largest.feed
+    learner, state = learner_of(network, feed, classes, settings)
+    run_steps = _run_steps(sandwich, programs.gradients, programs.update)
+    times = programs.trace_s, programs.compile_s
+    return Ready(network, feed, settings, learner, state, run_steps, *times)
+
+
+def compiled(
+    sandwich: Sandwich, classes: int, settings: AccuracySettings, progress: Progress
+) -> Programs:
+    """A program for each cell, and one of the optimiser; each core compiles one at a time."""
     largest = sandwich.largest
+    began, traced = time.perf_counter(), 0.0
     learner, state = learner_of(largest.network, largest.feed, classes, settings)
-    began = time.perf_counter()
     shapes = jax.tree.map(lambda array: jax.ShapeDtypeStruct(array.shape, array.dtype), state)
-    traced = 0.0
     with ThreadPoolExecutor(max(1, len(cores()))) as pool:
-        compiled = []
+        waiting = []
         for cell in sandwich.cells:
             before = time.perf_counter()
             lowered = _lowered(cell, learner, shapes, classes, first=cell is largest)
             traced += time.perf_counter() - before
-            compiled.append(pool.submit(with_fused_sums, lowered))
-        update = _update(learner)
-        total = shapes.params
-        compiled.append(
-            pool.submit(with_fused_sums, update.lower(shapes.params, shapes.moments, total))
-        )
+            waiting.append(pool.submit(with_fused_sums, lowered))
+        update = _update(learner).lower(shapes.params, shapes.moments, shapes.params)
+        waiting.append(pool.submit(with_fused_sums, update))
         programs = []
         try:
-            for number, future in enumerate(compiled):
-                progress(0.0, f"compiling {number + 1} of {len(compiled)} programs")
+            for number, future in enumerate(waiting):
+                progress(0.0, f"compiling {number + 1} of {len(waiting)} programs")
                 programs.append(future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    run_steps = _run_steps(sandwich, programs[:-1], programs[-1])
-    taken = time.perf_counter() - began
-    network, feed = largest.network, largest.feed
-    return Ready(network, feed, settings, learner, state, run_steps, traced, taken - traced)
+    return Programs(programs[:-1], programs[-1], traced, time.perf_counter() - began - traced)
 
 
 def _lowered(

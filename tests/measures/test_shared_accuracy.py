@@ -170,3 +170,22 @@ def test_what_does_not_fit_is_told_before_anything_is_trained(change, said, tmp_
     old, new = change
     with pytest.raises(SettingsError, match=said):
         plan_of(tmp_path, TEXT.replace(old, new, 1))
+
+
+def test_replicates_train_with_the_same_programs_and_come_to_what_each_would_alone(tmp_path):
+    two = TEXT.replace("epochs = 2", "epochs = 2\nseeds = 2")
+
+    def second(folder):
+        rows = load(folder).readings.to_dict("records")
+        rows = [row for row in rows if row["metric"] == "top1" and row["seed"] == 1]
+        return {row["alpha"]: (row["value"], row["samples"].tolist()) for row in rows}
+
+    texts, _ = run(tmp_path / "together", two)
+    made = [text for text in texts if text.startswith("compiling ")]
+    assert made
+    assert len(made) == len(set(made))  # each program once
+    run(tmp_path / "one", TEXT)
+    texts, _ = run(tmp_path / "one", two)  # the second alone, compiled anew
+    assert any(text.startswith("compiling ") for text in texts)
+    assert len(second(tmp_path / "one")) == 2
+    assert second(tmp_path / "one") == second(tmp_path / "together")

@@ -16,6 +16,7 @@ from flax import nnx
 from sweep.contracts import Network
 from sweep.measures.shared_accuracy import SharedAccuracy
 from sweep.settings.config import AccuracySettings
+from sweep.training import shared
 from sweep.training.calibration import calibrated, sub_network
 from sweep.training.checkpointing import Checkpoint
 from sweep.training.feeds import ResidentFeed, StreamFeed
@@ -56,10 +57,14 @@ def sandwich(recipe: AccuracySettings = RECIPE, count: int = 1) -> Sandwich:
     return Sandwich(first, smallest, between, count, recipe.seed)
 
 
+def made_ready(of: Sandwich, recipe: AccuracySettings) -> Ready:
+    return make_ready(of, CLASSES, recipe, shared.compiled(of, CLASSES, recipe, quiet))
+
+
 @cache
 def compiled() -> Ready:
     """Ready once, for many trainings: each is given a copy of the start."""
-    return make_ready(sandwich(), CLASSES, RECIPE, quiet)
+    return made_ready(sandwich(), RECIPE)
 
 
 def fresh(**changes: Any) -> Ready:
@@ -110,7 +115,7 @@ def test_a_smaller_network_adds_to_its_own_channels_alone(monkeypatch):
         }
     )  # fmt: skip
     of_both = replace(sandwich(recipe), smallest=sandwich(recipe).smallest[:1], between=())
-    ready = make_ready(of_both, CLASSES, recipe, quiet)
+    ready = made_ready(of_both, recipe)
     call = next(ready.feed.calls(0, 1))
 
     def step(*indices: int) -> list[np.ndarray]:
