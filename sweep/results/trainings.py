@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sweep.maths.replicates import Replicates
-from sweep.types import Metric
+from sweep.types import CONDITIONS, Metric
 
+_BESIDE_SEED = tuple(name for name in CONDITIONS if name != "seed")
 OURS = "accuracy"  # the measure whose networks have no seed where others have trained them
 
 Key = tuple[Any, ...]  # family, kind, alpha, resolution
@@ -61,12 +62,12 @@ def trainings_of(readings: pd.DataFrame, metric: Metric) -> Trainings | None:
 
 
 def mean_over_seeds(group: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Readings of one point and batch size, those that differ in their seed alone as one: with the
-    mean of the values that there are.
+    """Readings of one point, those that differ in their seed alone as one: with the mean of the
+    values that there are.
     """
     of_metric: dict[str, list[dict[str, Any]]] = {}
     for reading in group:
-        alike = str((reading["measure"], reading["metric"], reading["dataset"]))
+        alike = str([reading[name] for name in ("measure", "metric", *_BESIDE_SEED)])
         of_metric.setdefault(alike, []).append(reading)
     merged = []
     for replicates in of_metric.values():

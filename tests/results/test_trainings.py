@@ -58,6 +58,15 @@ def test_one_more_training_of_a_point_counts_for_that_point_alone():
     assert points["trainings"].to_dict() == {0.5: 3, 0.25: 2}
 
 
+def test_readings_at_several_batch_sizes_stay_apart():
+    readings = read(SHARES)
+    timed = readings.loc[readings["metric"] == LATENCY.name]
+    at_8 = timed.assign(batch=8, value=timed["value"] * 6)
+    both: Any = derive(type(readings)(readings.to_dict("records") + at_8.to_dict("records")))
+    assert both["latency_batch8_s"].tolist() == pytest.approx((both["latency_s"] * 6).tolist())
+    assert both["trainings"].tolist() == [2, 2]
+
+
 def test_trained_once_no_share_of_a_frontier_is_known():
     points: Any = derive(read({key: share for key, share in SHARES.items() if key[1] == 0}))
     assert points["trainings"].tolist() == [1, 1]
