@@ -26,9 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness import parser, publish, table
-from sweep.maths import surface
 from sweep.maths.replicates import Replicates
 from sweep.maths.statistics import kendall_tau
+from sweep.maths.surface import smoothed
 from sweep.metrics import MULT_ADDS, TOP1
 from sweep.results.load import load
 from sweep.results.trainings import Trainings, key_of, trainings_of
@@ -220,12 +220,13 @@ def split_half_tau(values: Array) -> tuple[float, float]:
 
 
 def _smoothed(run: Trainings, truth: Trainings, seed: int) -> Array:
-    """One training of each point, as the surface over the grid has it."""
-    alphas, rhos = (np.array([key[place] for key in truth.places], np.float64) for place in (2, 3))
-    values = _ordered(run, truth)[:, seed]
-    images = run.replicates.right.shape[2]
-    fit = surface.fitted(alphas, rhos / rhos.max(), values, values * (1 - values) / images)
-    return fit.at(alphas, rhos / rhos.max())
+    """One training of each point, as `points.parquet` smooths it. Raises ValueError of too few."""
+    places = [run.places[key] for key in truth.places]
+    one = Replicates(
+        run.replicates.values[places][:, [seed]], run.replicates.right[places][:, [seed]]
+    )
+    alphas, resolutions = ([float(key[at]) for key in truth.places] for at in (2, 3))
+    return smoothed(one, alphas, [each / max(resolutions) for each in resolutions]).values
 
 
 def _ordered(run: Trainings, truth: Trainings) -> Array:
