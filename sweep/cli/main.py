@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+import typer.core
 
 from sweep.cli.check import check
 from sweep.cli.console import err, say, spell_out
@@ -26,7 +27,23 @@ from sweep.settings.config import SettingsError
 from sweep.settings.registry import UnknownPartError
 from sweep.types import ResultsError
 
+
+class _Broken(BaseException):
+    """A KeyboardInterrupt, as its cause, that Typer leaves alone: some releases make an abort of
+    it, some an exit that says nothing.
+    """
+
+
+class _Commands(typer.core.TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as end:
+            raise _Broken from end
+
+
 app = typer.Typer(
+    cls=_Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -86,9 +103,8 @@ def _run(arguments: list[str] | None) -> None:
     """
     try:
         status = app(args=arguments, prog_name="python -m sweep", standalone_mode=False)
-    except typer.Abort as abort:
-        ended = abort.__cause__
-        raise ended if isinstance(ended, KeyboardInterrupt) else KeyboardInterrupt from None
+    except _Broken as broken:
+        raise broken.__cause__ or KeyboardInterrupt from None
     except _Mistake as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show()

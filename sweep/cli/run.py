@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,7 +16,7 @@ from sweep.host.allocator import keep_freed_memory
 from sweep.host.compile_cache import default_root, disable, enable
 from sweep.host.failures import shortened
 from sweep.host.files import CONTINUES, WriteError, not_through_links, why
-from sweep.host.interrupts import ended_by, ends_at_once, heard
+from sweep.host.interrupts import Terminated, ended_by, ends_at_once, heard
 from sweep.report.values.printable import visible
 from sweep.settings.config import Settings, SettingsError, load
 from sweep.settings.registry import UnknownPartError, look_in
@@ -94,9 +94,13 @@ def run(
         write_json(json_answers.plan(plan, store.path))
         return
     out.print(plan_table(plan, store.path))
-    if not dry_run:
+    if dry_run:
+        return
+    try:
         outcome = _measured(plan, settings, store, machine)
-        _tell(outcome, time.perf_counter() - began)
+    except KeyboardInterrupt as end:  # before a measure's first step, or while the report is drawn
+        _end(terminated=isinstance(end, Terminated))
+    _tell(outcome, time.perf_counter() - began)
 
 
 def _plan(
@@ -143,14 +147,18 @@ def _tell(outcome: Outcome, seconds: float) -> None:
     out.print(f"in all: {duration(seconds)}", highlight=False)
     tell(f"report: {outcome.report}")
     if outcome.interrupted:
-        word, status = ended_by(outcome.terminated)
-        err.print(f"{word}. {CONTINUES}")
-        raise typer.Exit(status)
+        _end(terminated=outcome.terminated)
     if outcome.failures:
         for line in _by_reason(outcome.failures):
             say(f"failed: {line}")
         err.print("The same command tries again.", highlight=False)
         raise typer.Exit(1)
+
+
+def _end(*, terminated: bool) -> NoReturn:
+    word, status = ended_by(terminated)
+    err.print(f"{word}. {CONTINUES}")
+    raise typer.Exit(status)
 
 
 def _by_reason(failures: Sequence[str]) -> list[str]:

@@ -58,8 +58,11 @@ _heard: list[type[KeyboardInterrupt]] = []
 @contextlib.contextmanager
 def heard() -> Iterator[None]:
     """SIGTERM within it raises Terminated, where it would have ended the process there and then.
-    What is lost of it, or of a Ctrl-C, `go_on` raises.
+    What is lost of it, or of a Ctrl-C, `go_on` raises; within another one, that one goes on.
     """
+    if _raise in map(signal.getsignal, _USUAL):
+        yield
+        return
     _heard.clear()
     told = sys.unraisablehook
     sys.unraisablehook = lambda lost: None if _heard and lost.exc_type in _heard else told(lost)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sweep.host.interrupts import Terminated
 from tests.support.commands import QUICK, SHORT, interruptible, sweep
 
 
@@ -137,3 +138,19 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_continues(tmp_path, command):
     _, out, _ = command("run", "--dry-run", inside=tmp_path)
     assert re.search(r"latency .* 0 ", out)
     assert re.search(r"accuracy .* 2 ", out)
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "word"),
+    [(KeyboardInterrupt, 130, "Interrupted"), (Terminated, 143, "Terminated")],
+)
+def test_a_command_that_is_broken_off_says_so(quick_run, command, monkeypatch, end, status, word):
+    def broken(*_):
+        raise end
+
+    monkeypatch.setattr("sweep.running.run.write", broken)  # the report
+    monkeypatch.setattr("sweep.report.page.page.write", broken)
+    assert command("report", "results/quick", inside=quick_run)[::2] == (status, f"{word}.\n")
+    ended, _, error = command("run", inside=quick_run)
+    assert ended == status
+    assert error == f"{word}. What was finished is kept; the same command continues.\n"

@@ -78,5 +78,13 @@ def test_what_was_lost_comes_at_the_next_step(number, error):
     assert raised.type is error
     with heard():
         go_on()
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        with heard():  # a step that hears for itself
+            pass
+        with pytest.raises(error):
+            go_on()
+    with heard():
+        go_on()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
