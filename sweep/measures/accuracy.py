@@ -12,42 +12,27 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax
 from flax import nnx
 
-from sweep.contracts import (
-    Artefact,
-    LayerRow,
-    Measure,
-    Network,
-    SavesCheckpoints,
-    TunesTrained,
-)
-from sweep.host.memory import FLOAT_BYTES, TRAINING_BASE, inference_bytes, said, training_bytes
+from sweep.contracts import Artefact, Measure, Network, SavesCheckpoints, TunesTrained
+from sweep.host.memory import FLOAT_BYTES, said
 from sweep.host.xla import cautions
 from sweep.measures import trained_files
+from sweep.measures.effort import Effort
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, remove
 from sweep.training.evaluation import evaluator
-from sweep.training.feeds import TestImages, decoding_processes, evaluated_at_once
+from sweep.training.feeds import TestImages
 from sweep.training.learner import Ready, make_ready
 from sweep.training.loop import train
-from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
-from sweep.training.speed import multiply_add_s
 from sweep.types import CurvePoint, Progress, Reading, listed
 
-# On one core of the reference run; for estimates alone.
-COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
-# Time of an image's mult-adds over that of as many in a large matrix product, in training (measured
-# on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
-TRAINED, EVALUATED = 14.0, 2.0
 MOST_NAMED = 3  # classes, in the plan
 # Settings that are no part of the identity: where images are and how they get in, what the page
 # calls them, how often training is written down, what is kept of it or scored beside, what is of
@@ -58,8 +43,6 @@ ELSEWHERE = {
 }  # fmt: skip
 # What counts only where training begins with trained weights.
 OF_START = {"head_epochs", "head_rate", "tuning_rate"}
-# Of a step, that of the classifier alone takes about this: the way back is left out.
-HEAD_SHARE = 1 / 3
 TRAINED_NETWORK = "network"  # the kind of artefact
 
 
@@ -74,6 +57,7 @@ class Accuracy(Measure):
     def __init__(self, settings: AccuracySettings) -> None:
         self.settings = settings
         self.source = ImageSource(settings)
+        self.effort = Effort(settings, self.source)
         self._folder: Path | None = None
 
     def keep_in(self, folder: Path) -> None:
@@ -192,9 +176,8 @@ class Accuracy(Measure):
                 "result"
             )
         if self.settings.keep and networks:
-            kept = self._kept_networks(networks)
-            weights = [row.params_with_statistics for each in kept for row in self._rows(each)]
-            size = said(FLOAT_BYTES * sum(weights))
+            rows = [row for each in self._kept_networks(networks) for row in self.effort.rows(each)]
+            size = said(FLOAT_BYTES * sum(row.params_with_statistics for row in rows))
             lines.append(f"trained networks are kept, {size} of them (accuracy.keep)")
         return (*lines, *cautions())
 
@@ -207,51 +190,12 @@ class Accuracy(Measure):
         return self.source.look(trains=True)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Compiling, which the first replicate does, then a time per image of two parts, fitted to
-        the reference run. Where images are decoded all the time, this machine's own speed counts:
-        see `training.speed`.
-        """
-        settings = self.settings
-        compile_s = COMPILE_S * sum(self._seed(each) == settings.seed for each in networks)
-        less = (1 - HEAD_SHARE) * settings.head_epochs if settings.start else 0
-        seen = self.source.train_images * (settings.epochs - less)
-        if settings.max_steps:
-            seen = min(seen, settings.max_steps * settings.batch_size)
-        mult_adds = [self._mult_adds(each) for each in networks]
-        if self.source.streams:
-            evaluated = self.source.test_images + self.source.held_back_images
-            per_image = [
-                seen * self._streamed_s(TRAINED * each)
-                + evaluated * self._streamed_s(EVALUATED * each)
-                for each in mult_adds
-            ]
-            return compile_s + sum(per_image)
-        per_image = [IMAGE_S + TRAINED_MULT_ADD_S * each for each in mult_adds]
-        return compile_s + seen * sum(per_image)
+        """Compiling, then training, as `Effort` has them."""
+        return sum(map(self.effort.compile_s, networks)) + self.effort.train_s(networks)
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """The largest of their trainings, or its evaluation where that takes more."""
-        return max(map(self._bytes, networks), default=0)
-
-    def _bytes(self, network: Network) -> int:
-        side, settings = self.source.side(network.point), self.settings
-        rows = self._rows(network)
-        training = training_bytes(
-            rows,
-            batch=settings.batch_size,
-            moments=MOMENTS[settings.optimizer],
-            images=self.source.bytes_held(side),
-        )
-        evaluation = TRAINING_BASE + inference_bytes(rows, batch=evaluated_at_once(side))
-        return max(training, evaluation)
-
-    def _streamed_s(self, mult_adds: float) -> float:
-        """An image's decoding and its mult-adds, which share the cores of a machine that has no
-        other processor, and go on side by side elsewhere.
-        """
-        computing = mult_adds * multiply_add_s()
-        decoding = self.source.decode_s / decoding_processes(self.settings)
-        return computing + decoding if jax.default_backend() == "cpu" else max(computing, decoding)
+        return max(map(self.effort.bytes_of, networks), default=0)
 
     def _make_ready(self, network: Network) -> tuple[Ready, TestImages]:
         recipe = self._recipe(network)
@@ -272,14 +216,6 @@ class Accuracy(Measure):
     @property
     def _classes(self) -> int:
         return len(self.source.dataset.class_names)
-
-    def _mult_adds(self, network: Network) -> int:
-        return sum(row.mult_adds for row in self._rows(network))
-
-    def _rows(self, network: Network) -> Sequence[LayerRow]:
-        """Of the network as it is trained, at the data set's size."""
-        point = replace(network.point, resolution=self.source.side(network.point))
-        return network.family.layers(point, num_classes=self._classes)
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress

@@ -8,9 +8,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,32 +18,19 @@ from flax import nnx
 
 from sweep.contracts import Artefact, LoadsCheckpoints, Network, SharesWeights
 from sweep.host.machine import cores
-from sweep.measures.accuracy import COMPILE_S, Accuracy
+from sweep.measures.accuracy import Accuracy
+from sweep.measures.cutting import Cut, Cutting
 from sweep.measures.scores import score_readings
+from sweep.measures.shared_points import SharedPoints, kind_of, kinds_of
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
-from sweep.training.calibration import calibrated, sub_network
-from sweep.training.evaluation import Score, evaluator
 from sweep.training.loop import train
-from sweep.training.shared import Cell, Programs, Sandwich, compiled, make_ready
+from sweep.training.shared import Programs, compiled, make_ready
 from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
 
 SHARED_NETWORK = "shared_network"  # the kind of artefact
-CALIBRATED_AT_ONCE = 256  # images
 PROGRAM_BYTES = 90 << 20  # of a compiled gradient, and what is left of compiling it
 TRAINING = 0.85  # of a call's time, roughly, where it trains
 MOST_NAMED = 3
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A network cut out of the shared one: in evaluation, with statistics of its own. held_back:
-    its score on images that nothing is chosen by. left_out: images of both that could not be read.
-    """
-
-    module: nnx.Module
-    score: Score
-    held_back: Score | None
-    left_out: int
 
 
 class SharedAccuracy(Accuracy):
@@ -54,6 +40,8 @@ class SharedAccuracy(Accuracy):
 
     def __init__(self, settings: AccuracySettings) -> None:
         super().__init__(settings)
+        self.points = SharedPoints(settings, self.source)
+        self.cutting = Cutting(self.points)
         # By the family and kind of the networks: replicates train with the same.
         self._programs: dict[tuple[str, str], Programs] = {}
 
@@ -74,7 +62,7 @@ class SharedAccuracy(Accuracy):
     def identity_of(self, network: Network) -> dict[str, Any]:
         """The sides in pixels that are trained, too."""
         own = super().identity_of(network)
-        sides = self._sides(network)
+        sides = self.points.sides(network)
         streamed = {"streamed": True} if self.source.streamed_at(max(sides)) else {}
         return own | streamed | {"trained": sides}
 
@@ -89,7 +77,7 @@ class SharedAccuracy(Accuracy):
                     f'accuracy.source = "shared": family {family.name} has no shares_weights and '
                     'load_checkpoint; "train" trains each point alone'
                 )
-        outside = [each.point.label for each in networks if not self._is_inside(each)]
+        outside = [each.point.label for each in networks if not self.points.holds(each)]
         if outside:
             shared = self.settings.shared
             raise SettingsError(
@@ -97,30 +85,20 @@ class SharedAccuracy(Accuracy):
                 f"for, alpha {_range(shared.alpha)} and rho {_range(shared.rho)}; "
                 "accuracy.shared.alpha and accuracy.shared.rho widen it"
             )
-        if (side := min(map(min, map(self._sides, networks)), default=SMALLEST)) < SMALLEST:
+        if (side := min(map(min, map(self.points.sides, networks)), default=SMALLEST)) < SMALLEST:
             raise SettingsError(
                 f"accuracy.shared.rho: {min(self.settings.shared.rho):g} makes images of {side} "
                 f"px, must be at least {SMALLEST}"
             )
 
-    def _is_inside(self, network: Network) -> bool:
-        family: Any = network.family
-        largest, sides = self._largest(network), self._sides(network)
-        within = min(self.settings.shared.alpha) <= network.point.alpha
-        return (
-            within
-            and family.shares_weights(network.point, largest.point)
-            and sides[0] <= self.source.side(network.point) <= sides[-1]
-        )
-
     def _kept_networks(self, networks: Sequence[Network]) -> Sequence[Network]:
-        return [self._largest(each[0]) for each in _kinds(networks)]
+        return [self.points.largest(each[0]) for each in kinds_of(networks)]
 
     def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:
         """And how many networks are trained for how many points."""
         shared, told = self.settings.shared, super().describe(networks)
-        sides = sorted({side for each in networks for side in self._sides(each)})
-        trainings, points = len(_kinds(networks)), len({each.point for each in networks})
+        sides = sorted({side for each in networks for side in self.points.sides(each)})
+        trainings, points = len(kinds_of(networks)), len({each.point for each in networks})
         one = (
             f"{'one shared training' if trainings == 1 else f'{trainings} shared trainings'} for "
             f"{points} points, at alpha "
@@ -139,39 +117,33 @@ class SharedAccuracy(Accuracy):
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """As of separate trainings, but that a step trains some networks of middling size."""
-        if not networks:
-            return 0.0
-        total = 0.0
-        for own in _kinds(networks):
-            first = own[0].seed in (None, self.settings.seed)
-            cells = self._points(own[0])
-            drawn = [each for each in cells if each.alpha == min(self.settings.shared.alpha)]
-            mean = super().estimate_s([replace(own[0], point=each) for each in cells]) / len(cells)
-            small = super().estimate_s([replace(own[0], point=each) for each in drawn]) / len(drawn)
-            large = super().estimate_s([self._largest(own[0])])
-            compiling = COMPILE_S if first else 0.0
-            steps = large + small + self.settings.shared.between * mean
-            taken = steps - compiling * (2 + self.settings.shared.between)
-            total += max(0.0, taken) + compiling * len(cells) / max(1, len(cores()))
+        total, shared = 0.0, self.settings.shared
+        for own in kinds_of(networks):
+            cells = [replace(own[0], point=each) for each in self.points.of(own[0])]
+            smallest = [each for each in cells if each.point.alpha == min(shared.alpha)]
+            small, mean = (self.effort.train_s(some) / len(some) for some in (smallest, cells))
+            large = self.effort.train_s([self.points.largest(own[0])])
+            total += large + small + shared.between * mean
+            total += sum(map(self.effort.compile_s, cells)) / max(1, len(cores()))
         return total + len(networks)
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """The largest network's training, with images of all sides and a program for each cell."""
-        return max((self._bytes_trained(each[0]) for each in _kinds(networks)), default=0)
+        return max((self._bytes_trained(each[0]) for each in kinds_of(networks)), default=0)
 
     def _bytes_trained(self, network: Network) -> int:
-        largest, sides = self._largest(network), self._sides(network)
+        largest, sides = self.points.largest(network), self.points.sides(network)
         held = [self.source.bytes_held(each) for each in sides]
-        programs = PROGRAM_BYTES * len(self._points(network))
+        programs = PROGRAM_BYTES * len(self.points.of(network))
         return super().bytes_of([largest]) + sum(held[:-1]) + programs
 
     def forget(self, network: Network) -> None:
-        super().forget(self._largest(network))
+        super().forget(self.points.largest(network))
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """One of each kind whose shared network is there."""
         there = [each for each in earlier if SHARED_NETWORK in each.artefacts]
-        return tuple(each[0] for each in _kinds(there))
+        return tuple(each[0] for each in kinds_of(there))
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
@@ -186,14 +158,14 @@ class SharedAccuracy(Accuracy):
         progress: Progress,
     ) -> Iterator[Reading | CurvePoint | Artefact]:
         """earlier: one of each kind that a shared network is kept of, which is taken as it is."""
-        for own in _kinds(networks):
-            kept = [each for each in earlier if _kind(each) == _kind(own[0])]
+        for own in kinds_of(networks):
+            kept = [each for each in earlier if kind_of(each) == kind_of(own[0])]
             yield from self._of_kind(own, kept, progress)
 
     def _of_kind(
         self, networks: Sequence[Network], kept: Sequence[Network], progress: Progress
     ) -> Iterator[Reading | CurvePoint | Artefact]:
-        largest = self._largest(networks[0])
+        largest = self.points.largest(networks[0])
         if kept:
             path = kept[0].artefacts[SHARED_NETWORK]
             whole, note, left_out = self.load_shared(largest, path), "", 0
@@ -203,7 +175,7 @@ class SharedAccuracy(Accuracy):
         start = 0.0 if kept else TRAINING
         scaled = partial(_scaled, progress, start, 1.0)
         began = time.perf_counter()
-        cuts = dict(zip(networks, self.cut(whole, networks, scaled), strict=True))
+        cuts = dict(zip(networks, self.cutting.cuts(whole, networks, scaled), strict=True))
         each_s = (time.perf_counter() - began) / len(networks)
         told = f"{note}{each_s:.1f} s to calibrate and evaluate"
         for network, each in cuts.items():
@@ -219,16 +191,16 @@ class SharedAccuracy(Accuracy):
         where the largest network is a point of the grid.
         """
         recipe = self._recipe(largest)
-        sandwich = self._sandwich(largest, recipe)
+        sandwich = self.points.sandwich(largest, recipe)
         scaled = partial(_scaled, progress, 0.0, TRAINING)
         scaled(0.0, "compiling")
-        kind = _kind(largest)[:2]
+        kind = kind_of(largest)[:2]
         programs = self._programs.get(kind) or compiled(sandwich, self._classes, recipe, scaled)
         self._programs[kind] = replace(programs, trace_s=0.0, compile_s=0.0)
         ready = make_ready(sandwich, self._classes, recipe, programs)
         began = time.perf_counter()
         checkpoint = self._checkpoint(largest)
-        own = next((each.point for each in networks if _is_same(each, largest)), None)
+        own = next((each.point for each in networks if each.point.key == largest.point.key), None)
         steps = train(ready, scaled, checkpoint)
         whole = yield from _of_point(steps, own)
         note = (
@@ -239,82 +211,13 @@ class SharedAccuracy(Accuracy):
             note += f"broken off, continued at step {checkpoint.went_on_at}, "
         return whole, note, ready.feed.left_out()
 
-    def _sandwich(self, largest: Network, recipe: AccuracySettings) -> Sandwich:
-        shared = self.settings.shared
-        sides = self._sides(largest)
-        feeds = self.source.shared_training(sides, recipe)
-
-        def cells(alpha: float) -> list[Cell]:
-            """At every side, the largest first."""
-            points = {self.source.side(each): each for each in self._points(largest)
-                      if each.alpha == alpha}  # fmt: skip
-            return [
-                Cell(replace(largest, point=points[side]), side, feeds[side])
-                for side in reversed(sides)
-            ]
-
-        alphas = sorted(set(shared.alpha), reverse=True)
-        smallest = cells(alphas.pop()) if len(alphas) > 1 else []
-        first, *between = [each for alpha in alphas for each in cells(alpha)]
-        return Sandwich(first, smallest, between, shared.between, recipe.seed)
-
     def load_shared(self, network: Network, path: Path) -> nnx.Module:
         """The shared network, of this one's kind, that a file holds. Raises ValueError where it is
         damaged or of another network.
         """
         family: Any = network.family
-        alpha = self._largest(network).point.alpha
+        alpha = self.points.largest(network).point.alpha
         return family.load_checkpoint(path, alpha=alpha, resolution=None).module
-
-    def cut(
-        self, whole: nnx.Module, networks: Sequence[Network], progress: Progress
-    ) -> Iterable[Cut]:
-        """Each network cut out of the shared one, calibrated and evaluated: side by side, a core
-        each, but where images are decoded, which has processes of its own.
-        """
-        with ThreadPoolExecutor(max(1, len(cores()))) as pool:
-            if self.source.dataset.in_files:
-                found = (partial(self._cut, whole, network) for network in networks)
-            else:
-                asked = [pool.submit(self._cut, whole, network) for network in networks]
-                found = (each.result for each in asked)
-            try:
-                for number, (network, each) in enumerate(zip(networks, found, strict=True)):
-                    progress(number / len(networks), f"evaluating {network.point.label}")
-                    yield each()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _cut(self, whole: nnx.Module, network: Network) -> Cut:
-        module = self.calibrated(whole, network)
-        side = self.source.side(network.point)
-        sets = [self.source.evaluation(side), self.source.held_back(side)]
-        there = [each for each in sets if each is not None]
-        score, *beside = map(evaluator(module), there)
-        left_out = sum(each.left_out() for each in there)
-        return Cut(module, score, beside[0] if beside else None, left_out)
-
-    def calibrated(self, whole: nnx.Module, network: Network) -> nnx.Module:
-        """The network cut out of the shared one, in evaluation."""
-        side = self.source.side(network.point)
-        module = sub_network(whole, network, side, self._classes, self._recipe(network))
-        images = self.settings.shared.calibration_images
-        calibrated(module, self.source.calibration(side, images, CALIBRATED_AT_ONCE))
-        return module
-
-    def said(self, network: Network) -> str:
-        """How the network comes by its accuracy, and whether it was trained as it is."""
-        point, side = network.point, self.source.side(network.point)
-        told = f"cut out of one shared training, calibrated at {side} px"
-        untrained = []
-        if point.alpha not in self.settings.shared.alpha:
-            untrained.append(f"alpha {alpha_text(point.alpha)}")
-        if side not in self._sides(network):
-            untrained.append(f"{side} px")
-        if not untrained:
-            return told
-        return f"{told}; {' and '.join(untrained)} not trained in it, which reads too low"
 
     def _readings(self, network: Network, cut: Cut, note: str, left_out: int) -> Iterator[Reading]:
         side = self.source.side(network.point)
@@ -323,7 +226,7 @@ class SharedAccuracy(Accuracy):
             cut.score,
             self._classes,
             side,
-            f"{self.said(network)}; {note}",
+            f"{self.cutting.said(network)}; {note}",
             left_out + cut.left_out,
             dataset=self.source.dataset.name,
             precision=self.settings.dtype,
@@ -333,48 +236,13 @@ class SharedAccuracy(Accuracy):
 
     def _saved_shared(self, largest: Network, whole: nnx.Module) -> Path:
         """The one network, calibrated where it is largest, as which it can be used."""
-        return self._saved(largest, self.calibrated(whole, largest))
+        return self._saved(largest, self.cutting.calibrated(whole, largest))
 
     def _copied(self, largest: Network, path: Path) -> Path:
         """For whoever stores it, who takes the file over."""
         folder = self._folder or Path(tempfile.mkdtemp(prefix="networks-"))
         folder.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copyfile(path, self._file(folder, largest, ".safetensors")))
-
-    def _points(self, network: Network) -> tuple[Point, ...]:
-        """That are trained for a network of this kind, one for each side in pixels."""
-        point, shared = network.point, self.settings.shared
-        base = point.resolution / point.rho
-        made = (
-            replace(point, alpha=alpha, rho=rho, resolution=round(rho * base))
-            for alpha in shared.alpha
-            for rho in shared.rho
-        )
-        return tuple({(each.alpha, self.source.side(each)): each for each in made}.values())
-
-    def _largest(self, network: Network) -> Network:
-        points = self._points(network)
-        return replace(network, point=max(points, key=lambda each: (each.alpha, each.rho)))
-
-    def _sides(self, network: Network) -> list[int]:
-        """In pixels, that are trained, the smallest first."""
-        return sorted({self.source.side(each) for each in self._points(network)})
-
-
-def _kind(network: Network) -> tuple[str, str, int | None]:
-    return network.family.name, network.point.kind, network.seed
-
-
-def _kinds(networks: Sequence[Network]) -> list[list[Network]]:
-    """The networks of each family, kind and replicate: one training each."""
-    kinds: dict[tuple[str, str, int | None], list[Network]] = {}
-    for network in networks:
-        kinds.setdefault(_kind(network), []).append(network)
-    return list(kinds.values())
-
-
-def _is_same(network: Network, other: Network) -> bool:
-    return network.point.key == other.point.key
 
 
 def _of_point(

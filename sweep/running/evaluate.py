@@ -181,13 +181,14 @@ def evaluate_shared(
     """
     measure, network = shared.measure, shared.network(alpha, resolution)
     whole = measure.load_shared(network, shared.file)
-    (cut,) = measure.cut(whole, [network], progress)
+    (cut,) = measure.cutting.cuts(whole, [network], progress)
     source = measure.source
     if export is not None:
         family: Any = shared.family
         family.save_checkpoint(cut.module, export, classes=source.dataset.class_names)
     trained = Trained(cut.module, alpha, resolution, len(source.dataset.class_names))
-    return _told(trained, Evaluated(cut.score, cut.left_out, (measure.said(network),)), source)
+    note = measure.cutting.said(network)
+    return _told(trained, Evaluated(cut.score, cut.left_out, (note,)), source)
 
 
 def _kind_of(data: Path) -> str:

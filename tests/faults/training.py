@@ -98,7 +98,7 @@ class SharedWeights(SharedAccuracy):
     def __call__(
         self, networks: Sequence[Network], progress: Progress
     ) -> Iterator[Reading | CurvePoint]:
-        whole, _, _ = yield from self._trained(self._largest(networks[0]), networks, progress)
+        whole, _, _ = yield from self._trained(self.points.largest(networks[0]), networks, progress)
         for network in networks:
             yield Reading(WEIGHTS, network.point, _digest(whole))
 
