@@ -25,7 +25,7 @@ from sweep.training.augment import three_channels
 from sweep.training.evaluation import ranks
 from sweep.training.feeds import Call, Feed
 from sweep.training.packing import Packed, Packing
-from sweep.training.recipe import optimizer, schedule, schedules
+from sweep.training.recipe import cross_entropy, optimizer, schedule, schedules
 from sweep.training.start import begun
 
 
@@ -298,7 +298,7 @@ def gradients_of(
         targets = optax.smooth_labels(
             jax.nn.one_hot(labels, logits.shape[-1]), settings.label_smoothing
         )
-        loss = jnp.mean(optax.softmax_cross_entropy(logits, targets))
+        loss = jnp.mean(cross_entropy(logits, targets))
         right = jnp.mean(ranks(logits, labels) < 1, dtype=jnp.float32)
         _, _, of_batch, after = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
         return loss, (of_batch, after, right)

@@ -9,6 +9,7 @@ from functools import cache
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
@@ -17,6 +18,7 @@ from mnv1_flax.deployment import compiler_options
 from sweep.host import xla
 from sweep.measures.accuracy import Accuracy
 from sweep.training.evaluation import evaluate
+from sweep.training.recipe import cross_entropy
 from sweep.types import Images
 from tests.support.networks import as_float64, assert_same_logits
 from tests.support.one_step import ONE_BATCH, apart, first_step, in_float64
@@ -187,6 +189,26 @@ def test_a_training_step_is_right_on_either_side_of_a_tile(count):
     # As in test_training: what roundings amount to. A row in another's place is a hundredth.
     assert loss == pytest.approx(exact_loss, rel=1e-6)
     assert apart(gradient, exact) < 1e-3
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@ON_CPU
+def test_a_loss_of_many_classes_keeps_its_fused_sums_and_is_optax_s(smoothing):
+    """From about a hundred classes on XLA has other fusions in optax's loss."""
+    logits = np.random.default_rng(0).normal(0, 9, (64, 1000)).astype(np.float32)
+    labels = np.random.default_rng(1).integers(0, 1000, 64)
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, 1000), smoothing)
+
+    def mean_of(loss):
+        return jax.value_and_grad(lambda x: jnp.mean(loss(x, targets.astype(x.dtype))))
+
+    program = jax.jit(mean_of(cross_entropy)).lower(logits).compile()
+    assert xla.unknown_fusions(program.as_text() or "") == ()
+    with jax.enable_x64(True):
+        wide = jnp.asarray(logits, jnp.float64)
+        exact = mean_of(optax.softmax_cross_entropy)(wide)
+    for found, expected in zip(program(logits), exact, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
 
 
 @cache
