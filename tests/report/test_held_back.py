@@ -39,6 +39,16 @@ def test_without_such_images_it_is_said_once_that_its_accuracy_is_chosen():
     assert sum(ON_THE_SAME in each for each in found) == 1
 
 
+def test_the_page_tells_it_of_what_it_names_the_best(held_back):
+    ranked = view(held_back).panel.ranked
+    best, *_ = ranked["measured"]
+    assert (best.worth, best.chosen) == (ON_OTHERS, "")
+    best, *_ = view(fake_results.results()).panel.ranked["measured"]
+    assert best.worth == ""
+    assert best.chosen.format(of=16).startswith(ON_THE_SAME)
+    assert not any(each.worth or each.chosen for each in ranked["paper"])
+
+
 def test_nothing_is_ranked_by_it_or_drawn_over_it(held_back):
     shown, without = view(held_back), view(fake_results.results())
     assert [each.name for each in shown.figures] == [each.name for each in without.figures]

@@ -11,6 +11,11 @@ from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form
 from sweep.results.points import end_of
 
+CHOSEN = (
+    "{label} was chosen out of {of} by the images that its accuracy is of: on others expect a "
+    "little less."
+)
+
 
 def held_back(row: dict[str, Any]) -> tuple[Estimate | None, int | None]:
     """A point's accuracy on the images held back, and how many these are."""
@@ -29,7 +34,4 @@ def worth(label: str, estimate: Estimate | None, images: int | None, of: int) ->
         return (f"On {images:,} test images that chose nothing, {label} gets {right} right.",)
     if of < 2:
         return ()
-    return (
-        f"{label} was chosen out of {of} by the images that its accuracy is of: on others expect a "
-        "little less.",
-    )
+    return (CHOSEN.format(label=label, of=of),)

@@ -25,6 +25,7 @@ from sweep.report.content.budget_words import accuracy_text, costs_text
 from sweep.report.content.certainty import NEIGHBOURS, guessing, tied
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
 from sweep.report.content.figures import MEASURED
+from sweep.report.content.held_back import CHOSEN, worth
 from sweep.report.values.panel import Bearing, Field, Panel, Ranked, Read
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import scale_of
@@ -129,9 +130,20 @@ def _ranked(
             else tied(by).replace("{best}", each.label),
             most_tied=LONGEST_LIST if estimate.low is None else NEIGHBOURS,
             cheapest=budget_words.CHEAPEST if estimate.has_interval and not by.once else "",
+            **_worth(each, source),
         )
         for (estimate, each), of_point in zip(pairs, ties, strict=True)
     )
+
+
+def _worth(candidate: Candidate, source: str) -> dict[str, str]:
+    """Of the best point, and of the best of several."""
+    label, estimate = candidate.label, candidate.held_back
+    if source != MEASURED:
+        return {"worth": "", "chosen": ""}
+    if estimate is None:
+        return {"worth": "", "chosen": CHOSEN.replace("{label}", label)}
+    return {"worth": worth(label, estimate, candidate.held_back_images, 1)[0], "chosen": ""}
 
 
 def _described(candidate: Candidate, source: str, limited: Sequence[Quantity], batch: str) -> str:

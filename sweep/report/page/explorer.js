@@ -131,6 +131,8 @@
     if (near.length) lines.push(said(fill(first.tied, { names: listed(labels(near), first.most_tied) })));
     const least = first.cheapest && near.length && cheapest([first, ...near], limited, worst);
     if (least) lines.push(said(fill(first.cheapest, least)));
+    if (first.worth) lines.push(said(first.worth));
+    if (first.chosen && fitting.length > 1) lines.push(said(fill(first.chosen, { of: fitting.length })));
     const also = fitting.filter((point) => point !== first && point !== second);
     if (limited.length && also.length) lines.push(said(fill(words.also, { names: labels(also).join(", ") })));
     const guesses = fitting.filter(({ guessing }) => guessing);

@@ -26,6 +26,8 @@ class Ranked:
     guessing: what it may as well be, empty where it is better. ties: first and last place of each
     run of points that it is not told apart from, and `tied` the sentence for those that fit, with
     at most `most_tied` of their names; `cheapest` that for the cheapest of them, where it is told.
+    worth: what to expect of its accuracy, where it is the best; chosen: the same, where it is the
+    best of several, "{of}" of them.
     """
 
     label: str
@@ -35,6 +37,8 @@ class Ranked:
     tied: str
     most_tied: int
     cheapest: str
+    worth: str
+    chosen: str
 
 
 @dataclass(frozen=True)
