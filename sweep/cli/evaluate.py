@@ -74,13 +74,20 @@ def evaluate(
         int | None, typer.Option(help="Side of the input in pixels; default: the file's own.")
     ] = None,
     crop: Annotated[
-        float, typer.Option(help="Share of each side that is shown, from the middle, 0 to 1.")
-    ] = 0.875,
-    images: Annotated[int, typer.Option(help="Only so many images, drawn at random; 0: all.")] = 0,
+        float | None,
+        typer.Option(
+            help="Share of each side that is shown, from the middle, 0 to 1; default: 0.875."
+        ),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(help="Only so many images, drawn at random; default: all.")
+    ] = None,
     skip_bad_images: Annotated[
         bool, typer.Option("--skip-bad-images", help="Leave out images that can't be read.")
     ] = False,
-    workers: Annotated[int, typer.Option(help="Decoding processes; 0: one a core.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(help="Decoding processes; default: one a core.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Top-1 and top-5 of a trained network on your images, each counted once."""
@@ -92,11 +99,13 @@ def evaluate(
         from sweep.running.evaluate import evaluate_checkpoint
 
     _log_to_standard_error()
-    others = {"test_crop": crop, "test_images": images, "workers": workers}
-    others |= {"bad_images": "skip" if skip_bad_images else "stop"}
+    bad = "skip" if skip_bad_images else None
+    others = {"test_crop": crop, "test_images": images, "workers": workers, "bad_images": bad}
+    others = {name: value for name, value in others.items() if value is not None}
     try:
         if shared is not None:
             _check_alone(shared, checkpoint, data, run, classes, background)
+            _check_as_run("--shared", shared, others)
             name, where = shared, shared
             evaluation = _inside(shared, kind, seed, alpha, resolution, export)
         elif checkpoint is None or export is not None or kind is not None or seed is not None:
@@ -151,6 +160,15 @@ def _check_alone(shared: Path, *others: object) -> None:
         )
 
 
+def _check_as_run(option: str, run: Path, others: dict[str, Any]) -> None:
+    """Raises SettingsError where what the run says is asked for, too."""
+    if others:
+        raise SettingsError(
+            f"{option} {run}: takes the run's own images, as it shows them: no --crop, --images, "
+            "--skip-bad-images or --workers beside it"
+        )
+
+
 def _source(
     data: Path | None, run: Path | None, classes: Path | None, others: dict[str, Any]
 ) -> ImageSource:
@@ -160,6 +178,7 @@ def _source(
     if data is not None and run is None:
         return image_source(data, classes, **others)
     if run is not None and data is None and classes is None:
+        _check_as_run("--run", run, others)
         return source_of_run(run)
     raise SettingsError(
         "give --data, or --run to take a run's own test images and classes as they are"

@@ -218,7 +218,10 @@ def plan(plan: Plan, folder: Path) -> dict[str, Any]:
         "measures": [
             {
                 "measure": name,
-                "points": [network.point.label for task in own for network in task.networks],
+                "points": list(dict.fromkeys(each.label for task in own for each in task.points)),
+                "seeds": sorted(
+                    {each.seed for task in own for each in task.networks if each.seed is not None}
+                ),
                 "estimate_s": sum(task.estimate_s for task in own),
             }
             for name, own in tasks.items()

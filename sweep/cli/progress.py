@@ -29,9 +29,11 @@ def plan_table(plan: Plan, folder: Path) -> Group:
     rows = []
     for measure in plan.measures:
         tasks = [task for task in plan.tasks if task.measure is measure]
-        points = sum(len(task.networks) for task in tasks)
+        points = {point for task in tasks for point in task.points}
+        seeds = {network.seed for task in tasks for network in task.networks}
+        name = measure.name + (f", {len(seeds)} seeds" if len(seeds) > 1 else "")
         estimate = duration(sum(task.estimate_s for task in tasks))
-        rows.append((Value(measure.name), Value(points), Value(estimate)))
+        rows.append((Value(name), Value(len(points)), Value(estimate)))
     rows.append((Value("all"), Value(""), Value(duration(plan.estimate_s))))
     notes = list(plan.notes)
     if plan.done:

@@ -67,6 +67,15 @@ def test_running_again_does_nothing_and_a_dry_run_says_so(quick_run, command):
     assert not (quick_run / "results" / "other").exists()
 
 
+def test_a_plan_counts_points_and_tells_the_seeds_that_each_is_trained_from(tmp_path, command):
+    (tmp_path / "sweep.toml").write_text(SHORT)
+    asked = ("run", "--dry-run", "--set", "accuracy.seeds=3", "--set", "accuracy.seed=5")
+    assert re.search(r"accuracy, 3 seeds +2 ", command(*asked, inside=tmp_path)[1])
+    plans = json.loads(command(*asked, "--json", inside=tmp_path)[1])["measures"]
+    accuracy = next(each for each in plans if each["measure"] == "accuracy")
+    assert (accuracy["points"], accuracy["seeds"]) == (["0.25-64", "0.25-32"], [5, 6, 7])
+
+
 def test_compare_prints_the_tables_and_finds_the_costs_within_tolerance(quick_run, command):
     status, out, error = command("compare", "results/quick", inside=quick_run)
     assert status == 0, error

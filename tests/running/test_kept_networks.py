@@ -100,3 +100,14 @@ def test_images_are_a_folder_s_or_a_run_s(options, command, tmp_path):
     status, _, error = command("evaluate", "--checkpoint", "x.safetensors", *options)
     assert status == 2
     assert "give --data, or --run" in error
+
+
+@pytest.mark.parametrize(
+    "asked", [("--crop", "1.0"), ("--images", "5"), ("--skip-bad-images",), ("--workers", "2")]
+)
+def test_a_run_s_images_are_shown_as_the_run_shows_them(asked, command):
+    for option in (("--checkpoint", "x.safetensors", "--run", "y"), ("--shared", "y")):
+        status, _, error = command("evaluate", *option, *asked)
+        assert status == 2
+        assert error.startswith(f"{option[-2]} y: takes the run's own images")
+        assert asked[0] in error
