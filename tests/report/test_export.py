@@ -183,5 +183,16 @@ def test_names_of_points_keep_clear_of_the_edge_and_of_each_other():
     assert sides([("1.0-224", 60, 50)]) == [LEFT]
     assert sides([("1.0-224", 50, 50)]) == [RIGHT]
     near = [("1.0-224", 200, 50), ("1.0-192", 203, 54), ("1.0-160", 206, 52)]
-    assert sides(near) == [LEFT, RIGHT, None]
+    assert sides(near)[:2] == [LEFT, RIGHT]
     assert sides([near[0], ("1.0-192", 203, 63)]) == [LEFT, LEFT]
+    # All at one place: one in each corner, and no room above or below.
+    assert sides([("1.0-224", 200, 50)] * 5) == [LEFT, RIGHT, "bottom left", "top right", None]
+    # Nor would it be cut on the right.
+    assert sides([("1.0-224", 200, 50), ("1.0-192", 200, 50)], width=220) == [LEFT, "bottom left"]
+
+
+def test_a_name_does_not_stand_at_another_point():
+    """Where the symbol of one is 13 px to the left of a point, the point's own name is not."""
+    own, other = (200.0, 50.0), (187.0, 52.0)
+    assert sides([("1.0-224", *own)], [own, other]) == [RIGHT]
+    assert sides([("1.0-224", *own)], [own, other], width=212) == ["bottom center"]

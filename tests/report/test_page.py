@@ -189,6 +189,14 @@ def test_the_page_holds_the_numbers(shown, parsed):
         assert sentence in text
 
 
+def test_no_name_and_no_interval_breaks_at_its_dash(shown, parsed):
+    spans = [each for each in parsed.all("span") if each["attrs"].get("class") == "whole"]
+    words = [word for sentence in shown.findings for word in sentence.split(" ")]
+    dashed = {word for word in words if "-" in word or "\N{EN DASH}" in word}
+    assert {"top-1", "(59.9\N{EN DASH}62.9)"} <= dashed
+    assert {word for word in dashed if len(word) < 24} <= {each["text"] for each in spans}
+
+
 def test_a_run_without_accuracies_still_has_a_page():
     html = page.render(view(fake_results.results(without=("top1", "top5", "test_images"))))
     parsed = Page(html)

@@ -13,7 +13,11 @@ from sweep.report.values.units import SPACE
 
 LETTERS = 11  # px: of a name
 MOST_HIGH = 0.86  # of the plot's height lies between the lowest point and the highest, about
+MARK = 6  # px: half of a point's symbol
+OVER = 12  # px that a name may reach over the plot's right edge
+# Where a name may stand, the best first: up on the left nothing is better and cheaper.
 LEFT, RIGHT = "top left", "bottom right"
+SIDES = (LEFT, RIGHT, "bottom left", "top right", "top center", "bottom center")
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
@@ -55,52 +59,74 @@ def names(
     xs, ys = ([getattr(dot, side).value for dot in every] for side in "xy")
     left, right = axis.get("range") or (min(xs), 1.07 * max(xs))
     low, high = min(ys), max(ys)
+
+    def spot(dot: Dot) -> tuple[float, float]:
+        across = (along(dot.x.value) - left) / (right - left or 1)
+        return room[0] * across, room[1] * MOST_HIGH * (dot.y.value - low) / (high - low or 1)
+
     places = sides(
-        (
-            dot.label,
-            room[0] * (along(dot.x.value) - left) / (right - left or 1),
-            room[1] * MOST_HIGH * (dot.y.value - low) / (high - low or 1),
-        )
-        for dot in named
+        [(dot.label, *spot(dot)) for dot in named], [spot(dot) for dot in every], room[0]
     )
-    # No-break spaces keep the name clear of its symbol.
-    forms = {LEFT: "{}" + 2 * SPACE, RIGHT: 2 * SPACE + "{}", None: ""}
     return {
         "type": "scatter",
         "name": "labels",
         "mode": "text",
         **_places(named),
-        "text": [
-            forms[place].format(lines([dot.label]))
-            for dot, place in zip(named, places, strict=True)
-        ],
+        "text": [_clear(dot.label, place) for dot, place in zip(named, places, strict=True)],
         "textposition": [place or LEFT for place in places],
         "customdata": [dot.label for dot in named],
+        "cliponaxis": False,
         "hoverinfo": "skip",
     }
 
 
-def sides(spots: Iterable[tuple[str, float, float]]) -> list[str | None]:
-    """For each name, and its point in px from the left lower corner, its side: up on the left,
-    where nothing is better and cheaper; else down on the right, where it would be cut at the edge
-    or lie on another name; None where there is no room either.
+def sides(
+    spots: Iterable[tuple[str, float, float]],
+    marks: Sequence[tuple[float, float]] = (),
+    width: float = math.inf,
+) -> list[str | None]:
+    """For each name, and its point in px from the left lower corner, the first of SIDES on which it
+    would not be cut at the plot's edges, nor lie on another name or on one of the `marks`, so that
+    it seems to be that one's; None where there is none. width: the plot's, in px.
     """
     taken: list[Box] = []
     chosen: list[str | None] = []
     for name, x, y in spots:
-        long, high = 0.6 * LETTERS * (len(name) + 1), 1.1 * LETTERS
-        boxes = {LEFT: (x - long, y, x, y + high), RIGHT: (x, y - high, x + long, y)}
-        free = [side for side, box in boxes.items() if _is_free(box, taken)]
+        others = [_around(*mark) for mark in marks if mark != (x, y)]
+        boxes = {side: _box(side, len(name), x, y) for side in SIDES}
+        free = [side for side, box in boxes.items() if _is_free(box, [*taken, *others], width)]
         chosen.append(free[0] if free else None)
         taken += [boxes[side] for side in free[:1]]
     return chosen
 
 
-def _is_free(box: Box, taken: Sequence[Box]) -> bool:
+def _box(side: str, letters: int, x: float, y: float) -> Box:
+    """Of a name of so many letters, beside a point or above or below it."""
+    high, up, across = 1.1 * LETTERS, side.startswith("top"), side.split()[1]
+    middle = across == "center"
+    long, gap = 0.6 * LETTERS * (letters if middle else letters + 1), MARK if middle else 0
+    left = {"left": x - long, "right": x, "center": x - long / 2}[across]
+    return left, y + gap if up else y - gap - high, left + long, y + gap + high if up else y - gap
+
+
+def _around(x: float, y: float) -> Box:
+    return x - MARK, y - MARK, x + MARK, y + MARK
+
+
+def _is_free(box: Box, taken: Sequence[Box], width: float) -> bool:
     left, bottom, right, top = box
-    return left >= 0 and not any(
+    inside = left >= 0 and right <= width + OVER
+    return inside and not any(
         left < each[2] and each[0] < right and bottom < each[3] and each[1] < top for each in taken
     )
+
+
+def _clear(label: str, place: str | None) -> str:
+    """The name, kept clear of its symbol by no-break spaces."""
+    if place is None:
+        return ""
+    before, after = (2 * SPACE if place.endswith(side) else "" for side in ("right", "left"))
+    return f"{before}{lines([label])}{after}"
 
 
 def _places(dots: Sequence[Dot]) -> dict[str, list[float]]:
