@@ -15,16 +15,16 @@ from sweep.report.values.printable import visible
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
 from tests.support import fake_results
-from tests.support.commands import ROOT, flat, python
+from tests.support.commands import OF_FIRST_VERSION, ROOT, flat, python
 
-REFERENCE = str(ROOT / "results" / "reference")
+FIRST = str(OF_FIRST_VERSION["default"])
 BUDGET = ("--max-latency", "5ms", "--max-params", "2M", "--max-mult-adds", "150M")
 
 
 def test_pick_names_the_best_and_the_runner_up(command):
-    status, out, _ = command("pick", REFERENCE, *BUDGET)
+    status, out, _ = command("pick", FIRST, *BUDGET)
     assert status == 0
-    # Of results/reference by eye: see test_budget.
+    # Of tests/data/schema1 by eye: see test_budget.
     assert "8 fit a budget of 5.00 ms latency at batch 1, 2.000 M parameters" in flat(out)
     assert "Best: 0.5-224, 39.2 % (37.6-40.7) top-1" in flat(out)
     assert "Runner-up: 0.5-192, 34.9 % (33.4-36.3) top-1" in flat(out)
@@ -37,7 +37,7 @@ def test_pick_names_the_best_and_the_runner_up(command):
 
 
 def test_pick_says_when_nothing_fits_and_what_comes_closest(command):
-    status, out, _ = command("pick", REFERENCE, "--max-params", "100k")
+    status, out, _ = command("pick", FIRST, "--max-params", "100k")
     assert status == 1
     assert "none fits a budget of 100.0 k parameters" in flat(out)
     # 470,072 of 100,000: 4.70 times, so 370 % over; of the four of alpha 0.25 the most accurate.
@@ -46,16 +46,16 @@ def test_pick_says_when_nothing_fits_and_what_comes_closest(command):
 
 
 def test_pick_without_limits_is_the_most_accurate(command):
-    status, out, _ = command("pick", REFERENCE)
+    status, out, _ = command("pick", FIRST)
     assert status == 0
     assert "Best: 1.0-224" in out
     assert "One training each: their order may be chance." in flat(out)
     assert "- Each point was trained once" in flat(out)
-    assert "Best: standard 1.0-224, 71.7 %" in command("pick", REFERENCE, "--accuracy", "paper")[1]
+    assert "Best: standard 1.0-224, 71.7 %" in command("pick", FIRST, "--accuracy", "paper")[1]
 
 
 def test_pick_as_json_is_one_object(command):
-    status, out, _ = command("pick", REFERENCE, *BUDGET, "--json")
+    status, out, _ = command("pick", FIRST, *BUDGET, "--json")
     found = json.loads(out)
     assert status == 0
     assert found["limits"] == {"latency_s": 0.005, "params": 2e6, "mult_adds": 150e6}
@@ -63,7 +63,7 @@ def test_pick_as_json_is_one_object(command):
     assert (found["best"]["mult_adds"], found["best"]["params"]) == (149_497_088, 1_331_592)
     assert found["closest"] is None
     assert len(found["fits"]) == 8
-    status, out, _ = command("pick", REFERENCE, "--max-memory", "1MiB", "--json")
+    status, out, _ = command("pick", FIRST, "--max-memory", "1MiB", "--json")
     found = json.loads(out)
     assert (status, found["best"]) == (1, None)
     # 0.25-128 with 2,602,508 bytes of 1,048,576: 1,553,932 / 1,048,576 = 1.48195 over.
@@ -84,14 +84,14 @@ def test_pick_as_json_is_one_object(command):
     ],
 )
 def test_a_wrong_option_is_one_message_and_status_2(command, arguments, message):
-    status, out, error = command("pick", REFERENCE, *arguments)
+    status, out, error = command("pick", FIRST, *arguments)
     assert (status, out) == (2, "")
     assert message in error
     assert len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    "words", [("show",), ("pick",), ("diff", REFERENCE), ("report",), ("check",), ("compare",)]
+    "words", [("show",), ("pick",), ("diff", FIRST), ("report",), ("check",), ("compare",)]
 )
 def test_a_folder_without_results_is_one_message_and_status_2(words, tmp_path, command):
     status, out, error = command(*words, tmp_path)
@@ -100,10 +100,10 @@ def test_a_folder_without_results_is_one_message_and_status_2(words, tmp_path, c
 
 
 def test_show_prints_every_point_and_what_is_missing(command):
-    status, out, _ = command("show", REFERENCE)
+    status, out, _ = command("show", FIRST)
     assert status == 0
     rows = [flat(line) for line in out.splitlines()]
-    points = pd.read_parquet(f"{REFERENCE}/points.parquet")
+    points = pd.read_parquet(f"{FIRST}/points.parquet")
     named = [
         row for row in rows if re.match(r"(standard |shallow )?[0-9.]+-[0-9]{3} .* [mµ]?s ", row)
     ]
@@ -119,8 +119,8 @@ def test_show_prints_every_point_and_what_is_missing(command):
 
 
 def test_show_as_json_holds_points_parquet(command):
-    shown = json.loads(command("show", REFERENCE, "--json")[1])
-    points = pd.read_parquet(f"{REFERENCE}/points.parquet")
+    shown = json.loads(command("show", FIRST, "--json")[1])
+    points = pd.read_parquet(f"{FIRST}/points.parquet")
     assert len(shown["points"]) == len(points)
     for given, row in zip(shown["points"], points.to_dict(orient="records"), strict=True):
         for column, value in row.items():
@@ -131,14 +131,14 @@ def test_show_as_json_holds_points_parquet(command):
 
 
 def test_show_long_prints_every_reading_with_what_tells_it_apart(command):
-    status, out, _ = command("show", REFERENCE, "--long")
+    status, out, _ = command("show", FIRST, "--long")
     assert status == 0
     lines = [flat(line) for line in out.splitlines()]
     assert "Point Metric Batch Runtime Dataset Layer Value Samples" in lines
-    # Of results/reference: two processes of 25 rounds; the classifier of 1024 inputs, 1000 classes.
+    # Two processes of 25 rounds; the classifier of 1024 inputs, 1000 classes.
     assert "1.0-224 latency_s 1 xla 9.13 ms 50" in lines
     assert "1.0-224 layer_mult_adds classifier 1.024 M" in lines
-    status, out, _ = command("show", REFERENCE, "--long", "--json")
+    status, out, _ = command("show", FIRST, "--long", "--json")
     rows = json.loads(out)["readings"]
     (timed,) = [row for row in rows if (row["label"], row["metric"]) == ("1.0-224", "latency_s")]
     assert (timed["batch"], timed["layer"], len(timed["samples"])) == (1, "", 50)
@@ -191,7 +191,7 @@ def test_diff_tells_what_moved_and_what_may_not_be_compared(command, tmp_path):
 
 
 def test_diff_of_two_data_sets_judges_no_accuracy(command):
-    status, out, _ = command("diff", REFERENCE, ROOT / "results" / "cifar10")
+    status, out, _ = command("diff", FIRST, ROOT / "results" / "cifar10")
     assert status == 0
     assert "accuracies are not judged: photo-patches and CIFAR-10" in flat(out)
     assert "Moved" not in out
@@ -258,9 +258,9 @@ def test_what_a_terminal_would_obey_is_written_out():
 
 
 def test_what_reads_results_or_fetches_data_imports_neither_jax_nor_torch(tmp_path):
-    folder = str(shutil.copytree(REFERENCE, tmp_path / "r"))
+    folder = str(shutil.copytree(FIRST, tmp_path / "r"))
     calls = [[name, folder] for name in ("report", "show", "compare", "check")]
-    calls += [["pick", folder, *BUDGET], ["diff", folder, REFERENCE, "--json"]]
+    calls += [["pick", folder, *BUDGET], ["diff", folder, FIRST, "--json"]]
     code = (
         "import sys; from sweep.cli.main import main; import sweep.datasets.cifar10\n"
         f"for call in {calls!r}:\n"

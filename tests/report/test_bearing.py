@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,8 @@ from sweep.report.content.evidence import BY_INTERVALS, evidence_of
 from sweep.results.load import load
 from sweep.results.points import with_points
 from tests.support import fake_results
-from tests.support.commands import flat, typed
+from tests.support.commands import OF_FIRST_VERSION, flat, typed
 
-ROOT = Path(__file__).parents[2]
 KEY = ("separable", 0.25, 128)
 
 
@@ -113,9 +111,9 @@ def test_the_answer_says_the_size_that_an_accuracy_is_of(command, tmp_path):
     assert said not in flat(command("pick", folder, "--accuracy", "tfslim")[1])
 
 
-@pytest.mark.parametrize("name", ["reference", "cifar10"])
+@pytest.mark.parametrize("name", OF_FIRST_VERSION)
 def test_a_run_of_single_trainings_says_so_whatever_its_recipe(name):
-    results = with_points(load(ROOT / "results" / name))
+    results = with_points(load(OF_FIRST_VERSION[name]))
     texts = [each.text for each in cautions(results)]
     (once,) = [each for each in texts if each.startswith("Each point was trained once")]
     assert "of the test images alone" in once

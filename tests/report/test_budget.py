@@ -1,7 +1,6 @@
 """Which point is best within a budget: hand-made candidates, and what holds of any."""
 
 import dataclasses
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,9 +19,9 @@ from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.results.points import derive
 from tests.support import fake_results
-from tests.support.commands import typed
+from tests.support.commands import OF_FIRST_VERSION, typed
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+FIRST = OF_FIRST_VERSION["default"]
 
 
 LATENCY = Quantity(metrics.LATENCY, "latency_s", 1)
@@ -349,10 +348,10 @@ def test_candidates_come_from_the_columns_of_points_parquet():
     assert candidates(derive(results.readings.iloc[:0]), FOUR_COSTS) == ()
 
 
-def test_the_reference_run_answers_as_its_table_reads():
-    # results/reference/points.parquet, read by eye. At most 2 M parameters: alpha 0.5 and 0.25
+def test_a_run_answers_as_its_table_reads():
+    # tests/data/schema1/points.parquet, read by eye. At most 2 M parameters: alpha 0.5 and 0.25
     # alone (1.33 M, 0.47 M); 150 M mult-adds lets 0.5-224 with its 149.5 M in; 5 ms lets all in.
-    points = pd.read_parquet(REFERENCE / "points.parquet")
+    points = pd.read_parquet(FIRST / "points.parquet")
     asked = budget(latency_s=0.005, params=2e6, mult_adds=150e6)
     measured = pick(candidates(points, FOUR_COSTS), asked, "measured")
     assert len(measured.fitting) == 8

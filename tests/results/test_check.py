@@ -15,9 +15,8 @@ from sweep.results.repair import repair
 from sweep.results.store import Store
 from sweep.types import ResultsError
 from tests.fuzz.results import write_sound
+from tests.support.commands import OF_FIRST_VERSION
 from tests.support.stored import POINTS, STAMP, damaged, filled, items, states
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -47,9 +46,9 @@ def test_a_whole_folder_is_whole(folder):
     assert says["points.parquet"] == "6 rows; derived"
 
 
-@pytest.mark.parametrize("name", ["reference", "cifar10"])
+@pytest.mark.parametrize("name", OF_FIRST_VERSION)
 def test_folders_of_earlier_versions_are_whole(name):
-    found = check(ROOT / "results" / name)
+    found = check(OF_FIRST_VERSION[name])
     assert found.whole
     assert not found.sealed  # a changed value would not show, and `check` says so
     assert any("without a checksum" in each.says for each in found.files)

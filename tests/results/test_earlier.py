@@ -15,6 +15,7 @@ from sweep.results.check import State, check
 from sweep.results.load import load
 from sweep.results.repair import repair
 from sweep.results.store import Store
+from tests.support.commands import OF_FIRST_VERSION
 from tests.support.merging import steps_of_merging
 from tests.support.stored import MACHINE, POINTS, SETTINGS, STAMP, damaged, items, run_of, states
 
@@ -213,9 +214,9 @@ def test_a_run_json_that_is_damaged_takes_nothing_else_with_it(folder):
     assert load(folder).damages == ()
 
 
-@pytest.mark.parametrize("name", ["reference", "cifar10"])
+@pytest.mark.parametrize("name", OF_FIRST_VERSION)
 def test_folders_of_the_first_version_are_continued(name, tmp_path):
-    folder = shutil.copytree(Path(__file__).parents[2] / "results" / name, tmp_path / name)
+    folder = shutil.copytree(OF_FIRST_VERSION[name], tmp_path / name)
     before = load(folder)
     finished = Store(folder).finished()
     store = Store(folder)

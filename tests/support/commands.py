@@ -18,6 +18,10 @@ from sweep.cli.main import main
 from sweep.host import allocator
 
 ROOT = Path(__file__).parents[2]
+# Runs of the first version: of the default experiment as it was then, and of CIFAR-10.
+OF_FIRST_VERSION = {
+    "default": ROOT / "tests" / "data" / "schema1", "cifar10": ROOT / "results" / "cifar10",
+}  # fmt: skip
 # Two points, each measure at its smallest.
 QUICK = """
 name = "quick"

@@ -16,10 +16,10 @@ from sweep.running.plan import make_plan
 from sweep.settings.config import AccuracySettings, SettingsError, parse
 from sweep.training.sources import ImageSource
 from tests.support import fake_results
+from tests.support.commands import OF_FIRST_VERSION
 from tests.support.runs import MACHINE
 from tests.support.toys import point, quiet
 
-RESULTS = Path(__file__).parents[2] / "results"
 KEY = ("separable", 0.25, 128)
 
 
@@ -129,11 +129,11 @@ def test_points_parquet_has_the_side_that_an_accuracy_is_of():
     )
 
 
-@pytest.mark.parametrize("name", ["reference", "cifar10"])
+@pytest.mark.parametrize("name", OF_FIRST_VERSION)
 def test_results_of_before_tell_it_too(name):
-    points = derive(load(RESULTS / name).readings)
+    points = derive(load(OF_FIRST_VERSION[name]).readings)
     known = points.loc[points["top1"].notna()]
-    expected = {"reference": {224: 32, 192: 27, 160: 23, 128: 18}, "cifar10": {32: 32, 24: 24}}
+    expected = {"default": {224: 32, 192: 27, 160: 23, 128: 18}, "cifar10": {32: 32, 24: 24}}
     assert known["trained_resolution"].tolist() == [
         expected[name][side] for side in known["resolution"]
     ]
