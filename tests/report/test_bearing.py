@@ -168,6 +168,6 @@ def test_neighbours_are_named_and_counted():
     results.settings["accuracy"]["source"] = "checkpoints"
     first = typed(" ".join(view(results).findings))
     assert (
-        "1.0-224 is not told apart from 1.0-192, 0.75-224 and 0.75-192 by these test images"
+        "1.0-224 is not told apart from 1.0-192, 0.75-192 and 0.75-224 by these test images"
         in first
     )

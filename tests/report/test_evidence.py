@@ -83,7 +83,7 @@ def test_two_seeds_that_disagree_name_both(command, tmp_path):
     results = of_two_seeds()
     shown = view(results)
     assert typed(shown.title).endswith(
-        "the best, 1.0-224, is not told apart from 0.5-224 and 0.75-224"
+        "the best, 1.0-224, is not told apart from 0.75-224 and 0.5-224"
     )
     sentence = (
         "1.0-224 is not told apart from 0.75-224 and 0.5-224 by 2 trainings each and these test "
@@ -91,7 +91,7 @@ def test_two_seeds_that_disagree_name_both(command, tmp_path):
     )
     assert sentence in told(results)
     assert any(
-        "1.0-224 is not told apart from 0.5-224 and 0.75-224" in each for each in shown.findings
+        "1.0-224 is not told apart from 0.75-224 and 0.5-224" in each for each in shown.findings
     )
     # The panel's data and JSON say the same.
     first = shown.panel.ranked["measured"][0]

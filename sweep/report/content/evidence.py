@@ -62,9 +62,10 @@ class Evidence:
         return places is not None and self.replicates.difference(*places).told_apart
 
     def not_apart(self, best: Rated, others: Iterable[Rated]) -> list[str]:
-        """The labels of those that are not told apart from the best."""
+        """The labels of those that are not told apart from the best, the most accurate first."""
+        order = sorted(others, key=lambda each: each.accuracy.value, reverse=True)
         return [
-            each.label for each in others if each.label != best.label and not self.apart(each, best)
+            each.label for each in order if each.label != best.label and not self.apart(each, best)
         ]
 
     def reaches(self, one: Rated, share: float, best: Rated) -> bool:
