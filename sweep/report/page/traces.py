@@ -92,7 +92,12 @@ def sides(
     taken: list[Box] = []
     chosen: list[str | None] = []
     for name, x, y in spots:
-        others = [_around(*mark) for mark in marks if mark != (x, y)]
+        reach = 0.6 * LETTERS * (len(name) + 1) + 3 * MARK  # no box, and symbol on it, is farther
+        others = [
+            (left - MARK, up - MARK, left + MARK, up + MARK)
+            for left, up in marks
+            if abs(left - x) < reach and abs(up - y) < reach and (left, up) != (x, y)
+        ]
         boxes = {side: _box(side, len(name), x, y) for side in SIDES}
         free = [side for side, box in boxes.items() if _is_free(box, [*taken, *others], width)]
         chosen.append(free[0] if free else None)
@@ -107,10 +112,6 @@ def _box(side: str, letters: int, x: float, y: float) -> Box:
     long, gap = 0.6 * LETTERS * (letters if middle else letters + 1), MARK if middle else 0
     left = {"left": x - long, "right": x, "center": x - long / 2}[across]
     return left, y + gap if up else y - gap - high, left + long, y + gap + high if up else y - gap
-
-
-def _around(x: float, y: float) -> Box:
-    return x - MARK, y - MARK, x + MARK, y + MARK
 
 
 def _is_free(box: Box, taken: Sequence[Box], width: float) -> bool:
