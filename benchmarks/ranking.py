@@ -1,14 +1,15 @@
 """Which accuracies can be trusted: separate trainings, the shared one, a smoothed run, mult-adds.
 
     python -m benchmarks.ranking --work DIR              # about an hour and a half on two cores
-    python -m benchmarks.ranking --work DIR --cifar data/cifar10    # more: about two hours
+    python -m benchmarks.ranking --work DIR --cifar data/cifar10    # six others, about an hour
     python -m benchmarks.ranking --quick                 # four points, two seeds, few images
 
 Sixteen networks are trained by themselves from eight seeds, and from four seeds for four times as
 long: the means of these are two truths, each off by what its halves disagree in. Every seed of each
 way to an accuracy is held against both, a separate one against the mean of the others: Kendall's
 tau, and how many of the pairs that the truth tells apart it has in order. Runs are kept in DIR and
-gone on with. Times are of one more run of each way, one after the other, with programs compiled.
+gone on with. Times are of one more run of each way, one after the other, with programs compiled;
+--untimed leaves them out.
 """
 
 from __future__ import annotations
@@ -78,40 +79,38 @@ def main() -> None:
     """Runs what is missing, and holds each way against the truths."""
     options = parser(__doc__)
     options.add_argument("--work", type=Path, metavar="DIR", help="keeps the runs")
-    options.add_argument("--cifar", type=Path, metavar="DIR", help="CIFAR-10 as Parquet files")
+    options.add_argument(
+        "--cifar", type=Path, metavar="DIR", help="CIFAR-10 as Parquet files, in place of the proxy"
+    )
+    options.add_argument("--untimed", action="store_true", help="leave the times out")
     arguments = options.parse_args()
     work = arguments.work or Path(tempfile.mkdtemp(prefix="ranking-"))
     more = (*ALWAYS, *FOR_A_LOOK) if arguments.quick else ALWAYS
-    text = told(work, Path("sweep.toml"), WAYS, more, quick=arguments.quick)
-    publish("Rankings of sixteen networks", text, arguments)
     if arguments.cifar:
-        data = (*ALWAYS[:1], *ALWAYS[3:], f'accuracy.data.path="{arguments.cifar}"')
-        text = told(work, Path("configs/cifar10.toml"), OF_CIFAR, data, prefix="cifar10 ")
-        publish("Rankings of six networks on CIFAR-10", text, arguments)
-
-
-def told(
-    work: Path,
-    experiment: Path,
-    ways: dict[str, tuple[tuple[str, ...], int]],
-    more: tuple[str, ...],
-    *,
-    prefix: str = "",
-    quick: bool = False,
-) -> str:
-    """What the ways come to, as Markdown."""
+        more = (*ALWAYS[:1], *ALWAYS[3:], f'accuracy.data.path="{arguments.cifar}"')
+        title, experiment, ways = "six networks on CIFAR-10", Path("configs/cifar10.toml"), OF_CIFAR
+        work /= "cifar10"
+    else:
+        title, experiment, ways = "sixteen networks", Path("sweep.toml"), WAYS
     runs: dict[str, Trainings] = {}
-    seconds: dict[str, float] = {}
     for name, (changes, seeds) in ways.items():
         # What a look changes comes last.
-        asked = (*changes, *more, f"accuracy.seeds={2 if quick else seeds}")
-        runs[name] = _trained(_run(work, prefix + name, experiment, asked))
-    for name, (changes, _) in ways.items():
-        seconds[name] = _timed(experiment, (*changes, *more, "accuracy.seeds=1"))
-    separate = runs[SEPARATE]
-    costs = _mult_adds(work / (prefix + SEPARATE), separate)
-    truths = {name: runs[name] for name in (SEPARATE, LONG) if name in runs}
-    held = [of_truth(name, truths[name], runs, costs) for name in truths]
+        asked = (*changes, *more, f"accuracy.seeds={2 if arguments.quick else seeds}")
+        runs[name] = _trained(_run(work, name, experiment, asked))
+    seconds = {
+        name: _timed(experiment, (*changes, *more, "accuracy.seeds=1"))
+        for name, (changes, _) in ways.items()
+        if not arguments.untimed
+    }
+    text = told(runs, _mult_adds(work / SEPARATE, runs[SEPARATE]), seconds)
+    publish(f"Rankings of {title}", text, arguments)
+
+
+def told(runs: dict[str, Trainings], costs: Array, seconds: dict[str, float]) -> str:
+    """What the ways come to, as Markdown. costs: the mult-adds; seconds: of one seed of each way,
+    where it was timed.
+    """
+    held = [of_truth(name, runs[name], runs, costs) for name in (SEPARATE, LONG) if name in runs]
     return "\n\n".join([*held, _spread(runs, seconds)])
 
 
@@ -144,13 +143,14 @@ def of_truth(name: str, truth: Trainings, runs: dict[str, Trainings], costs: Arr
 def _row(name: str, truths: Sequence[Truth], columns: Sequence[Array]) -> list[str]:
     held = [(truth, each.tolist()) for truth, each in zip(truths, columns, strict=True)]
     taus = [truth.tau(each) for truth, each in held]
-    shares = [truth.in_order(each) / max(1, len(truth.pairs)) for truth, each in held]
+    # A single other seed tells no pair apart.
+    shares = [truth.in_order(each) / len(truth.pairs) for truth, each in held if truth.pairs]
     return [
         name,
         str(len(held)),
         f"{np.mean(taus):.2f}",
         " ".join(f"{each:.2f}" for each in sorted(taus)),
-        f"{100 * np.mean(shares):.1f} %",
+        f"{100 * np.mean(shares):.1f} %" if shares else "none told apart",
         " ".join(f"{100 * each:.0f}" for each in sorted(shares)),
     ]
 
@@ -161,29 +161,30 @@ def _spread(runs: dict[str, Trainings], seconds: dict[str, float]) -> str:
     one = float(np.sqrt(runs[SEPARATE].replicates.own_variance[0]))  # over one seed
     for name, run in runs.items():
         variance, freedom = run.replicates.own_variance
-        off, took = float(np.sqrt(variance)), seconds[name]
-        same_time = one * np.sqrt(seconds[SEPARATE] / took)
-        rows.append(
-            (
-                name,
-                f"{np.nanmean(run.replicates.values):.3f}",
-                f"{100 * off:.2f}",
-                f"{freedom:.0f}",
-                f"{100 * off * np.sqrt(2):.2f}",
+        off = float(np.sqrt(variance))
+        row = [
+            name,
+            f"{np.nanmean(run.replicates.values):.3f}",
+            f"{100 * off:.2f}",
+            f"{freedom:.0f}",
+            f"{100 * off * np.sqrt(2):.2f}",
+        ]
+        if took := seconds.get(name):
+            same_time = one * np.sqrt(seconds[SEPARATE] / took)
+            row += [
                 f"{100 * same_time * np.sqrt(2):.2f}",
                 f"{off / same_time:.2f}",
                 f"{took:.0f} s",
-            )
-        )
-    head = (
+            ]
+        rows.append(row)
+    head = [
         "", "mean top-1", "SD between seeds, points", "degrees of freedom",
-        "SE of a difference, points", "of separate trainings in the same time", "ratio",
-        "one seed, programs compiled",
-    )  # fmt: skip
-    note = (
-        "Raw readings; of each seed what it moves all points by is taken out. Separate trainings "
-        "in the same time: as many replicates, or parts of one, as fit."
-    )
+        "SE of a difference, points",
+    ]  # fmt: skip
+    note = "Raw readings; of each seed what it moves all points by is taken out."
+    if seconds:
+        head += ["of separate trainings in the same time", "ratio", "one seed, programs compiled"]
+        note += " Separate trainings in the same time: as many replicates, or parts of one, as fit."
     return f"{note}\n\n{table(head, rows)}"
 
 
