@@ -50,7 +50,7 @@ def save(model: MobileNetV1, path: Path | str, *, classes: Sequence[str] = ()) -
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(as_bytes(arrays, metadata))
+        partial.write_bytes(_in_order(as_bytes(arrays, metadata)))
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -91,6 +91,16 @@ def rebuilt(
         arguments["resolution"] = resolution
     values = {tuple(key.split("/")): each for key, each in arrays.items()}
     return Checkpoint(build(values, **arguments, lowering=lowering), notes, classes)
+
+
+def _in_order(file: bytes) -> bytes:
+    """The same file, its header's keys in one order: safetensors writes metadata in another one
+    each time, and networks are named by the bytes of their files.
+    """
+    end = 8 + int.from_bytes(file[:8], "little")
+    text = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)  # the arrays stay aligned
+    return len(text).to_bytes(8, "little") + text + file[end:]
 
 
 def _digest(metadata: Mapping[str, str], arrays: Mapping[str, Array]) -> str:

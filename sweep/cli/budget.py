@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 from sweep.metrics import LATENCY, MULT_ADDS, PARAMS, PEAK_MEMORY
 from sweep.report.content.budget import Budget, Limit, costs_at
@@ -48,13 +49,18 @@ def stated(
     for option, text, name, number in asked:
         of = known.get(name.strip())
         try:
-            if of is None:
+            if of is None or not number.strip():
+                names = [each.metric.name for each in costs]
+                meant = get_close_matches(name.strip(), names, 1)
                 raise ValueError(
                     "must be METRIC=VALUE of a metric of this run that is better lower: "
-                    f"{', '.join(each.metric.name for each in costs)}"
+                    f"{', '.join(names)}{f' (did you mean {meant[0]}?)' if meant else ''}"
                 )
-            limits[of.metric.name] = Limit(of, quantities.of_unit(number, of.metric.unit))
+            limit = Limit(of, quantities.of_unit(number, of.metric.unit))
         except ValueError as error:
             raise SettingsError(f'{option} = "{text}": {error}') from None
+        if of.metric.name in limits:
+            raise SettingsError(f'{option} = "{text}": {of.metric.name} has a limit already')
+        limits[of.metric.name] = limit
     batches = (each.batch for each in costs if each.batch)
     return Budget(tuple(limits.values()), next(batches, 1))

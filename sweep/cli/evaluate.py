@@ -16,9 +16,10 @@ from sweep.cli.console import err, say, tell, write_json
 from sweep.cli.options import AsJson
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.interrupts import ends_at_once
+from sweep.report.values import units
 from sweep.settings.config import SettingsError
 from sweep.settings.registry import find
-from sweep.types import Progress
+from sweep.types import Progress, listed
 
 if TYPE_CHECKING:
     from sweep.maths.statistics import Interval
@@ -108,8 +109,14 @@ def evaluate(
             _check_as_run("--shared", shared, others)
             name, where = shared, shared
             evaluation = _inside(shared, kind, seed, alpha, resolution, export)
-        elif checkpoint is None or export is not None or kind is not None or seed is not None:
-            raise SettingsError("give --checkpoint, or --shared (with --export, --kind, --seed)")
+        elif checkpoint is None:
+            raise SettingsError("give --checkpoint, or --shared")
+        elif of_shared := [
+            option
+            for option, value in {"--export": export, "--kind": kind, "--seed": seed}.items()
+            if value is not None
+        ]:
+            raise SettingsError(f"{listed(of_shared)}: of --shared alone, not of --checkpoint")
         else:
             name, where = checkpoint, data or run
             source = _source(data, run, classes, others)
@@ -180,6 +187,10 @@ def _source(
     if run is not None and data is None and classes is None:
         _check_as_run("--run", run, others)
         return source_of_run(run)
+    if run is not None and data is None:
+        raise SettingsError(f"--run {run}: takes the run's own classes: no --classes beside it")
+    if run is not None:
+        raise SettingsError(f"--run {run}: takes the run's own images: no --data beside it")
     raise SettingsError(
         "give --data, or --run to take a run's own test images and classes as they are"
     )
@@ -231,8 +242,8 @@ def _plain(evaluation: Evaluation, checkpoint: Path, data: Path | None) -> dict[
 
 def _words(evaluation: Evaluation, checkpoint: Path, data: Path | None) -> str:
     def line(title: str, share: float, interval: Interval) -> str:
-        percent = (100 * each for each in (share, interval.low, interval.high))
-        return "{}  {:.1f} %  ({:.1f} to {:.1f})".format(title, *percent)
+        low, high = (units.share(each) for each in (interval.low, interval.high))
+        return f"{title}  {units.share(share)}  ({low} to {high})"
 
     without = evaluation.left_out
     lines = [

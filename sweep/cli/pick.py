@@ -64,6 +64,7 @@ def pick(
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
     from sweep.report.content.evidence import evidence_of
+    from sweep.report.content.figures import MEASURED
     from sweep.report.content.point_rows import kept_networks
     from sweep.report.terminal import answers
     from sweep.results.writing import NETWORKS
@@ -82,7 +83,8 @@ def pick(
     cautions = bearing(all_cautions(results), picked)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
-    files = [str(folder / NETWORKS / name) for name in names]
+    paths = [folder / NETWORKS / name for name in names if accuracy == MEASURED]
+    files = [str(path) for path in paths if path.is_file()]
     if as_json:
         write_json(json_answers.picked(picked, called, cautions, costs) | {"networks": files})
     else:
@@ -90,6 +92,8 @@ def pick(
         out.print(answers.picked(picked, called, cautions, told))
         if files:
             tell(f"Trained: {', '.join(files)}")
+        elif paths:
+            tell(f"The networks that were trained are not in {folder / NETWORKS}.")
     if picked.best is None:
         raise typer.Exit(NOTHING_FITS)
 

@@ -40,7 +40,10 @@ def run(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Another value for a setting: accuracy.epochs=3."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Another value for a setting: accuracy.epochs=3, 'grid.alpha=[0.5, 0.25]'. May be "
+            "given several times.",
         ),
     ] = None,
     again: Annotated[
@@ -74,6 +77,8 @@ def run(
         raise SettingsError(
             "--json: goes together with --dry-run; a run's figures: show DIR --json"
         )
+    if no_compile_cache and compile_cache is not None:
+        raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     keep_freed_memory()
     settings = load(config, name=name, changes=set_ or ())
     look_in(config.parent)

@@ -132,7 +132,7 @@ def cautions() -> tuple[str, ...]:
     if computed != right:
         told.append(
             f"no program here holds what {jaxlib} miscalculates, a product summed in the same loop "
-            f"(JAX issue 39103; {computed:,.0f} in place of {right:,.0f}): there is nothing to do"
+            f"(JAX issue 39103; {computed:,.0f} in place of {right:,.0f}): no figure is touched"
         )
     if not sums_are_right():
         told.append(

@@ -67,7 +67,7 @@ def how_many(where: str, networks: Sequence[Network]) -> str:
     """How many of the points' files are there, and which are not."""
     if where == KERAS:
         return "Keras's ImageNet checkpoints, from its cache or fetched"
-    paths = [path_of(where, network.point) for network in networks]
+    paths = list(dict.fromkeys(path_of(where, network.point) for network in networks))
     missing = [str(path) for path in paths if not _is_there(path)]
     there = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
     return there + (f"; missing: {listed(missing, MOST_NAMED)}" if missing else "")

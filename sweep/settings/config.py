@@ -293,8 +293,8 @@ class Settings(Section):
             for measure in extra.measures or ():
                 if measure not in self.measures:
                     raise ValueError(
-                        f"grid.extra[{position}].measures: {measure!r} must be one of measures = "
-                        f"{list(self.measures)}"
+                        f"grid.extra[{position}].measures: {measure!r} is not among measures = "
+                        f"{list(self.measures)}: name it there, or leave it out here"
                     )
         return self
 

@@ -77,6 +77,12 @@ def test_pick_as_json_is_one_object(command):
         (("--max-latency", "5"), '--max-latency = "5": must be a time with its unit'),
         (("--max-params", "2m"), '--max-params = "2m": must be a number above 0, such as 2M'),
         (("--max-mult-adds", "many"), '--max-mult-adds = "many": must be a number above 0'),
+        (
+            ("--max-latency", "5ms", "--max", "latency_s=3ms"),
+            '"latency_s=3ms": latency_s has a limit',
+        ),
+        (("--max", "params"), '--max = "params": must be METRIC=VALUE'),
+        (("--max", "latency=5ms"), "did you mean latency_s?"),
         (("--max-memory", "20M"), '--max-memory = "20M": must be a size with its unit'),
         (("--accuracy", "keras"), '"keras": must be one of measured, tfslim, paper'),
         (("--batch", "8"), "--batch = 8: this run timed batch 1"),

@@ -88,3 +88,25 @@ def test_what_was_lost_comes_at_the_next_step(number, error):
         go_on()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+WHILE_IMPORTED = """
+import os, runpy, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["sweep", "--help"]
+runpy.run_module("sweep", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_told_without_a_traceback():
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_IMPORTED], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")

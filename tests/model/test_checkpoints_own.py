@@ -57,6 +57,16 @@ def test_what_is_saved_comes_back(settings, folded, randomise, tmp_path):
         assert getattr(found, name) == getattr(model, name), name
 
 
+def test_one_network_is_one_file_byte_for_byte(randomise, tmp_path):
+    model = small(randomise)
+    names = [tmp_path / f"{number}.safetensors" for number in range(6)]
+    for name in names:
+        save(model, name, classes=["a", "\u00fc", *list("bcdef")])
+    assert len({name.read_bytes() for name in names}) == 1
+    # The library itself reads it.
+    assert len(safetensors.numpy.load_file(names[0])) == len(arrays(model))
+
+
 def test_what_its_outputs_are_of_is_kept_and_readable_by_anybody(randomise, tmp_path):
     names = ["acorn", "bee", "cloud", "daïs", "elm", "fox", "gate"]
     save(small(randomise), tmp_path / "saved.safetensors", classes=names)

@@ -95,11 +95,20 @@ def test_a_family_that_can_not_save_is_told_with_the_way_out(tmp_path):
         plan_of(tmp_path, text)
 
 
-@pytest.mark.parametrize("options", [[], ["--data", "x", "--run", "y"]])
-def test_images_are_a_folder_s_or_a_run_s(options, command, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "give --data, or --run"),
+        (["--data", "x", "--run", "y"], "no --data beside it"),
+        (["--run", "y", "--classes", "z.txt"], "no --classes beside it"),
+        (["--run", "y", "--export", "z"], "--export: of --shared alone"),
+        (["--data", "x", "--kind", "shallow", "--seed", "1"], "--kind and --seed: of --shared"),
+    ],
+)
+def test_images_are_a_folder_s_or_a_run_s(options, told, command, tmp_path):
     status, _, error = command("evaluate", "--checkpoint", "x.safetensors", *options)
     assert status == 2
-    assert "give --data, or --run" in error
+    assert told in error
 
 
 @pytest.mark.parametrize(

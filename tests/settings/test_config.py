@@ -54,7 +54,8 @@ def test_the_default_experiment_is_valid_and_spells_out_the_defaults():
         ),
         (
             "measures = ['cost']\n[[grid.extra]]\nmeasures = ['latency']",
-            "grid.extra[0].measures: 'latency' must be one of measures = ['cost']  (x.toml)",
+            "grid.extra[0].measures: 'latency' is not among measures = ['cost']: name it there, or "
+            "leave it out here  (x.toml)",
         ),
         (
             "[grid]\nresolution = ['128', 96]",
