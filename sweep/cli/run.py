@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import platform
 import time
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -20,12 +22,13 @@ from sweep.host.interrupts import Terminated, ended_by, ends_at_once, heard
 from sweep.report.values.printable import visible
 from sweep.settings.config import Settings, SettingsError, load
 from sweep.settings.registry import UnknownPartError, look_in
-from sweep.types import listed
+from sweep.types import digest_of, listed
 
 if TYPE_CHECKING:
     from sweep.host.machine import Machine
     from sweep.results.store import Store
     from sweep.running.plan import Plan
+    from sweep.running.ray_engine import RayEngine
     from sweep.running.run import Outcome
 
 
@@ -54,6 +57,21 @@ def run(
         list[str] | None,
         typer.Option(metavar="MEASURE", help="Measure nothing else now; the rest stays as it is."),
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE",
+            help="local: this machine; ray, or ray://HOST:PORT: a Ray cluster's (docs/cluster.md).",
+        ),
+    ] = None,
+    checkpoints: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="On a cluster: a folder that all machines share, or s3://.., in which trainings "
+            "are written down; default: each on its own machine.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan with an estimate; do nothing.")
     ] = False,
@@ -80,7 +98,8 @@ def run(
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     keep_freed_memory()
-    settings = load(config, name=name, changes=set_ or ())
+    changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
+    settings = load(config, name=name, changes=changes)
     look_in(config.parent)
     if no_compile_cache or dry_run:
         disable()
@@ -94,7 +113,9 @@ def run(
 
         machine = this_machine()
         store = Store(results / settings.name)
-        plan = _plan(config, settings, store, machine, again or (), only or ())
+        engine = _cluster(settings, store, compile_cache=not no_compile_cache)
+        machine = machine if engine is None else engine.machine
+        plan = _plan(config, settings, store, machine, again or (), only or (), engine)
     if as_json:
         write_json(json_answers.plan(plan, store.path))
         return
@@ -102,7 +123,7 @@ def run(
     if dry_run:
         return
     try:
-        outcome = _measured(plan, settings, store, machine)
+        outcome = _measured(plan, settings, store, machine, engine)
     except KeyboardInterrupt as end:  # before a measure's first step, or while the report is drawn
         _end(terminated=isinstance(end, Terminated))
     _tell(outcome, time.perf_counter() - began)
@@ -115,17 +136,56 @@ def _plan(
     machine: Machine,
     again: Sequence[str],
     only: Sequence[str],
+    engine: RayEngine | None,
 ) -> Plan:
     """Raises SettingsError naming the file."""
     from sweep.running.plan import make_plan
 
     try:
-        return make_plan(settings, store, machine, again=again, only=only)
+        return make_plan(settings, store, machine, again=again, only=only, engine=engine)
     except (SettingsError, UnknownPartError) as error:
         raise SettingsError(f"{error}  ({config})") from None
 
 
-def _measured(plan: Plan, settings: Settings, store: Store, machine: Machine) -> Outcome:
+def _on(engine: str | None) -> tuple[str, ...]:
+    """What `--on` changes in the settings. Raises SettingsError."""
+    if engine is None:
+        return ()
+    name, _, address = engine.partition(":")
+    if name not in ("local", "ray") or (address and name == "local"):
+        raise SettingsError(f"--on {engine}: must be local, ray or ray://HOST:PORT")
+    # "ray://HOST:PORT" is Ray Client's, whose tasks can't stream; the same machine is meant.
+    return f'run.engine="{name}"', f"run.address={json.dumps(address.removeprefix('//'))}"
+
+
+def _at(place: str | None) -> tuple[str, ...]:
+    return () if place is None else (f"run.checkpoints={json.dumps(place)}",)
+
+
+def _cluster(settings: Settings, store: Store, *, compile_cache: bool) -> RayEngine | None:
+    """The engine of the settings; None for this machine. Raises SettingsError where there is no
+    such cluster, or none of its machines may have work.
+    """
+    if settings.run.engine == "local":
+        return None
+    from sweep.running.ray_engine import RayEngine, connect
+
+    with out.status("asking the cluster's machines"):
+        say(connect(settings.run.address))
+        engine = RayEngine(
+            run=digest_of([platform.node(), str(store.path.resolve())]),
+            checkpoints=settings.run.checkpoints,
+            compile_cache=compile_cache,
+            kinds=settings.latency.nodes,
+        )
+    for line in (*engine.refused, engine.members_in_words):
+        say(line)
+    return engine
+
+
+def _measured(
+    plan: Plan, settings: Settings, store: Store, machine: Machine, engine: RayEngine | None
+) -> Outcome:
     with ends_at_once():
         from sweep.cli.progress import ProgressBar
         from sweep.running.run import execute, look_first
@@ -138,7 +198,7 @@ def _measured(plan: Plan, settings: Settings, store: Store, machine: Machine) ->
             logging.getLogger(__name__).warning(warning)
             say(warning)
         with ProgressBar(plan, out) as bar:
-            return execute(plan, settings, store, machine, bar)
+            return execute(plan, settings, store, machine, bar, engine=engine)
 
 
 def _tell(outcome: Outcome, seconds: float) -> None:

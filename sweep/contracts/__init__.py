@@ -6,7 +6,17 @@ no pandas.
 """
 
 from sweep.contracts.dataset import Dataset, Records
-from sweep.contracts.engine import Call, Ended, Engine, Event, Progressed, Said, Started
+from sweep.contracts.engine import (
+    Call,
+    Device,
+    Ended,
+    Engine,
+    Event,
+    Limit,
+    Progressed,
+    Said,
+    Started,
+)
 from sweep.contracts.family import (
     Family,
     LayerRow,
@@ -23,6 +33,7 @@ __all__ = [
     "Artefact",
     "Call",
     "Dataset",
+    "Device",
     "Ended",
     "Engine",
     "Event",
@@ -30,6 +41,7 @@ __all__ = [
     "Family",
     "Item",
     "LayerRow",
+    "Limit",
     "LoadsCheckpoints",
     "Measure",
     "Network",

@@ -20,7 +20,8 @@ class Call:
 
     estimate_s: how long it will take, roughly, to put the longest first. bytes: of memory at the
     peak, roughly; 0 where nobody knows. earlier: networks of an earlier call that are read again,
-    with its readings (`Measure.measure_bridged`).
+    with its readings (`Measure.measure_bridged`). machine: the id of the one that is to execute it,
+    where not any does.
     """
 
     measure: Measure
@@ -28,6 +29,7 @@ class Call:
     estimate_s: float = 1.0
     bytes: int = 0
     earlier: tuple[tuple[Network, tuple[Reading, ...]], ...] = ()
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,22 @@ class Ended:
 Event = Started | Progressed | Said | Ended
 
 
+@dataclass(frozen=True)
+class Device:
+    """A machine, and what people call it where there are several."""
+
+    name: str
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most memory that a point may take; `words` say of what it is a share. bytes = 0: any."""
+
+    bytes: int
+    words: str
+
+
 class Engine(Hooks, ABC):
     """Executes calls; the driver alone writes results and stores artefacts. What each has to keep
     is `sweep.testing.EngineContract`.
@@ -94,8 +112,24 @@ class Engine(Hooks, ABC):
         leaves it some seconds to put down how far it is.
         """
 
+    @abstractmethod
+    def devices(self, measure: Measure) -> tuple[Device, ...]:
+        """That readings are wanted of, where they hold for one machine alone. Raises SettingsError
+        where the measure names one that isn't there.
+        """
+
+    @abstractmethod
+    def limit(self, share: float) -> Limit:
+        """The memory that a call may take; share: of what there is, 0 sets no limit."""
+
     def at_once(self, measure: Measure) -> int:
         """How many calls of a measure are executed at the same time, memory apart. Raises
         SettingsError where it wants more cores than there are.
         """
         return 1
+
+    def notes(self, measure: Measure, networks: Sequence[Network]) -> tuple[str, ...]:
+        """Sentences for whoever reads the plan: what can't be executed where, and why. Raises
+        SettingsError where it can be nowhere.
+        """
+        return ()

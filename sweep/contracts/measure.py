@@ -53,6 +53,9 @@ class Measure(Hooks, ABC):
     threads: the cores that a call has to itself, in a process of its own beside others, on a CPU;
     the measure and its networks can be pickled then. 0: a call has the whole machine. May be a
     property, which is read when it is needed.
+    light: whether a call takes no longer than starting a process does: engines make many in one.
+    nodes: kinds of machine that each take readings of their own, by the names that an engine knows
+    them by; none: one machine takes them.
     classes_of_data: whether its networks have the classes of its data: `num_classes` then changes
     none of its readings.
     versions: packages whose versions its readings depend on: part of what they are stored under.
@@ -67,6 +70,8 @@ class Measure(Hooks, ABC):
     machine_bound: bool = False
     together: bool = False
     threads: int = 0
+    light: bool = False
+    nodes: tuple[str, ...] = ()
     classes_of_data: bool = False
     versions: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
@@ -121,8 +126,16 @@ class Measure(Hooks, ABC):
         not be there yet. Called before the first point, and never by a plan that is only looked at.
         """
 
+    def unfinished(self, network: Network) -> tuple[str, ...]:
+        """Names of all files that it may leave there of a point, or replicate."""
+        return ()
+
     def forget(self, network: Network) -> None:
         """Removes what it has left of the point, or replicate, whose readings are stored."""
+
+    def local_files(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """Files and folders of this machine that a call reads: another one must have them, too."""
+        return ()
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """Which of the networks that one earlier call has read are to be read again beside new

@@ -20,6 +20,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "export": ("figures as files", ("choreographer", "kaleido")),
     "torch": ("fvcore's counts, and the network in PyTorch", ("fvcore", "torch")),
     "keras": ("Keras's own checkpoints", ("keras",)),
+    "ray": ("runs on a cluster", ("fsspec", "ray")),
 }
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.contracts import LayerRow
+from sweep.contracts import LayerRow, Limit
 from sweep.host.machine import text_of
 
 FLOAT_BYTES = 4
@@ -31,14 +30,6 @@ LEFT_BEHIND = 0.5
 NO_LIMIT = 1 << 60
 # Weights in the program while it is compiled and put into a file, and images while they are drawn.
 COMPILING, DRAWING = 5, 3
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The most memory that a point may take; `words` say of what it is a share. bytes = 0: any."""
-
-    bytes: int
-    words: str
 
 
 def limit(share: float, memory_bytes: int, device_bytes: int = 0) -> Limit:

@@ -8,6 +8,7 @@ alpha as the deployed network, on smaller images. `ImageSource.side` decides.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import time
@@ -25,7 +26,7 @@ from sweep.measures import trained_files
 from sweep.measures.effort import Effort
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
-from sweep.training.checkpointing import Checkpoint, remove
+from sweep.training.checkpointing import Checkpoint, partial_of
 from sweep.training.evaluation import evaluator
 from sweep.training.feeds import TestImages
 from sweep.training.learner import Ready, make_ready
@@ -63,10 +64,22 @@ class Accuracy(Measure):
     def keep_in(self, folder: Path) -> None:
         self._folder = folder
 
+    def unfinished(self, network: Network) -> tuple[str, ...]:
+        """Its checkpoint, what grows into the next one, and a network that is to be stored."""
+        checkpoint = self._file(Path(), network)
+        saved = self._file(Path(), network, ".safetensors")
+        return tuple(each.name for each in (checkpoint, partial_of(checkpoint), saved))
+
     def forget(self, network: Network) -> None:
         if self._folder is not None:
-            remove(self._file(self._folder, network))
-            self._file(self._folder, network, ".safetensors").unlink(missing_ok=True)
+            for name in self.unfinished(network):
+                with contextlib.suppress(OSError):
+                    (self._folder / name).unlink()
+
+    def local_files(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """What `accuracy.data` names, and the networks that trainings begin with."""
+        begun_with = trained_files.there(self.settings.start, networks)
+        return (*self.source.local_files, *begun_with)
 
     @property
     def gives(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -60,6 +60,10 @@ class CheckpointAccuracy(Measure):
         notes = source.dataset.notes(trains=False)
         return data, *notes, trained_files.how_many(self._where, networks), *cautions()
 
+    def local_files(self, networks: Sequence[Network]) -> tuple[str, ...]:
+        """What `accuracy.data` names, and the points' checkpoints."""
+        return (*self.source.local_files, *trained_files.there(self._where, networks))
+
     def look(self) -> tuple[str, ...]:
         """Decodes the images once."""
         return self.source.look(trains=False)

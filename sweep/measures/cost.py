@@ -69,6 +69,8 @@ class Cost(Measure):
         LAYER_WEIGHTS,
     )
 
+    light = True
+
     def __init__(self, settings: CostSettings) -> None:
         self.settings = settings
         self._traced = 0

@@ -137,8 +137,9 @@ class SharedAccuracy(Accuracy):
         programs = PROGRAM_BYTES * len(self.points.of(network))
         return super().bytes_of([largest]) + sum(held[:-1]) + programs
 
-    def forget(self, network: Network) -> None:
-        super().forget(self.points.largest(network))
+    def unfinished(self, network: Network) -> tuple[str, ...]:
+        """The one training's."""
+        return super().unfinished(self.points.largest(network))
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """One of each kind whose shared network is there."""

@@ -32,6 +32,14 @@ def path_of(where: str, point: Point) -> Path:
     return Path(where)
 
 
+def there(where: str, networks: Sequence[Network]) -> tuple[str, ...]:
+    """The points' files that are on this machine."""
+    if where in ("", KERAS):
+        return ()
+    paths = dict.fromkeys(path_of(where, each.point) for each in networks)
+    return tuple(str(path) for path in paths if _is_there(path))
+
+
 def origin(where: str, point: Point) -> str:
     """What the point's network is read from, in words."""
     return "Keras's ImageNet checkpoint" if where == KERAS else str(path_of(where, point))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import traceback
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
-from sweep.contracts import Artefact, Call
+from sweep.contracts import Artefact, Call, Measure, Network
 from sweep.host.failures import reason_of
-from sweep.types import Progress
+from sweep.types import Progress, digest_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,51 @@ class Result:
     artefacts: tuple[Artefact, ...] = ()
     failure: str = ""
     trace: str = ""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A call on its way to another machine. measure: pickled, and rest: the call without it, so
+    that a measure travels once for all its calls. identity: the digest of the measure's. folder:
+    where what is unfinished is kept there. paths: the networks' files, by where they are on the
+    driver's machine.
+    """
+
+    measure: bytes
+    rest: bytes
+    identity: str
+    folder: str
+    paths: Mapping[str, str]
+
+    def unpacked(self) -> Call:
+        """Raises ElsewhereError where readings would be others than the driver stores them as."""
+        measure: Measure = pickle.loads(self.measure)  # noqa: S301 - from our own driver
+        there = measure.identity()
+        if digest_of(there) != self.identity:
+            raise ElsewhereError(
+                f"{measure.name} would be read in another way on this machine: {there}"
+            )
+        measure.keep_in(Path(self.folder))
+        call: Call = pickle.loads(self.rest)  # noqa: S301
+        networks = tuple(map(self._moved, call.networks))
+        earlier = tuple((self._moved(network), readings) for network, readings in call.earlier)
+        return replace(call, measure=measure, networks=networks, earlier=earlier)
+
+    def _moved(self, network: Network) -> Network:
+        files = {kind: Path(self.paths[str(each)]) for kind, each in network.artefacts.items()}
+        return replace(network, artefacts=files)
+
+
+class ElsewhereError(RuntimeError):
+    """A machine reads something else than the driver has planned."""
+
+
+def packed(call: Call) -> tuple[bytes, bytes]:
+    """The measure and the rest, pickled. Raises whatever pickling them does."""
+    measure = pickle.dumps(call.measure)
+    own: dict[str, Any] = {each.name: getattr(call, each.name) for each in fields(Call)}
+    own["measure"] = None
+    return measure, pickle.dumps(Call(**own))
 
 
 def perform(call: Call, progress: Progress) -> Result:

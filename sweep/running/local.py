@@ -15,8 +15,9 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import groupby
 from multiprocessing.connection import wait as wait_for_any
 
-from sweep.contracts import Call, Ended, Engine, Event, Measure, Progressed, Started
-from sweep.host.machine import PACKAGES, cores, versions_of
+from sweep.contracts import Call, Device, Ended, Engine, Event, Limit, Measure, Progressed, Started
+from sweep.host.machine import PACKAGES, cores, device_bytes, versions_of
+from sweep.host.memory import limit
 from sweep.running.calls import Result, perform
 from sweep.running.worker import Worker
 from sweep.types import Machine, SettingsError
@@ -28,7 +29,7 @@ GRACE_S = 10.0
 
 
 class LocalEngine(Engine):
-    """limit: bytes of memory that calls side by side may take together, but for a call that takes
+    """most_bytes: of memory that calls side by side may take together, but for a call that takes
     more on its own; 0 for any. meanwhile: told of progress in this process as it happens; without
     it, such progress comes when the call is over.
     """
@@ -36,10 +37,14 @@ class LocalEngine(Engine):
     name = "local"
 
     def __init__(
-        self, machine: Machine, *, limit: int = 0, meanwhile: Callable[[Event], None] | None = None
+        self,
+        machine: Machine,
+        *,
+        most_bytes: int = 0,
+        meanwhile: Callable[[Event], None] | None = None,
     ) -> None:
         self.machine = machine
-        self.limit = limit
+        self.most_bytes = most_bytes
         self._meanwhile = meanwhile
 
     def places(self, measure: Measure) -> tuple[tuple[int, ...], ...]:
@@ -56,6 +61,20 @@ class LocalEngine(Engine):
         except ValueError as error:
             threads = measure.threads
             raise SettingsError(f"{measure.name}.threads = {threads}: {error}") from None
+
+    def devices(self, measure: Measure) -> tuple[Device, ...]:
+        """This machine; raises SettingsError where the measure names others."""
+        if measure.nodes:
+            raise SettingsError(
+                f"{measure.name}.nodes = {list(measure.nodes)}: is of a cluster's machines; "
+                'run.engine = "ray", or --on ray, has such'
+            )
+        return (Device("", self.machine),)
+
+    def limit(self, share: float) -> Limit:
+        """On an accelerator of its memory, where JAX knows that."""
+        device = device_bytes() if self.machine.platform != "cpu" else 0
+        return limit(share, self.machine.memory_bytes, device)
 
     def at_once(self, measure: Measure) -> int:
         """Raises SettingsError as `places` does."""
@@ -107,7 +126,7 @@ class LocalEngine(Engine):
             fitting = (
                 index
                 for index in waiting
-                if not self.limit or not taken or taken + sizes[index] <= self.limit
+                if not self.most_bytes or not taken or taken + sizes[index] <= self.most_bytes
             )
             if (index := next(fitting, None)) is None:
                 return
@@ -123,7 +142,7 @@ class LocalEngine(Engine):
         """
         chosen, *others = free
         idle = sum(worker.holds for worker in others)
-        if self.limit and taken + idle + max(size, chosen.holds) > self.limit:
+        if self.most_bytes and taken + idle + max(size, chosen.holds) > self.most_bytes:
             for worker in free:
                 worker.end()
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from sweep.contracts import Engine, Family, Measure, Network
+from sweep.contracts import Device, Engine, Family, Limit, Measure, Network
 from sweep.host.failures import reason_of
-from sweep.host.machine import device_bytes
-from sweep.host.memory import Limit, limit
 from sweep.results.identity import Identity
 from sweep.results.load import readings_of
 from sweep.results.schema import reading_of
@@ -17,7 +15,7 @@ from sweep.results.store import Store
 from sweep.running.artefacts import Artefacts, in_order, seeds_of
 from sweep.running.identities import Hashes, machine_id
 from sweep.running.local import LocalEngine
-from sweep.running.tasks import Task, bridged, tasks_of
+from sweep.running.tasks import Task, bridged, on_device, tasks_of
 from sweep.settings import grid
 from sweep.settings.config import Settings
 from sweep.settings.registry import UnknownPartError, find
@@ -49,9 +47,10 @@ class Plan:
 
 @dataclass
 class _Part:
-    """What is there of one measure, and what is to be measured now."""
+    """What is there of one measure on one device, and what is to be measured now."""
 
     measure: Measure
+    device: Device
     networks: list[Network]
     hashes: Hashes
     there: dict[Network, Identity]
@@ -83,6 +82,7 @@ def make_plan(
     family: Family = find("family", settings.family)()
     points = grid.points(settings.grid, family=family.name)
     _check(settings, family, points)
+    engine = engine or LocalEngine(machine)
     artefacts = Artefacts(store.path)
     parts: list[_Part] = []
     measures = in_order(_measures(settings))
@@ -94,10 +94,12 @@ def make_plan(
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
         hashes = Hashes(measure, networks, settings.num_classes, artefacts)
-        parts.append(_Part(measure, networks, hashes, {}, not only or name in only, name in again))
-    _look_up(parts, store, machine, artefacts)
-    most = memory_limit(settings, machine)
-    tasks, notes = _tasks(parts, store, engine or LocalEngine(machine), artefacts, most)
+        wanted = not only or name in only
+        for device in engine.devices(measure) if measure.machine_bound else (Device("", machine),):
+            parts.append(_Part(measure, device, networks, hashes, {}, wanted, name in again))
+    _look_up(parts, store, artefacts)
+    most = engine.limit(settings.max_memory_share)
+    tasks, notes = _tasks(parts, store, engine, artefacts, most)
     return Plan(
         tuple(tasks),
         points,
@@ -111,7 +113,7 @@ def make_plan(
     )
 
 
-def _look_up(parts: Sequence[_Part], store: Store, machine: Machine, artefacts: Artefacts) -> None:
+def _look_up(parts: Sequence[_Part], store: Store, artefacts: Artefacts) -> None:
     """What of each part is stored. Raises SettingsError as the measures' checks do."""
     finished = store.finished()
     needed = {kind for part in parts for kind in part.measure.needs}
@@ -119,7 +121,7 @@ def _look_up(parts: Sequence[_Part], store: Store, machine: Machine, artefacts: 
         if part.wanted:
             part.measure.check_points(part.networks)
         if not part.again:
-            part.there = _finished(part, machine, finished, artefacts)
+            part.there = _finished(part, finished, artefacts)
         joint = part.measure.together and part.measure.gives
         if part.there and (joint or needed.intersection(part.measure.gives)):
             _note_artefacts(part, store, artefacts)
@@ -127,10 +129,10 @@ def _look_up(parts: Sequence[_Part], store: Store, machine: Machine, artefacts: 
 
 
 def _finished(
-    part: _Part, machine: Machine, finished: Container[Identity], artefacts: Artefacts
+    part: _Part, finished: Container[Identity], artefacts: Artefacts
 ) -> dict[Network, Identity]:
     """The networks whose readings are stored, under the identities that they have now."""
-    measure, where = part.measure, machine_id(part.measure, machine)
+    measure, where = part.measure, machine_id(part.measure, part.device.machine)
     identities = {
         network: (network.point.key, measure.name, part.hashes.of(network), where)
         for network in part.networks
@@ -170,11 +172,16 @@ def _tasks(
     for part in parts:
         measure = part.measure
         own = tasks_of(measure, part.missing, engine, most)
+        if measure.machine_bound:
+            own = [on_device(task, part.device) for task in own]
         if measure.together and part.there:
             own = [_bridged(task, store, part.there, artefacts, most) for task in own]
         tasks += own
-        notes += [f"{measure.name}: {line}" for line in _sentences(measure, part.networks, own)]
-    return tasks, notes
+        lines = _sentences(measure, part.networks, own)
+        if own:
+            lines += engine.notes(measure, part.missing)
+        notes += [f"{measure.name}: {line}" for line in lines]
+    return tasks, list(dict.fromkeys(notes))
 
 
 def _check_options(settings: Settings, again: Collection[str], only: Collection[str]) -> None:
@@ -280,9 +287,3 @@ def _measure(settings: Settings, name: str) -> Measure:
     if lacking := [each for each in ("name", "metrics") if not hasattr(measure, each)]:
         raise UnknownPartError(f"{named}: has no {' and no '.join(lacking)} (docs/adding.md)")
     return measure
-
-
-def memory_limit(settings: Settings, machine: Machine) -> Limit:
-    """What a point may take; on an accelerator of its memory, where JAX knows that."""
-    device = device_bytes() if machine.platform != "cpu" else 0
-    return limit(settings.max_memory_share, machine.memory_bytes, device)

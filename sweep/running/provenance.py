@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -38,6 +39,16 @@ def commit_of(file: Path, installed: Iterable[Distribution]) -> str:
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN
     return head + ("+" if changed else "")
+
+
+def source_digest() -> str:
+    """12 hex digits of the code itself, installed in whatever way."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for folder in (package, package.with_name("mnv1_flax")):
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.relative_to(folder.parent).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:_DIGITS]
 
 
 def command_line(arguments: Sequence[str]) -> str:

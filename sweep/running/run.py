@@ -64,7 +64,7 @@ def execute(
     run = _told(plan, settings, machine, now)
     as_run = settings.model_dump(mode="json")
     recorder = Recorder(plan, store, run["commit"], machine, observer, now)
-    engine = engine or LocalEngine(machine, limit=plan.limit_bytes, meanwhile=recorder.take)
+    engine = engine or LocalEngine(machine, most_bytes=plan.limit_bytes, meanwhile=recorder.take)
 
     def write_run(**more: Any) -> None:
         """What is asked for now; hashes grow with the artefacts that are made."""
@@ -190,13 +190,13 @@ def _ready(
         return tasks
     write_run()  # hashes are made with the artefacts'
     finished = set() if measure.name in plan.again else recorder.store.finished()
-    hashes, where = plan.hashes[measure.name], machine_id(measure, recorder.machine)
+    hashes, here = plan.hashes[measure.name], machine_id(measure, recorder.machine)
     ready = []
     for task in tasks:
         left = []
         for network in task.networks:
             alone = replace(task, networks=(network,))
-            identity = network.point.key, measure.name, hashes.of(network), where
+            identity = network.point.key, measure.name, hashes.of(network), task.machine or here
             if not artefacts.names_of(network, measure.needs):
                 recorder.refuse(alone, f"there is no {listed(list(measure.needs))} of this point")
             elif identity in finished:

@@ -7,9 +7,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sweep.contracts import Call, Engine, Measure, Network
+from sweep.contracts import Call, Device, Engine, Limit, Measure, Network
 from sweep.contracts.measure import UNKNOWN_ESTIMATE_S
-from sweep.host.memory import Limit, said
+from sweep.host.memory import said
 from sweep.types import Point, Reading
 
 Earlier = Sequence[tuple[Network, tuple[Reading, ...]]]
@@ -19,9 +19,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task(Call):
-    """A call that the plan makes. refusal: why it is not to be begun."""
+    """A call that the plan makes. refusal: why it is not to be begun. device: what people call the
+    machine that is to execute it, where there are several.
+    """
 
     refusal: str = ""
+    device: str = ""
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -35,10 +38,11 @@ class Task(Call):
     @property
     def label(self) -> str:
         """For a progress bar: "accuracy 0.75-192"."""
+        on = f" on {self.device}" if self.device else ""
         if len(self.networks) == 1:
-            return f"{self.measure.name} {self.networks[0].label}"
+            return f"{self.measure.name} {self.networks[0].label}{on}"
         seed = "" if self.seed is None else f", seed {self.seed}"
-        return f"{self.measure.name}, {len(self.networks)} points together{seed}"
+        return f"{self.measure.name}, {len(self.networks)} points together{seed}{on}"
 
 
 def tasks_of(
@@ -68,6 +72,11 @@ def tasks_of(
         beside = min(at_once, most.bytes // size) if size and most.bytes else at_once
         tasks.append(Task(measure, group, _estimate_s(measure, group) / max(1, beside), size))
     return tasks + refused
+
+
+def on_device(task: Task, device: Device) -> Task:
+    """The task, to be executed there."""
+    return replace(task, machine=device.machine.id, device=device.name)
 
 
 def bridged(task: Task, earlier: Earlier, most: Limit) -> Task:

@@ -17,7 +17,7 @@ from sweep.host.allocator import keep_freed_memory
 from sweep.host.failures import OUT_OF_MEMORY, end_of, reason_of
 from sweep.host.interrupts import TERMINATED, end_with_parent, held_back
 from sweep.host.machine import pin
-from sweep.running.calls import Result, failed, perform
+from sweep.running.calls import Packed, Result, failed, perform
 
 
 class Worker:
@@ -28,8 +28,9 @@ class Worker:
 
     connection: Connection
 
-    def __init__(self, cores: tuple[int, ...]) -> None:
-        self._cores = cores
+    def __init__(self, cores: tuple[int, ...], *, daemon: bool = True) -> None:
+        """daemon: one that may have no processes of its own."""
+        self._cores, self._daemon = cores, daemon
         self._process: Any = None
         self._began = 0.0
         self.index = 0
@@ -40,7 +41,7 @@ class Worker:
     def seconds(self) -> float:
         return time.perf_counter() - self._began
 
-    def begin(self, index: int, call: Call, size: int) -> Result | None:
+    def begin(self, index: int, call: Call | Packed, size: int) -> Result | None:
         """None where the call is under way."""
         if self._process is None or not self._process.is_alive():
             self._start()
@@ -56,7 +57,9 @@ class Worker:
         # Spawned, not forked: a child must not inherit JAX's threads half-way through.
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
-        self._process = context.Process(target=_serve, args=(other, self._cores), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(other, self._cores), daemon=self._daemon
+        )
         with held_back():  # half a process can be neither used nor ended
             self._process.start()
         other.close()
@@ -78,6 +81,10 @@ class Worker:
             if message.failure.startswith(OUT_OF_MEMORY):
                 self.end()  # what it holds is in pieces
         return message
+
+    def has_said(self, seconds: float) -> bool:
+        """Whether `next_event` has something; waits for so long at most."""
+        return self.connection.poll(seconds)
 
     def ask_to_end(self) -> None:
         """It may put down how far it is."""
@@ -123,6 +130,7 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
     while True:
         try:
             index, call = connection.recv()
+            call = call.unpacked() if isinstance(call, Packed) else call
         except EOFError:
             return
         except Exception as error:  # noqa: BLE001 - somebody's measure can't be unpickled here

@@ -42,6 +42,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Aspect = Annotated[float, Field(gt=0, le=100)]
 Rho = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Section(BaseModel):
@@ -129,6 +130,9 @@ class LatencySettings(Section):
     lowering: str = ""  # empty: the family's choice for the platform
     processes: Annotated[int, Field(ge=1, le=100)] = 6
     rounds: Annotated[int, Field(ge=3, le=1000)] = 8  # of each process
+    # Kinds of machine, by the names of Ray's custom resources, that each take all latencies; none:
+    # one machine takes them.
+    nodes: tuple[Name, ...] = ()
     min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
     warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
     seed: Seed = 0
@@ -256,14 +260,26 @@ class AccuracySettings(Section):
             )
 
 
+class RunSettings(Section):
+    """[run]: what executes the measures; none of it changes a reading."""
+
+    # "local": this machine. "ray": the machines of a Ray cluster (docs/cluster.md).
+    engine: Literal["local", "ray"] = "local"
+    address: str = ""  # of the cluster; empty: RAY_ADDRESS, else Ray is started on this machine
+    # A folder that all machines share, or an fsspec address: where trainings are written down.
+    # Empty: each on the machine that it runs on.
+    checkpoints: str = ""
+
+
 class Settings(Section):
-    name: Annotated[str, Field(min_length=1, max_length=100)] = "default"
+    name: Name = "default"
     family: str = "mobilenet_v1"
     num_classes: Count = 1000
     measures: Names = ("cost", "latency", "accuracy")
     # Of the machine's memory, or the device's: a point that would take more is not begun. 0: no
     # point is refused.
     max_memory_share: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = 0.9
+    run: RunSettings = RunSettings()
     grid: GridSettings = GridSettings()
     cost: CostSettings = CostSettings()
     latency: LatencySettings = LatencySettings()

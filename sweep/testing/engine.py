@@ -71,20 +71,28 @@ class Check(Measure):
                 yield lambda: 5
             case "say":
                 log.info("it has %s", "begun")
-            case "wait":
-                time.sleep(1.0)
-            case "hang":
-                self._hang()
             case "give a file":
                 path = Path(self.folder) / "file.txt"
                 path.write_text("from afar")
                 yield Artefact(networks[0].point, "file", path)
+            case _:
+                self._with_others()
         for network in networks:
             if network.point.resolution == 40:
                 yield Failed(network.point, "too wide")
             else:
                 yield CurvePoint(network.point, 1, 1.0, 0.5, 0.5, 0.1, 1.0)
                 yield Reading(SIDE, network.point, float(network.point.resolution))
+
+    def _with_others(self) -> None:
+        passed = Path(self.folder) / "passed"
+        match self.does:
+            case "wait":
+                wait_for(passed.exists)
+            case "pass":
+                passed.touch()
+            case "hang":
+                self._hang()
 
     def _hang(self) -> None:
         """Until it is asked to end; puts something down then."""
@@ -184,12 +192,12 @@ class EngineContract:
         assert "can't be sent" in first.failure
         assert second.failure == ""
 
-    def test_results_come_as_soon_as_they_are_there(self) -> None:
-        engine = made(self.make)
-        order = [
-            event.index for event in self.events(call("wait"), call()) if isinstance(event, Ended)
-        ]
-        assert order == ([1, 0] if engine.at_once(Check()) > 1 else [0, 1])
+    def test_results_come_as_soon_as_they_are_there(self, tmp_path: Path) -> None:
+        several = made(self.make).at_once(Check()) > 1
+        calls = [call("wait" if several else "", tmp_path), call("pass", tmp_path)]
+        ends = [event for event in self.events(*calls) if isinstance(event, Ended)]
+        assert [end.failure for end in ends] == ["", ""]
+        assert [end.index for end in ends] == ([1, 0] if several else [0, 1])
 
     def test_an_artefact_is_a_file_here_and_no_reading(self, tmp_path: Path) -> None:
         (end,) = self.ended(call("give a file", tmp_path))

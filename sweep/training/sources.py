@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,22 @@ DRAWN_BYTES = 256 * MEBIBYTE
 def _nbytes(drawn: Splits | Images) -> int:
     parts = (drawn,) if isinstance(drawn, Images) else (drawn.train, drawn.test)
     return sum(each.images.nbytes for each in parts)
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """All texts in plain data."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list | tuple):
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from _texts(each)
+
+
+def _is_local(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).exists()
+    except (OSError, ValueError):  # a name that is too long to be one
+        return False
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,11 @@ class ImageSource:
     def streamed_at(self, side: int) -> bool:
         """Whether those of that side in pixels are."""
         return self.dataset.in_files and not self._fits(side)
+
+    @property
+    def local_files(self) -> tuple[str, ...]:
+        """Files and folders of this machine that the data set's own settings name."""
+        return tuple(each for each in _texts(self.settings.data) if _is_local(each))
 
     @property
     def train_images(self) -> int:

@@ -37,6 +37,7 @@ HARNESSES: dict[str, str] = {
     "crash": "tests.faults.crash:harness",
     "training": "tests.faults.training:harness",
     "training-shared": "tests.faults.training:shared",
+    "cluster": "tests.faults.cluster:harness",
     "disk": "tests.faults.disk:harness",
     "neighbours": "tests.faults.neighbours:harness",
     "failures": "tests.faults.failures:harness",

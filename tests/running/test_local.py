@@ -70,7 +70,7 @@ def test_no_more_calls_run_at_once_than_fit_in_memory():
     calls[3] = replace(calls[3], bytes=100)  # alone it may have more
     under_way: set[int] = set()
     order = []
-    with closing(LocalEngine(MACHINE, limit=10).run(calls)) as events:
+    with closing(LocalEngine(MACHINE, most_bytes=10).run(calls)) as events:
         for event in events:
             if isinstance(event, Started):
                 order.append(event.index)

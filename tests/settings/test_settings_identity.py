@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sweep.contracts import Device
 from sweep.results.store import Store
+from sweep.running.local import LocalEngine
 from sweep.running.plan import make_plan
 from sweep.settings.config import Section, Settings, parse
 from sweep.settings.registry import BUILT_IN, find
@@ -85,6 +87,10 @@ ROWS: dict[str, Row] = {
     "grid.extra[].measures": Row('grid.extra=[{measures=["cost"]}]'),
     "cost.fvcore": Row("cost.fvcore=false", "cost"),
     "cost.xla": Row("cost.xla=false", "cost"),
+    "run.engine": Row('run.engine="ray"'),
+    "run.address": Row('run.address="first:6379"'),
+    "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
+    "latency.nodes": Row('latency.nodes=["pi5"]'),
     "latency.batch_sizes": Row("latency.batch_sizes=[1, 8]", "latency"),
     "latency.dtype": Row('latency.dtype="bfloat16"', "latency"),
     "latency.threads": Row("latency.threads=1", "latency"),
@@ -307,10 +313,17 @@ def _among_the_files(files, monkeypatch):
     monkeypatch.chdir(files)
 
 
+class Anywhere(LocalEngine):
+    """It has whatever machine is named, and it is this one."""
+
+    def devices(self, measure):
+        return (Device("", self.machine),)
+
+
 def hashes(*changes: str) -> dict[tuple[str, str, int], str]:
     """(measure, point, replicate) -> what its readings are stored under."""
     settings = parse(BASE, source="test", changes=changes)
-    made = make_plan(settings, Store(Path("nowhere")), MACHINE)
+    made = make_plan(settings, Store(Path("nowhere")), MACHINE, engine=Anywhere(MACHINE))
     return {
         (name, network.point.key, network.seed or 0): each.of(network)
         for name, each in made.hashes.items()

@@ -34,3 +34,14 @@ class Where(Check):
     def __call__(self, networks: Sequence[Network], progress: Progress) -> Iterator[Any]:
         cores = tuple(float(core) for core in sorted(os.sched_getaffinity(0)))
         yield Reading(SIDE, networks[0].point, float(os.getpid()), samples=cores)
+
+
+def on_ray():
+    """A cluster of this process's own, or the one of RAY_ADDRESS."""
+    import ray
+
+    from sweep.running.ray_engine import RayEngine, connect
+
+    if not ray.is_initialized():
+        connect("")
+    return RayEngine()
