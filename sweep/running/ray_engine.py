@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
@@ -54,6 +56,16 @@ KILLED_FOR_MEMORY = f"{OUT_OF_MEMORY} (Ray ended the process: its machine was ab
 
 
 def connect(address: str) -> str:
+    """As `_connect`; SIGTERM does afterwards what it did before: Ray sets a handler of its own."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return _connect(address)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _connect(address: str) -> str:
     """Joins a cluster: that of the address or of RAY_ADDRESS, else one that was begun on this
     machine, else begins one here; tells which, in words. Raises SettingsError where it can't.
     """
