@@ -184,16 +184,15 @@ def _source(
 
     if data is not None and run is None:
         return image_source(data, classes, **others)
-    if run is not None and data is None and classes is None:
-        _check_as_run("--run", run, others)
-        return source_of_run(run)
-    if run is not None and data is None:
-        raise SettingsError(f"--run {run}: takes the run's own classes: no --classes beside it")
-    if run is not None:
-        raise SettingsError(f"--run {run}: takes the run's own images: no --data beside it")
-    raise SettingsError(
-        "give --data, or --run to take a run's own test images and classes as they are"
-    )
+    if run is None:
+        raise SettingsError(
+            "give --data, or --run to take a run's own test images and classes as they are"
+        )
+    for what, option, value in (("images", "--data", data), ("classes", "--classes", classes)):
+        if value is not None:
+            raise SettingsError(f"--run {run}: takes the run's own {what}: no {option} beside it")
+    _check_as_run("--run", run, others)
+    return source_of_run(run)
 
 
 @contextmanager

@@ -60,6 +60,14 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise WriteError(f"{path}: can't be written: {why(error)}") from None
 
 
+def is_there(path: Path) -> bool:
+    """Not where the name is one that no file can have: too long, or with a zero in it."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def not_through_links(path: str, flags: int) -> int:
     """An `opener` for files that are written in place: a link there is refused. A folder from
     somebody else must not lead what is written in it to elsewhere.

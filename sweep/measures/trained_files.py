@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.contracts import LoadsCheckpoints, Network, Trained
+from sweep.host.files import is_there
 from sweep.types import Point, alpha_text, listed
 
 KERAS = "keras"
@@ -37,7 +38,7 @@ def there(where: str, networks: Sequence[Network]) -> tuple[str, ...]:
     if where in ("", KERAS):
         return ()
     paths = dict.fromkeys(path_of(where, each.point) for each in networks)
-    return tuple(str(path) for path in paths if _is_there(path))
+    return tuple(str(path) for path in paths if is_there(path))
 
 
 def origin(where: str, point: Point) -> str:
@@ -50,7 +51,7 @@ def content(where: str, point: Point) -> str | None:
     if where == KERAS:
         return KERAS
     path = path_of(where, point)
-    if not _is_there(path) or not path.is_file():
+    if not is_there(path) or not path.is_file():
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -66,7 +67,7 @@ def load(where: str, network: Network, resolution: int) -> Trained:
     if where == KERAS:
         return family.from_keras(network.point)
     path = path_of(where, network.point)
-    if not _is_there(path):
+    if not is_there(path):
         raise MissingCheckpointError(f"{path}: there is no such checkpoint")
     return family.load_checkpoint(path, alpha=network.point.alpha, resolution=resolution)
 
@@ -76,14 +77,6 @@ def how_many(where: str, networks: Sequence[Network]) -> str:
     if where == KERAS:
         return "Keras's ImageNet checkpoints, from its cache or fetched"
     paths = list(dict.fromkeys(path_of(where, network.point) for network in networks))
-    missing = [str(path) for path in paths if not _is_there(path)]
+    missing = [str(path) for path in paths if not is_there(path)]
     there = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
     return there + (f"; missing: {listed(missing, MOST_NAMED)}" if missing else "")
-
-
-def _is_there(path: Path) -> bool:
-    """Not where the name is one that no file can have."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False

@@ -63,12 +63,23 @@ class ElsewhereError(RuntimeError):
     """A machine reads something else than the driver has planned."""
 
 
-def packed(call: Call) -> tuple[bytes, bytes]:
-    """The measure and the rest, pickled. Raises whatever pickling them does."""
-    measure = pickle.dumps(call.measure)
+def pickled(measure: Measure) -> bytes:
+    """Raises whatever pickling it does."""
+    return pickle.dumps(measure)
+
+
+def pickled_rest(call: Call) -> bytes:
+    """The call without its measure. Raises whatever pickling it does."""
     own: dict[str, Any] = {each.name: getattr(call, each.name) for each in fields(Call)}
     own["measure"] = None
-    return measure, pickle.dumps(Call(**own))
+    return pickle.dumps(Call(**own))
+
+
+def turn(call: Call) -> tuple[int, float]:
+    """By which engines sort: one replicate after the other, for a run that is cut off to have whole
+    ones; of each the longest first, so that the last ones to run are short and all end together.
+    """
+    return call.networks[0].seed or 0, -call.estimate_s
 
 
 def perform(call: Call, progress: Progress) -> Result:

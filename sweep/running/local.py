@@ -18,7 +18,7 @@ from multiprocessing.connection import wait as wait_for_any
 from sweep.contracts import Call, Device, Ended, Engine, Event, Limit, Measure, Progressed, Started
 from sweep.host.machine import PACKAGES, cores, device_bytes, versions_of
 from sweep.host.memory import limit
-from sweep.running.calls import Result, perform
+from sweep.running.calls import Result, perform, turn
 from sweep.running.worker import Worker
 from sweep.types import Machine, SettingsError
 
@@ -94,10 +94,7 @@ class LocalEngine(Engine):
     def _side_by_side(
         self, tasks: Sequence[Call], waiting: list[int], places: Sequence[tuple[int, ...]]
     ) -> Iterator[Event]:
-        # One replicate after the other, for a run that is cut off to have whole ones; of each the
-        # longest first, so that the last ones to run are short and all cores end together.
-        seeds = [call.networks[0].seed or 0 for call in tasks]
-        waiting.sort(key=lambda index: (seeds[index], -tasks[index].estimate_s))
+        waiting.sort(key=lambda index: turn(tasks[index]))
         workers = [Worker(place) for place in places[: len(waiting)]]
         try:
             while True:

@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -41,8 +42,11 @@ def commit_of(file: Path, installed: Iterable[Distribution]) -> str:
     return head + ("+" if changed else "")
 
 
+@cache
 def source_digest() -> str:
-    """12 hex digits of the code itself, installed in whatever way."""
+    """12 hex digits of the code itself, installed in whatever way; read once a process, which goes
+    on with what it has imported.
+    """
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for folder in (package, package.with_name("mnv1_flax")):

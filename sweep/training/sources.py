@@ -13,6 +13,7 @@ import numpy as np
 from sweep.contracts import Dataset, Records
 from sweep.datasets.records import DatasetError
 from sweep.datasets.splits import Split
+from sweep.host.files import is_there
 from sweep.loading.recent import Recent
 from sweep.loading.subset import Subset, some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
@@ -47,13 +48,6 @@ def _texts(data: Any) -> Iterator[str]:
     elif isinstance(data, dict | list | tuple):
         for each in data.values() if isinstance(data, dict) else data:
             yield from _texts(each)
-
-
-def _is_local(text: str) -> bool:
-    try:
-        return bool(text) and Path(text).exists()
-    except (OSError, ValueError):  # a name that is too long to be one
-        return False
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,7 @@ class ImageSource:
     @property
     def local_files(self) -> tuple[str, ...]:
         """Files and folders of this machine that the data set's own settings name."""
-        return tuple(each for each in _texts(self.settings.data) if _is_local(each))
+        return tuple(each for each in _texts(self.settings.data) if each and is_there(Path(each)))
 
     @property
     def train_images(self) -> int:

@@ -10,6 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from sweep.settings.grid import points as grid_points
 from tests.faults import Row, row
 from tests.faults.parts import Numbers
 from tests.faults.sweeps import LEFT, ROWS, content, contents, load
-from tests.support.commands import interruptible
+from tests.support.commands import children_of, interruptible
 from tests.support.ray_cluster import SimulatedCluster
 
 SEED = 7
@@ -56,7 +57,7 @@ class Kind:
 def kill_supervisor(cluster: SimulatedCluster, machines: list[int], driver: int) -> None:
     """One that watches a point's process, which ends with it."""
     for machine in machines:
-        if pids := [pid for pid in children(machine) if "perform_all" in command_of(pid)]:
+        if pids := children_of(machine, "perform_all"):
             os.kill(pids[0], signal.SIGKILL)
             return
 
@@ -85,7 +86,7 @@ KINDS = (
 def harness(times: int, folder: Path) -> Iterator[Row]:
     """Each kind of break; all of them make `times`."""
     each = max(1, times // len(KINDS))
-    with SimulatedCluster() as cluster:
+    with closing(SimulatedCluster()) as cluster:
         machines = [cluster.add() for _ in range(2)]
         for number, kind in enumerate(KINDS):
             chance = random.Random(SEED)  # noqa: S311 - moments, no secret
@@ -129,16 +130,3 @@ def broken(
             yield f"{point.label} was read {told.count(f' {point.label}: stored in')} times"
     if strays := {path.name for path in results.iterdir()} ^ LEFT:
         yield f"left behind: {sorted(strays)}"
-
-
-def children(pid: int) -> list[int]:
-    """Of a process."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(each) for each in listed.split()]
-
-
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except OSError:
-        return ""

@@ -27,11 +27,12 @@ from sweep.measures.accuracy import Accuracy
 from sweep.measures.shared_accuracy import SharedAccuracy
 from sweep.results.load import load
 from sweep.settings.config import AccuracySettings
+from sweep.testing import is_alive
 from sweep.training.loop import train
 from sweep.types import Better, CurvePoint, Metric, Progress, Reading
 from tests.faults import Row, row
 from tests.faults.sweeps import CONTINUES, LEFT
-from tests.support.commands import interruptible
+from tests.support.commands import children_of, interruptible
 
 SEED = 6
 BREAKS_A_SWEEP = 5  # then it is let finish, and another begins
@@ -256,7 +257,7 @@ def _broken_once(sweep: Sweep, chance: random.Random, kind: Kind) -> list[str]:
         lost.append(f"did not say {kind.says}: {err}")
     if had and not (sweep.checkpoints or CONTINUED in news or "stored" in news):
         lost.append("a checkpoint is gone")
-    if not _wait_for(lambda: not any(map(_alive, workers)), None):
+    if not _wait_for(lambda: not any(map(is_alive, workers)), None):
         lost.append("a process outlived its run")
     return lost
 
@@ -288,20 +289,4 @@ def _wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | None) -
 
 def workers_of(pid: int) -> list[int]:
     """Processes of multiprocessing's under `pid` that measure."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in children if "spawn_main" in _command(child)]
-    except OSError:
-        return []
-
-
-def _command(pid: str) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-
-
-def _alive(pid: int) -> bool:
-    """Running, and not only waiting for somebody to ask how it ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return children_of(pid, "spawn_main")

@@ -60,7 +60,7 @@ sys.meta_path.insert(0, First())
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[SimulatedCluster]:
     """Two machines of one core each."""
-    with SimulatedCluster() as there, pytest.MonkeyPatch.context() as patch:
+    with closing(SimulatedCluster()) as there, pytest.MonkeyPatch.context() as patch:
         for _ in range(2):
             there.add()
         patch.setenv("RAY_ADDRESS", there.address)

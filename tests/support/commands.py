@@ -143,3 +143,16 @@ def typed(text: str) -> str:
 def flat(text: str) -> str:
     """In one line, where the console has broken it."""
     return " ".join(text.split())
+
+
+def children_of(pid: int, word: str) -> list[int]:
+    """Processes that one has begun, with this in their commands."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if word in _command(child)]
+    except OSError:
+        return []
+
+
+def _command(pid: str) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 
@@ -28,15 +27,8 @@ class SimulatedCluster:
         )
         self.address: str = self._ask()
 
-    def __enter__(self) -> SimulatedCluster:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """All its machines end."""
         self._process.communicate()  # the end of its input
 
     def add(
