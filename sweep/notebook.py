@@ -113,7 +113,7 @@ def pick(
     """
     if accuracy not in CALLED:
         raise ValueError(f"accuracy = {accuracy!r}: must be one of {', '.join(CALLED)}")
-    costs = costs_at(quantities(results.points, results.readings), batch)
+    costs = costs_at(quantities(results), batch)
     named = {each.metric.name: each for each in costs}
     if unknown := limits.keys() - named.keys():
         raise ValueError(f"{unknown.pop()}: must be one of {', '.join(named)}")

@@ -208,7 +208,8 @@ _WORDS = {"batch": "batch {}", "threads": "{} threads", "seed": "seed {}"}
 def condition_words(conditions: Mapping[str, Any]) -> str:
     """ "batch 8, xla, float32": what is given of CONDITIONS, for titles and sentences."""
     given = [name for name in CONDITIONS if conditions.get(name) not in (None, "")]
-    return ", ".join(_WORDS.get(name, "{}").format(conditions[name]) for name in given)
+    words = (_WORDS.get(name, "{}").format(conditions[name]) for name in given)
+    return ", ".join("1 thread" if each == "1 threads" else each for each in words)
 
 
 @dataclass(frozen=True)

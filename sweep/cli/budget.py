@@ -8,8 +8,11 @@ from difflib import get_close_matches
 from sweep.metrics import LATENCY, MULT_ADDS, PARAMS, PEAK_MEMORY
 from sweep.report.content.budget import Budget, Limit, costs_at
 from sweep.report.values.quantity import Quantity
+from sweep.results.devices import on_device, slug
+from sweep.results.load import Results
 from sweep.settings import quantities
 from sweep.settings.config import SettingsError
+from sweep.types import Metric
 
 # The options that have a name of their own; any metric has --max.
 OPTIONS = {
@@ -30,17 +33,33 @@ def offered(known: Iterable[Quantity], batch: int | None) -> tuple[Quantity, ...
         raise SettingsError(f"--{error}") from None
 
 
+def latency_of(device: str, results: Results) -> Metric:
+    """The metric that is a device's latency. Raises SettingsError for one that isn't there."""
+    for name in results.devices.values():
+        if device and slug(device) == slug(name):
+            return on_device(LATENCY, name)
+    if device not in ("", results.device):
+        names = [each for each in (results.device, *results.devices.values()) if each]
+        allowed = f"must be one of {', '.join(names)}" if names else "the run has no other device"
+        raise SettingsError(f'--device "{device}": {allowed}')
+    return LATENCY
+
+
 def stated(
-    options: Mapping[str, str | None], more: Sequence[str], costs: Sequence[Quantity]
+    options: Mapping[str, str | None],
+    more: Sequence[str],
+    costs: Sequence[Quantity],
+    latency: Metric = LATENCY,
 ) -> Budget:
-    """options: texts by the name of their option. more: METRIC=VALUE. Raises SettingsError naming
-    the text that is wrong.
+    """options: texts by the name of their option. more: METRIC=VALUE. latency: that --max-latency
+    limits. Raises SettingsError naming the text that is wrong.
     """
+    metrics = OPTIONS | {"--max-latency": latency}
     # Where the run read nothing of a metric that has an option, no point fits.
-    known = {each.name: Quantity(each, each.name) for each in OPTIONS.values()}
+    known = {each.name: Quantity(each, each.name) for each in metrics.values()}
     known |= {each.metric.name: each for each in costs}
     asked = [
-        (option, text, OPTIONS[option].name, text)
+        (option, text, metrics[option].name, text)
         for option, text in options.items()
         if text is not None
     ]

@@ -16,6 +16,7 @@ from sweep.cli.console import err, say, spell_out
 from sweep.cli.data import data_app
 from sweep.cli.evaluate import evaluate
 from sweep.cli.export import export
+from sweep.cli.import_ import import_
 from sweep.cli.layers import layers
 from sweep.cli.pick import pick
 from sweep.cli.run import run
@@ -58,6 +59,7 @@ USAGE_ERROR = 2
 _Mistake: Any = typer.BadParameter.__mro__[2]
 
 MEASURING, READING, IMAGES = "Measure", "Read results", "Checkpoints and images"
+app.command("import", rich_help_panel=MEASURING)(import_)
 for panel, commands in {
     MEASURING: (run, layers),
     READING: (report, show, pick, compare, diff, export, check),

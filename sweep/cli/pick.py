@@ -43,6 +43,12 @@ def pick(
         int | None,
         typer.Option(help="Batch size that readings are of; by default the first that was timed."),
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Whose latency --max-latency limits, where there are several."
+        ),
+    ] = "",
     accuracy: Annotated[
         str,
         typer.Option(
@@ -57,7 +63,7 @@ def pick(
     fits is better than chance.
     """
     from sweep.cli import json_answers
-    from sweep.cli.budget import offered, stated
+    from sweep.cli.budget import latency_of, offered, stated
     from sweep.report.content.axes import quantities
     from sweep.report.content.bearing import bearing
     from sweep.report.content.bearing import cautions as all_cautions
@@ -76,8 +82,9 @@ def pick(
         "--max-memory": max_memory,
     }
     results = read_results(folder)
-    costs = offered(quantities(results.points, results.readings), batch)
-    budget = stated(named, maximum or [], costs)
+    costs = offered(quantities(results), batch)
+    latency = latency_of(device, results)
+    budget = stated(named, maximum or [], costs, latency)
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
     cautions = bearing(all_cautions(results), picked)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sweep.metrics import TOP1
 from sweep.results import contents, curves, earlier, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
+from sweep.results.devices import IMPORTED_HASH, MEASURE, as_metrics, devices_of
 from sweep.results.digests import data_digest
 from sweep.results.identity import Identity, rows_of
 from sweep.results.run_file import RUN
@@ -34,6 +35,8 @@ class Results:
     alone; those are kept in the table, and are not among `readings`.
     bridges: how latencies of other sessions than the main one stand to it.
     source: names the state of the folder that this was read from.
+    devices: what other devices are called, by machine id; their latencies are metrics of their own
+    among `readings`. device: what the run's own machine is called, where the run names several.
     """
 
     path: Path
@@ -47,6 +50,8 @@ class Results:
     earlier: frozenset[tuple[str, str]] = frozenset()
     bridges: tuple[Bridged, ...] = ()
     source: str = ""
+    devices: Mapping[str, str] = field(default_factory=dict)
+    device: str = ""
 
     @cached_property
     def trainings(self) -> Trainings | None:
@@ -68,25 +73,31 @@ def load(path: Path) -> Results:
         there = folder.table or folder.parts
         more = "; a run on it writes it anew, no reading is lost" if there else ""
         raise ResultsError(f"{path}: not a results folder (it has no run.json{more})")
-    rows, others = _rows(folder, folder.run)
+    run, devices = folder.run, devices_of(folder.run)
+    rows, others = _rows(folder, run, devices)
     are_curves = curves.are_curves(rows)
-    base = folder.run.get("base_resolution")
+    base = run.get("base_resolution")
     readings = _with_rho(rows.filter(pc.call_function("invert", [are_curves])).to_pandas(), base)
     sound, sentences = left_out(path / READINGS_FILE, readings)
-    between = bridges(sound)
+    of_others = sound["machine_id"].isin(list(devices))
+    own = sound.loc[~of_others].reset_index(drop=True)
+    between = bridges(own)
+    latencies = as_metrics(sound.loc[of_others], devices)
     training = _with_rho(curves.places_of(rows.filter(are_curves)).to_pandas(), base)
     return Results(
         path=path,
-        settings=folder.run.get("settings", {}),
-        machine=_machine(folder.run),
-        run={key: folder.run[key] for key in folder.run if key not in ("settings", "machines")},
-        readings=withheld(sound, between),
+        settings=run.get("settings", {}),
+        machine=_machine(run),
+        run={key: run[key] for key in run if key not in ("settings", "machines")},
+        readings=pd.concat([withheld(own, between), *latencies], ignore_index=True),
         training=training.loc[sound_curves(training)].reset_index(drop=True),
         points=pd.DataFrame(),
         damages=(*damages(folder), *sentences),
         earlier=others,
         bridges=between,
         source=source(folder),
+        devices=devices,
+        device=next((n for n, id in run.get("devices", {}).items() if id == run["machine_id"]), ""),
     )
 
 
@@ -102,17 +113,24 @@ def _with_rho(rows: pd.DataFrame, base: int | None) -> pd.DataFrame:
     return rows if base is None else rows.assign(rho=rows["resolution"] / base)
 
 
-def _rows(folder: Contents, run: dict[str, Any]) -> tuple[pa.Table, frozenset[tuple[str, str]]]:
+def _rows(
+    folder: Contents, run: dict[str, Any], devices: Container[str]
+) -> tuple[pa.Table, frozenset[tuple[str, str]]]:
     """The rows of the last run's identities: the hash that the run has for the point and measure,
-    the same machine where it matters. And which points and measures have rows of others alone.
+    the same machine where it matters; and the latencies that other devices have of its points.
+    Which points and measures have rows of others alone.
     """
     here = ("", run["machine_id"])
     hashes = run_file.wanted(folder.path / RUN, run)
+    points = {key for key, _ in hashes}
     shown, others = set(), set()
 
     def keep(identity: Identity) -> bool:
         key, measure, settings_hash, machine_id = identity
-        kept = settings_hash in hashes.get((key, measure), ()) and machine_id in here
+        wanted = settings_hash in hashes.get((key, measure), ())
+        if measure == MEASURE and machine_id in devices:
+            return wanted or (settings_hash == IMPORTED_HASH and key in points)
+        kept = wanted and machine_id in here
         (shown if kept else others).add((key, measure))
         return kept
 

@@ -3,6 +3,7 @@
 settings, machines       as run; the machine of the last run first
 machine_id, points,      the identities that the last run covers
 measures
+devices                  machine ids by the names of the kinds of machine that latencies are of
 table                    SHA-256 of readings.parquet, null for none: while parts are merged
                          into it, before and after; either is whole
 anew                     an earlier version's folder is being written anew: its files may go

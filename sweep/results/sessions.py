@@ -144,14 +144,18 @@ def with_values(readings: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def processes_of(readings: pd.DataFrame) -> dict[tuple[Any, ...], Any]:
-    """Which process took each sample, by the latency's point and conditions."""
-    rows = with_values(readings, PROCESS).to_dict("records")
-    return {latency_key(row): row["samples"] for row in rows}
+    """Which process took each sample, by the latency's metric, point and conditions."""
+    timed = readings.loc[
+        readings["metric"].str.startswith(PROCESS) & readings["value"].notna()
+    ].to_dict("records")
+    return {latency_key(row): row["samples"] for row in timed}
 
 
 def latency_key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What a reading has in common with others of the same point and conditions."""
-    return (*(row[name] for name in _POINT), *conditions_of(row).values())
+    """The latency that a reading is, or stands beside, of the same point and conditions."""
+    metric = metrics.metric_of(row)
+    of = metric.beside or metric.name
+    return (of, *(row[name] for name in _POINT), *conditions_of(row).values())
 
 
 def interval_of(latency: dict[str, Any], processes: dict[tuple[Any, ...], Any]) -> Interval:

@@ -58,6 +58,8 @@ class Machine(_Known):
     """Facts of a machine, in run.json; machine.json of earlier versions, with `earlier` ones."""
 
     id: StrictStr = ""
+    platform: StrictStr = ""
+    device: StrictStr = ""
     memory_bytes: Annotated[StrictInt, Field(ge=0)] = 0
     earlier: list[dict[StrictStr, Any]] = []
 
@@ -93,6 +95,7 @@ class Run(Kept):
     """run.json."""
 
     machine_id: StrictStr
+    devices: dict[StrictStr, StrictStr] = {}
     points: list[tuple[StrictStr, StrictStr, _Number, StrictInt]]
     base_resolution: Annotated[StrictInt, Field(ge=1)] | None = None  # earlier versions had none
     measures: dict[StrictStr, _Identity]

@@ -176,6 +176,17 @@ class Store:
                 self._may_make_parts = True
                 sync_folder(self.path)
 
+    def add_machine(self, machine: dict[str, Any]) -> None:
+        """One more beside those of run.json, which has to be there; all else there stays."""
+        with self._disk():
+            self._begin()
+            run = contents.read(self.path).run
+            if run is None:
+                raise ResultsError(f"{self.path}: has no run.json that can be read")
+            others = [each for each in self._machines if each.get("id") != machine["id"]]
+            self._machines = [*others, machine]
+            run_file.write(self.path, run | {"machines": self._machines})
+
     def _make_parts(self) -> None:
         """parts/, once: where it goes away under a run, so have batches."""
         if self._may_make_parts:

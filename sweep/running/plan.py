@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sweep.contracts import Device, Engine, Family, Limit, Measure, Network
 from sweep.host.failures import reason_of
@@ -38,6 +38,7 @@ class Plan:
     notes: tuple[str, ...] = ()  # what the measures say of their data, "accuracy: .."
     limit_bytes: int = 0  # that tasks may take together; 0 for any
     again: frozenset[str] = frozenset()  # measures whose points are measured whatever is stored
+    devices: Mapping[str, str] = field(default_factory=dict)  # machine ids by kinds' names
 
     @property
     def estimate_s(self) -> float:
@@ -110,6 +111,7 @@ def make_plan(
         tuple(notes),
         most.bytes,
         frozenset(part.measure.name for part in parts if part.again),
+        {part.device.name: part.device.machine.id for part in parts if part.device.name},
     )
 
 

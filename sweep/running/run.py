@@ -96,6 +96,7 @@ def _told(
         "versions": versions_of(PACKAGES),
         "started": now().isoformat(timespec="seconds"),
         "machine_id": machine.id,
+        "devices": dict(plan.devices),
         "points": [[p.family, p.kind, p.alpha, p.resolution] for p in plan.points],
         "base_resolution": settings.grid.base_resolution,
     }

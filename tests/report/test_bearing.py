@@ -26,7 +26,7 @@ def of_shares(*shares: float):
 
 
 def answer(results, latency_s: float | None = None, source: str = "measured"):
-    known = quantities(results.points, results.readings)
+    known = quantities(results)
     costs = {each.name: each for each in known if each.is_cost}
     limits = () if latency_s is None else (Limit(costs["latency"], latency_s),)
     return pick(

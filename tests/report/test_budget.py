@@ -67,7 +67,7 @@ def candidate(
 
 
 def candidates_of(results):
-    known = quantities(results.points, results.readings)
+    known = quantities(results)
     return candidates(results.points, [each for each in known if each.is_cost])
 
 

@@ -33,7 +33,7 @@ CLEAR = {
 
 
 def answer(results, **limits):
-    known = {each.name: each for each in quantities(results.points, results.readings)}
+    known = {each.name: each for each in quantities(results)}
     budget = Budget(tuple(Limit(known[name], value) for name, value in limits.items()))
     costs = [each for each in known.values() if each.is_cost]
     return pick(candidates(results.points, costs), budget, "measured", evidence_of(results))

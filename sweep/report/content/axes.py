@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sweep.metrics import BUILT_IN, HELD_BACK, has_column, metric_of
+from sweep.metrics import BUILT_IN, HELD_BACK, LATENCY, has_column, metric_of
 from sweep.report.values.quantity import Quantity
 from sweep.results.points import column_of, end_of
 from sweep.types import Better, Metric
 
+if TYPE_CHECKING:
+    from sweep.results.load import Results
+
 LOG_FROM = 20.0  # an axis whose values span more than this is logarithmic
 
 
-def quantities(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Quantity, ...]:
+def quantities(results: Results) -> tuple[Quantity, ...]:
     """Every metric that has a column, at each batch size that it was read at: our own first, then
-    those of measures from outside in the order of their readings.
+    those of measures from outside, and latencies of other devices, in the order of their readings.
     """
+    points, readings = results.points, results.readings
     batches = _batches(readings)
     sizes = sorted({batch for of_metric in batches.values() for batch in of_metric})
     bound = set(readings.loc[readings["machine_id"] != "", "metric"])
@@ -30,6 +34,7 @@ def quantities(points: pd.DataFrame, readings: pd.DataFrame) -> tuple[Quantity, 
             low=low if (low := end_of(column, "low")) in points else "",
             high=high if (high := end_of(column, "high")) in points else "",
             machine_bound=metric.name in bound,
+            device=results.device if metric == LATENCY else "",
         )
         for metric in metrics_of(readings)
         for batch in (sizes if metric.name in batches else (None,))

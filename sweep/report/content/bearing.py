@@ -13,6 +13,7 @@ import pandas as pd
 from sweep.metrics import LATENCY, LEFT_OUT, TOP1
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.certainty import of_trainings
+from sweep.report.content.devices import what_it_is
 from sweep.report.content.evidence import evidence_of
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.values.quantity import Quantity
@@ -108,20 +109,18 @@ def _versions(text: str) -> dict[str, Any]:
 
 
 def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caution]:
-    for of in quantities(results.points, results.readings):
-        if of.metric != LATENCY or not any(number(row.get(of.column)) for row in rows):
+    for of in quantities(results):
+        whose = what_it_is(results, of)
+        if not whose or not any(number(row.get(of.column)) for row in rows):
             continue
-        machine = results.machine
-        where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
-        where = where or machine.get("cpu") or "unknown"
-        cores = f", {machine['cores']} cores" if "cores" in machine else ""
-        yield Caution(f"Latencies are of one machine: {where}{cores}.", of.name)
-        yield from (Caution(text, of.name) for text in of_sessions(results))
+        yield Caution(whose, of.name)
+        if of.metric == LATENCY:
+            yield from (Caution(text, of.name) for text in of_sessions(results))
         for row in rows:
             if (width := relative_width(row, of)) is not None and width > WIDE:
                 interval = span(row[of.low], row[of.high], of.metric.form)
                 yield Caution(
-                    f"The latency of {label(row)} is unsure: its 95{SPACE}% interval, "
+                    f"The {of.noun} of {label(row)} is unsure: its 95{SPACE}% interval, "
                     f"{interval}, is {percent(width)} of the median wide.",
                     of.name,
                     label(row),

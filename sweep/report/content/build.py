@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sweep import paper
 from sweep.metrics import LATENCY
 from sweep.paper.published import traps
-from sweep.report.content import bearing, cautions, figures, findings, paper_tables, tables
+from sweep.report.content import bearing, cautions, devices, figures, findings, paper_tables, tables
 from sweep.report.content.beside import agreement, evidence_beside
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
@@ -43,7 +43,11 @@ def view(results: Results) -> View:
     return View(
         name=str(results.settings.get("name", results.path.name)),
         title=findings.title(results.points, drawn, measured),
-        findings=(*findings.findings(results, drawn, tau, measured), *agreement(results.points)),
+        findings=(
+            *findings.findings(results, drawn, tau, measured),
+            *devices.agreement(results),
+            *agreement(results.points),
+        ),
         warnings=cautions.warnings(results, compared),
         tau=tau,
         figures=drawn,

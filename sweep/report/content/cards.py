@@ -108,7 +108,7 @@ class _Quotes:
 
     def __init__(self, results: Results, rows: list[Row]) -> None:
         self._reasons = Reasons(results.readings)
-        self._quantities = quantities(results.points, results.readings)
+        self._quantities = quantities(results)
         self._covers = covers(evidence_of(results))
         self._known = {each.metric.name for each in self._quantities}
         self._points = set(results.points.columns)

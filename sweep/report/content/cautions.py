@@ -73,7 +73,7 @@ def _disagreeing_counts(rows: Rows) -> list[str]:
 def _wide(results: Results) -> list[str]:
     wide = [
         f"{label(row)} ({percent(width)})"
-        for of in quantities(results.points, results.readings)
+        for of in quantities(results)
         if of.metric == LATENCY and of.column == LATENCY.name
         for row in results.points.to_dict(orient="records")
         if (width := bearing.relative_width(row, of)) is not None and width > bearing.WIDE

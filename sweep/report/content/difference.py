@@ -137,7 +137,7 @@ def _compared(before: Results, after: Results) -> list[Quantity]:
     """
     both: dict[str, Quantity] = {}
     for results in (before, after):
-        for each in quantities(results.points, results.readings):
+        for each in quantities(results):
             known = both.get(each.column, each)
             both[each.column] = each if each.machine_bound else known
     return [

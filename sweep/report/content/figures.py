@@ -21,7 +21,7 @@ from sweep.report.content.certainty import covers, on_frontier
 from sweep.report.content.evidence import evidence_of
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
-from sweep.report.values.quantity import Quantity, inside
+from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, Form, bracket, formatted
 from sweep.results.points import SOURCE, end_of, share_of
 from sweep.types import Better, Point, listed
@@ -69,7 +69,7 @@ def figures(results: Results) -> tuple[Figure, ...]:
     accuracies, then by those published of its points, where there are any.
     """
     rows = results.points.to_dict(orient="records")
-    drawn_against = axes(quantities(results.points, results.readings), results.points)
+    drawn_against = axes(quantities(results), results.points)
     about = covers(evidence_of(results))
     return tuple(
         _figure(each, rows, replace(source, covers=about) if source.name == MEASURED else source)
@@ -165,7 +165,7 @@ def _figure(of: Quantity, rows: list[dict[str, Any]], source: Source) -> Figure:
     return Figure(
         of=of,
         source=source.name,
-        title=f"Accuracy against {inside(of.metric.short)}{of.suffix}",
+        title=f"Accuracy against {of.noun}{of.suffix}",
         x=Axis(of.title, of.metric.unit, of.metric.form, log=_is_wide(costs)),
         y=Axis(source.title, TOP1.unit, TOP1.form),
         marks=marks,

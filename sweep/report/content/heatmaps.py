@@ -84,7 +84,7 @@ def _quantities(results: Results, rows: list[Row]) -> list[_Shown]:
     squares. Of latency and mult-adds it is told where nothing was read, too.
     """
     shown = []
-    for of in quantities(results.points, results.readings):
+    for of in quantities(results):
         if of.metric == TOP1:
             shown.append(_Shown("accuracy", accuracy_title(rows), of, evidence_of(results)))
             if smoothed.is_there(results.points):

@@ -53,7 +53,7 @@ def latency_trends(results: Results, mult_adds: Axis) -> tuple[Scatter, ...]:
     one image against each phone's.
     """
     rows = results.points.to_dict(orient="records")
-    known = quantities(results.points, results.readings)
+    known = quantities(results)
     latencies = [each for each in known if each.metric == LATENCY]
     # Phones take one image at a time.
     single = [each for each in latencies if each.batch == 1] or [Quantity(LATENCY, "", 1)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sweep.maths.replicates import FRONTIER_DRAWS
-from sweep.metrics import MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
+from sweep.metrics import BUILT_IN, MULT_ADDS, PARAMS, PEAK_MEMORY, TOP1, TRAINED, XLA
 from sweep.report.content import smoothed
 from sweep.report.content.axes import axes, number, quantities
 from sweep.report.content.certainty import ONCE, SURE, covers
@@ -52,7 +52,7 @@ def points(results: Results) -> Table:
     """
     reasons = Reasons(results.readings)
     trained = sizes(results.points.to_dict(orient="records"))
-    known = quantities(results.points, results.readings)
+    known = quantities(results)
     columns = _columns(results.points, known, trained=bool(trained))
     fronts = _fronts(results.points, known)
     evidence = evidence_of(results)
@@ -106,7 +106,7 @@ def _columns(points: pd.DataFrame, known: Sequence[Quantity], *, trained: bool) 
                     end_of(of.column, f"p{share}"),
                 )
                 for share in (5, 95)
-                if end_of(of.metric.name, f"p{share}") in points
+                if of.metric.name in BUILT_IN and end_of(of.metric.name, f"p{share}") in points
             ]
     return columns
 
@@ -180,7 +180,7 @@ def counts(results: Results) -> Table:
     counted = [
         of
         for main in (MULT_ADDS, PARAMS)
-        for of in quantities(results.points, results.readings)
+        for of in quantities(results)
         if of.metric.form is Form.COUNT and main.name in (of.metric.name, of.metric.beside)
     ]
     xla = results.readings.loc[results.readings["metric"] == XLA.name, "note"]

@@ -14,7 +14,8 @@ from sweep.types import Better, Form, Metric
 @dataclass(frozen=True)
 class Quantity:
     """column: of the points. low, high: those of its 95 % interval, empty where it has none. batch:
-    where the readings are of one. machine_bound: they may only be compared on one machine.
+    where the readings are of one. machine_bound: they may only be compared on one machine. device:
+    what that is called, where a run has latencies of several.
     """
 
     metric: Metric
@@ -23,6 +24,7 @@ class Quantity:
     low: str = ""
     high: str = ""
     machine_bound: bool = False
+    device: str = ""
 
     @property
     def name(self) -> str:
@@ -37,18 +39,18 @@ class Quantity:
     @property
     def title(self) -> str:
         """Whole: "Latency, batch 1". A unit that is not written with every value stands in it."""
-        return _with_unit(f"{self.metric.title}{self.suffix}", self.metric)
+        return _with_unit(f"{self.metric.title}{self.on}{self.suffix}", self.metric)
 
     @property
     def short(self) -> str:
         """Where there is little room: "Latency"; of another batch size than the first with it."""
         own = "" if self.column == self.metric.name else self.suffix
-        return _with_unit(f"{self.metric.short}{own}", self.metric)
+        return _with_unit(f"{self.metric.short}{self.on}{own}", self.metric)
 
     @property
     def noun(self) -> str:
         """Inside a sentence: "latency"."""
-        return inside(self.metric.short)
+        return inside(self.metric.short) + self.on
 
     @property
     def called(self) -> str:
@@ -80,6 +82,11 @@ class Quantity:
         if self.metric.form is Form.NUMBER and self.metric.unit != "1":
             return prefixed(value, self.metric.unit)
         return formatted(value, self.metric.form)
+
+    @property
+    def on(self) -> str:
+        """ " on xeon"; empty where there is but one machine."""
+        return f" on {self.device}" if self.device else ""
 
     @property
     def suffix(self) -> str:

@@ -1,0 +1,76 @@
+"""Latencies of other devices than the run's own machine: each a metric of its own, so that it has
+its own axis, frontier, map and limit, and no frontier can mix machines.
+
+They are of kinds of machine that the run names (`latency.nodes`), which stand in run.json under
+"devices", or were measured elsewhere and imported; those are told by their machine's platform.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from sweep.metrics import LATENCY, PROCESS
+from sweep.results.sessions import bridges, withheld
+from sweep.types import Machine, Metric, digest_of
+
+MEASURE = "latency"
+IMPORTED = "imported"  # platform
+# What imported latencies are stored under, in place of a hash of settings: nobody knows those.
+IMPORTED_HASH = digest_of([MEASURE, IMPORTED])
+
+
+def imported(device: str) -> Machine:
+    """A device of which its name is known alone."""
+    return Machine(device, 0, 0, "unknown", IMPORTED, device, "unknown", "", "")
+
+
+def slug(device: str) -> str:
+    """A device's name inside the names of metrics and columns: "Pixel 9" -> "pixel_9"."""
+    return re.sub(r"\W+", "_", device.casefold()).strip("_")
+
+
+def on_device(metric: Metric, device: str) -> Metric:
+    """LATENCY, or a metric beside it, of one device: `latency_on_pixel_9_s`."""
+    stem, title = metric.name.removesuffix("_s"), f"{metric.title} on {device}"
+    name = f"{stem}_on_{slug(device)}" + ("_s" if metric.unit == "s" else "")
+    beside = on_device(LATENCY, device).name if metric.beside else ""
+    return replace(metric, name=name, title=title, short=title, beside=beside)
+
+
+def devices_of(run: dict[str, Any]) -> dict[str, str]:
+    """Machine id -> what people call it, of run.json: the other kinds of machine that the last run
+    names, and what was imported. Two whose names differ in signs alone are told apart by their ids.
+    """
+    told = {id: name for name, id in run.get("devices", {}).items() if id != run["machine_id"]}
+    for each in run.get("machines", []):
+        if each.get("platform") == IMPORTED and each.get("id"):
+            told.setdefault(each["id"], str(each.get("device", "")))
+    names: dict[str, str] = {}
+    for id, name in told.items():
+        taken = {slug(each) for each in names.values()}
+        names[id] = name if slug(name) and slug(name) not in taken else f"{name} {id[:6]}"
+    return names
+
+
+def as_metrics(readings: pd.DataFrame, names: dict[str, str]) -> Iterator[pd.DataFrame]:
+    """The latencies of each device, by machine id in `names`, under metrics of its own. Those of an
+    imported device are taken as of one session: nobody knows more.
+    """
+    for id, name in names.items():
+        own = readings.loc[readings["machine_id"] == id]
+        if (own["settings_hash"] != IMPORTED_HASH).any():
+            own = withheld(own, bridges(own))
+        for metric in (LATENCY, PROCESS):
+            rows = own.loc[own["metric"] == metric.name]
+            if len(rows):
+                yield rows.assign(measure=f"{MEASURE} on {name}", **_columns(metric, name))
+
+
+def _columns(metric: Metric, device: str) -> dict[str, str]:
+    on = on_device(metric, device)
+    return {"metric": on.name, "title": on.title, "short": on.short, "beside": on.beside}
