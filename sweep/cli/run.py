@@ -178,8 +178,12 @@ def _cluster(settings: Settings, store: Store, *, compile_cache: bool) -> RayEng
             compile_cache=compile_cache,
             kinds=settings.latency.nodes,
         )
+    kept = "stay on their machine (--checkpoints PLACE: where all see it)"
+    if settings.run.checkpoints:
+        kept = f"are kept in {settings.run.checkpoints}: any machine goes on with them"
     for line in (*engine.refused, engine.members_in_words):
         say(line)
+    say(f"trainings that are cut off {kept}")
     return engine
 
 

@@ -96,7 +96,8 @@ class RayEngine(Engine):
     @property
     def members_in_words(self) -> str:
         """ "3 machines: pi5 (4 CPUs), .."."""
-        names = [f"{node.name} ({node.cpus} CPUs)" for node in self.members]
+        cpus = ["1 CPU" if node.cpus == 1 else f"{node.cpus} CPUs" for node in self.members]
+        names = [f"{node.name} ({n})" for node, n in zip(self.members, cpus, strict=True)]
         are = "1 machine" if len(names) == 1 else f"{len(names)} machines"
         return f"{are}: {listed(names)}"
 

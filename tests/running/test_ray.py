@@ -16,6 +16,7 @@ import pytest
 from sweep.contracts import Ended, Event, Progressed, Said, Started
 from sweep.host.machine import this_machine
 from sweep.results.load import load
+from sweep.results.points import with_points
 from sweep.results.store import Store
 from sweep.running.local import LocalEngine
 from sweep.running.plan import make_plan
@@ -24,6 +25,7 @@ from sweep.settings.config import parse
 from sweep.testing import Check, EngineContract, call
 from sweep.testing.engine import wait_for
 from sweep.types import Progress, Reading, SettingsError
+from tests.support.commands import SHORT, sweep
 from tests.support.engines import Where
 from tests.support.ray_cluster import SimulatedCluster
 from tests.support.runs import Watcher
@@ -209,6 +211,31 @@ def test_each_named_kind_of_machine_is_a_device_of_its_own(cluster):
         measure.nodes = ("phone",)
         with pytest.raises(SettingsError, match=r"nodes = .phone.: no machine of the cluster"):
             engine.devices(measure)
+    finally:
+        cluster.kill(fast)
+        cluster.kill(slow)
+
+
+def test_run_on_ray_times_each_kind_of_machine_and_the_page_has_them_both(cluster, tmp_path):
+    fast = cluster.add(cpus=2, kinds={"fast": 1})
+    slow = cluster.add(kinds={"slow": 1}, env={"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"})
+    file, place = tmp_path / "sweep.toml", (tmp_path / "unfinished").as_uri()
+    file.write_text(SHORT.replace("[latency]", '[latency]\nnodes = ["fast", "slow"]'))
+    try:
+        run = sweep(
+            *("run", file, "--on", f"ray:{cluster.address}", "--checkpoints", place),
+            folder=tmp_path,
+        )
+        assert run.returncode == 0, run.stderr
+        assert f"trainings that are cut off are kept in {place}" in run.stderr
+        results = with_points(load(tmp_path / "results" / "quick"))
+        (other,) = results.devices.values()
+        assert (results.device, other) == ("fast", "slow")
+        columns = results.points[["latency_s", "latency_on_slow_s", "top1"]]
+        assert columns.notna().to_numpy().all()
+        assert "Latency on slow, batch 1" in (results.path / "report.html").read_text()
+        again = sweep("run", file, "--on", f"ray:{cluster.address}", folder=tmp_path)
+        assert "8 points are stored already" in again.stdout  # 2, of cost, accuracy, and twice timed
     finally:
         cluster.kill(fast)
         cluster.kill(slow)

@@ -102,7 +102,7 @@ def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Ite
         yield Field(
             # Both may be from somebody else's folder, and this is to be pasted into a shell.
             option=f"--max {quote(metric.name)}={{typed}}{quote(typed) if typed else ''}",
-            title=metric.short,
+            title=f"{metric.short}{own[0].on}",
             noun=own[0].noun,
             unit=unit,
             factor=factor,
