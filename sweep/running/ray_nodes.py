@@ -159,7 +159,8 @@ class Nodes:
         return told
 
     def _ask_for_files(self, measure: Measure, networks: Sequence[Network]) -> None:
-        files = measure.local_files(networks)
+        known = self._files.get(id(measure), ())
+        files = tuple(dict.fromkeys((*known, *measure.local_files(networks))))
         self._files[id(measure)] = files
         ask = ray.remote(num_cpus=0)(ray_node.lacking)
         asked = {

@@ -235,7 +235,8 @@ def test_run_on_ray_times_each_kind_of_machine_and_the_page_has_them_both(cluste
         assert columns.notna().to_numpy().all()
         assert "Latency on slow, batch 1" in (results.path / "report.html").read_text()
         again = sweep("run", file, "--on", f"ray:{cluster.address}", folder=tmp_path)
-        assert "8 points are stored already" in again.stdout  # 2, of cost, accuracy, and twice timed
+        # Two points: their costs, accuracies, and each timed on two machines.
+        assert "8 points are stored already" in again.stdout
     finally:
         cluster.kill(fast)
         cluster.kill(slow)
