@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.metrics import LATENCY, PROCESS
+from sweep.metrics import BUILT_IN, LATENCY, PROCESS, metric_of
 from sweep.results.sessions import bridges, withheld
 from sweep.types import Machine, Metric, digest_of
 
@@ -35,11 +35,19 @@ def slug(device: str) -> str:
 
 
 def on_device(metric: Metric, device: str) -> Metric:
-    """LATENCY, or a metric beside it, of one device: `latency_on_pixel_9_s`."""
-    stem, title = metric.name.removesuffix("_s"), f"{metric.title} on {device}"
-    name = f"{stem}_on_{slug(device)}" + ("_s" if metric.unit == "s" else "")
-    beside = on_device(LATENCY, device).name if metric.beside else ""
-    return replace(metric, name=name, title=title, short=title, beside=beside)
+    """A metric of one device: LATENCY is `latency_on_pixel_9_s`."""
+    return replace(
+        metric,
+        name=_on(metric.name, device),
+        title=f"{metric.title} on {device}",
+        short=f"{metric.short} on {device}",
+        beside=_on(metric.beside, device) if metric.beside else "",
+    )
+
+
+def _on(metric: str, device: str) -> str:
+    stem = metric.removesuffix("_s")
+    return f"{stem}_on_{slug(device)}{metric.removeprefix(stem)}"
 
 
 def devices_of(run: dict[str, Any]) -> dict[str, str]:
@@ -58,19 +66,18 @@ def devices_of(run: dict[str, Any]) -> dict[str, str]:
 
 
 def as_metrics(readings: pd.DataFrame, names: dict[str, str]) -> Iterator[pd.DataFrame]:
-    """The latencies of each device, by machine id in `names`, under metrics of its own. Those of an
-    imported device are taken as of one session: nobody knows more.
+    """The latencies of each device, by machine id in `names`, under metrics of its own, and what
+    measures from outside read there. Latencies of an imported device are taken as of one session:
+    nobody knows more.
     """
     for id, name in names.items():
         own = readings.loc[readings["machine_id"] == id]
         if (own["settings_hash"] != IMPORTED_HASH).any():
             own = withheld(own, bridges(own))
-        for metric in (LATENCY, PROCESS):
-            rows = own.loc[own["metric"] == metric.name]
-            if len(rows):
-                yield rows.assign(measure=f"{MEASURE} on {name}", **_columns(metric, name))
-
-
-def _columns(metric: Metric, device: str) -> dict[str, str]:
-    on = on_device(metric, device)
-    return {"metric": on.name, "title": on.title, "short": on.short, "beside": on.beside}
+        for _, rows in own.groupby("metric", sort=False):
+            first = rows.to_dict("records")[0]
+            metric = metric_of(first)
+            if metric in (LATENCY, PROCESS) or metric.name not in BUILT_IN:
+                on, measure = on_device(metric, name), f"{first['measure']} on {name}"
+                told = {"metric": on.name, "title": on.title, "short": on.short}
+                yield rows.assign(measure=measure, beside=on.beside, **told)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from sweep.metrics import TOP1
 from sweep.results import contents, curves, earlier, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
-from sweep.results.devices import IMPORTED_HASH, MEASURE, as_metrics, devices_of
+from sweep.results.devices import IMPORTED_HASH, as_metrics, devices_of
 from sweep.results.digests import data_digest
 from sweep.results.identity import Identity, rows_of
 from sweep.results.run_file import RUN
@@ -128,7 +128,7 @@ def _rows(
     def keep(identity: Identity) -> bool:
         key, measure, settings_hash, machine_id = identity
         wanted = settings_hash in hashes.get((key, measure), ())
-        if measure == MEASURE and machine_id in devices:
+        if machine_id in devices:
             return wanted or (settings_hash == IMPORTED_HASH and key in points)
         kept = wanted and machine_id in here
         (shown if kept else others).add((key, measure))

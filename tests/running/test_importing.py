@@ -104,14 +104,26 @@ def test_a_frontier_is_of_one_machine_where_the_run_names_several(tmp_path):
     # The other machine takes the inverse: it ranks the points the other way round.
     timed["value"] = 1e-5 / timed["value"]
     timed["samples"] = [np.empty(0)] * len(timed)
+    key = ("separable", 0.5, 160)
+    energy: dict[str, Any] = {"measure": "energy", "title": "Energy", "unit": "J"}
+    drawn = pd.DataFrame(
+        [
+            fake_results.reading(key, "energy_j", value, **energy) | {"machine_id": id}
+            for value, id in ((2e-3, fake_results.MACHINE_ID), (3e-3, other["id"]))
+        ]
+    )
+    measures = results.run["measures"] | {"energy": results.run["measures"]["cost"]}
+    devices = {"fast": fake_results.MACHINE_ID, "slow": other["id"]}
     both = dataclasses.replace(
         results,
-        readings=pd.concat([results.readings, timed], ignore_index=True),
-        run=results.run | {"devices": {"fast": fake_results.MACHINE_ID, "slow": other["id"]}},
+        readings=pd.concat([results.readings, timed, drawn], ignore_index=True),
+        run=results.run | {"devices": devices, "measures": measures},
     )
     loaded = with_points(load(fake_results.stored(both, tmp_path / "run")))
     points = loaded.points
     assert points[SLOW].to_numpy() == pytest.approx(1e-5 / points["latency_s"].to_numpy())
+    assert points["energy_j"].dropna().tolist() == [2e-3]
+    assert points["energy_j_on_slow"].dropna().tolist() == [3e-3]
     assert (loaded.device, dict(loaded.devices)) == ("fast", {"feedfeedfeed": "slow"})
     separable = points[points["kind"] == "separable"]
     for column in ("latency_s", SLOW):
