@@ -6,8 +6,10 @@ from mnv1_flax.convolution import Padding
 from mnv1_flax.deployment import compiled
 from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
 from mnv1_flax.model import DepthwiseKernel, MobileNetV1
+from mnv1_flax.normalisation import Activation
 
 __all__ = [
+    "Activation",
     "Checkpoint",
     "CheckpointError",
     "DepthwiseKernel",

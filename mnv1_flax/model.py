@@ -15,7 +15,7 @@ from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
 from mnv1_flax.convolution import Padding, accumulator, full_conv, pointwise_conv
 from mnv1_flax.depthwise import Lowering, default_lowering, depthwise_conv
-from mnv1_flax.normalisation import BatchNormReLU6, BiasReLU6
+from mnv1_flax.normalisation import Activation, BatchNormReLU, BiasReLU
 
 # Keras's and TF-slim's value; both repeat it in each of their networks.
 BN_EPSILON = 1e-3
@@ -25,6 +25,13 @@ BN_EPSILON = 1e-3
 CONV_GAIN = 1 / 3
 # Standard deviation of a unit normal cut at two: dividing by it keeps the variance asked for.
 _TRUNCATED_STD = 0.87962566103423978
+
+
+# What a network is built from, beside random numbers: `MobileNetV1.arguments`.
+ARGUMENTS = (
+    *("alpha", "resolution", "num_classes", "kind", "dropout_rate", "bn_momentum", "bn_epsilon"),
+    *("batch_norm", "padding", "activation", "input_scale", "input_offset", "lowering", "dtype"),
+)
 
 
 class DepthwiseKernel(nnx.Param):
@@ -51,6 +58,9 @@ class MobileNetV1(nnx.Module):
         bn_epsilon: float = BN_EPSILON,
         batch_norm: bool = True,
         padding: Padding | str = Padding.SAME,
+        activation: Activation | str = Activation.RELU6,
+        input_scale: float = 1.0,
+        input_offset: float = 0.0,
         lowering: Lowering | str | None = None,
         dtype: jax.typing.DTypeLike | None = None,
         rngs: nnx.Rngs,
@@ -61,14 +71,17 @@ class MobileNetV1(nnx.Module):
         bn_momentum: weight of the old running statistic, in [0, 1]. bn_epsilon: above 0.
         batch_norm: False builds the deployed form, a bias in its place (see `folded`).
         padding: of the 3x3 convolutions; it belongs to the weights, as the alpha does.
+        activation: after each convolution; it belongs to the weights, too.
+        input_scale, input_offset: the network begins with images * scale + offset, finite numbers;
+        of networks that scale their own input. It isn't counted, as batch norm isn't.
         lowering: of the depthwise convolution; None chooses by platform.
         dtype: of the maps and of what convolutions multiply (bfloat16, say); None keeps the images'
         own. Parameters and running statistics are float32, in which batch norm, pooling and the
         classifier compute.
         rngs: streams "params" and "dropout" (or the default one).
 
-        Raises ValueError where alpha, resolution, num_classes, kind, padding or lowering is out of
-        range.
+        Raises ValueError where alpha, resolution, num_classes, kind, padding, activation, scaling
+        or lowering is out of range.
         """
         self.alpha = alpha
         self.resolution = resolution
@@ -79,13 +92,19 @@ class MobileNetV1(nnx.Module):
         self.bn_momentum = bn_momentum
         self.dropout_rate = dropout_rate
         self.padding = Padding(padding)
+        self.activation = Activation(activation)
+        if not (math.isfinite(input_scale) and input_scale and math.isfinite(input_offset)):
+            raise ValueError(f"images * {input_scale} + {input_offset}: is no scaling")
+        self.input_scale, self.input_offset = float(input_scale), float(input_offset)
         self.lowering = default_lowering() if lowering is None else Lowering(lowering)
         self.dtype = None if dtype is None else jnp.dtype(dtype)
 
-        def norm(channels: int) -> BatchNormReLU6 | BiasReLU6:
+        def norm(channels: int) -> BatchNormReLU | BiasReLU:
             if not batch_norm:
-                return BiasReLU6(channels)
-            return BatchNormReLU6(channels, momentum=bn_momentum, epsilon=bn_epsilon)
+                return BiasReLU(channels, activation=self.activation)
+            return BatchNormReLU(
+                channels, momentum=bn_momentum, epsilon=bn_epsilon, activation=self.activation
+            )
 
         rows = self.layers()
         self.units = nnx.Dict(
@@ -108,6 +127,21 @@ class MobileNetV1(nnx.Module):
         """The rows of Table 1 that this network is built from, in order of execution."""
         return architecture.layers(self.kind, self.alpha, self.resolution, self.num_classes)
 
+    def arguments(self) -> dict[str, Any]:
+        """What it was built from, by name, but for `rngs`."""
+        return {name: getattr(self, name) for name in ARGUMENTS}
+
+    def anew(self, **others: Any) -> MobileNetV1:
+        """A network of the same arguments, but for `others`, with random weights."""
+        arguments: dict[str, Any] = {"rngs": nnx.Rngs(0), **self.arguments(), **others}
+        return type(self)(**arguments)
+
+    def scaled(self, images: jax.Array) -> jax.Array:
+        """The images as the first convolution is handed them."""
+        if (self.input_scale, self.input_offset) != (1.0, 0.0):
+            images = images * self.input_scale + self.input_offset
+        return images if self.dtype is None else images.astype(self.dtype)
+
     def __call__(self, images: jax.Array) -> jax.Array:
         """images f[N,R,R,3], R the resolution; published weights expect [-1, 1]
         -> logits f[N,num_classes]. Raises ValueError where the shape differs.
@@ -115,7 +149,7 @@ class MobileNetV1(nnx.Module):
         expected = (self.resolution, self.resolution, architecture.IMAGE_CHANNELS)
         if images.ndim != 4 or images.shape[1:] != expected:
             raise ValueError(f"images {images.shape}: must be (N, {', '.join(map(str, expected))})")
-        x = images if self.dtype is None else images.astype(self.dtype)
+        x = self.scaled(images)
         for row in self.layers():
             if row.name in self.units:
                 x = self.units[row.name](x)
@@ -130,22 +164,9 @@ class MobileNetV1(nnx.Module):
         Same logits as this network in evaluation, up to rounding. Raises ValueError where it is
         folded already.
         """
-        deployed = type(self)(
-            self.alpha,
-            self.resolution,
-            self.num_classes,
-            self.kind,
-            dropout_rate=self.dropout_rate,
-            bn_momentum=self.bn_momentum,
-            bn_epsilon=self.bn_epsilon,
-            batch_norm=False,
-            padding=self.padding,
-            lowering=self.lowering,
-            dtype=self.dtype,
-            rngs=nnx.Rngs(0),
-        )
+        deployed = self.anew(batch_norm=False)
         for name, unit in self.units.items():
-            if not isinstance(unit.norm, BatchNormReLU6):
+            if not isinstance(unit.norm, BatchNormReLU):
                 raise ValueError("the network has no batch norm to fold")
             scale, shift = unit.norm.scale_and_shift()
             deployed.units[name].kernel[...] = unit.kernel[...] * scale
@@ -164,7 +185,7 @@ class ConvUnit(nnx.Module):
     def __init__(
         self,
         row: Layer,
-        norm: BatchNormReLU6 | BiasReLU6,
+        norm: BatchNormReLU | BiasReLU,
         padding: Padding,
         lowering: Lowering,
         rngs: nnx.Rngs,
@@ -189,7 +210,7 @@ class ConvUnit(nnx.Module):
                 raise ValueError(f"{row.type} is not a convolution")
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """x f[N,H,W,M] -> f[N,H_out,W_out,N] in [0, 6]."""
+        """x f[N,H,W,M] -> f[N,H_out,W_out,N], activated."""
         with jax.named_scope(self.row.name):
             return self.norm(self.convolve(x))
 

@@ -27,19 +27,7 @@ def unfolded(model: MobileNetV1, images: jax.Array) -> MobileNetV1:
     """
     if model.batch_norm:
         raise ValueError("the network has its batch norm")
-    whole = type(model)(
-        model.alpha,
-        model.resolution,
-        model.num_classes,
-        model.kind,
-        dropout_rate=model.dropout_rate,
-        bn_momentum=model.bn_momentum,
-        bn_epsilon=model.bn_epsilon,
-        padding=model.padding,
-        lowering=model.lowering,
-        dtype=model.dtype,
-        rngs=nnx.Rngs(0),
-    )
+    whole = model.anew(batch_norm=True)
     graph, state = nnx.split(model)
     moments = jax.jit(lambda state, images: _moments(nnx.merge(graph, state), images))
     for name, (mean, variance) in moments(state, images).items():
@@ -59,7 +47,7 @@ def unfolded(model: MobileNetV1, images: jax.Array) -> MobileNetV1:
 
 def _moments(model: MobileNetV1, images: jax.Array) -> dict[str, Any]:
     """Mean and biased variance f32[C] of what each convolution gives."""
-    x, found = images if model.dtype is None else images.astype(model.dtype), {}
+    x, found = model.scaled(images), {}
     for row in model.layers():
         if row.name in model.units:
             unit = model.units[row.name]

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import settings
 
 from mnv1_flax import MobileNetV1
-from mnv1_flax.normalisation import BatchNormReLU6
+from mnv1_flax.normalisation import BatchNormReLU
 from tests.support.commands import SHORT, Command, sweep
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
@@ -114,7 +114,7 @@ def randomise() -> Callable[[MobileNetV1], None]:
     def move(model: MobileNetV1) -> None:
         rng = np.random.default_rng(1)
         for unit in model.units.values():
-            assert isinstance(unit.norm, BatchNormReLU6)
+            assert isinstance(unit.norm, BatchNormReLU)
             channels = unit.norm.mean.shape
             unit.norm.scale[...] = jnp.asarray(rng.uniform(0.5, 1.5, channels), jnp.float32)
             unit.norm.bias[...] = jnp.asarray(rng.normal(0.3, 0.3, channels), jnp.float32)

@@ -19,7 +19,7 @@ from mnv1_flax.depthwise import Lowering
 
 __all__ = ["Checkpoint", "CheckpointError", "from_keras", "load", "save"]
 
-SUFFIXES = (".h5", ".keras", ".tflite", ".safetensors")
+SUFFIXES = (".h5", ".hdf5", ".keras", ".tflite", ".safetensors")
 
 
 def load(
@@ -29,9 +29,9 @@ def load(
     resolution: int | None = None,
     lowering: Lowering | str | None = None,
 ) -> Checkpoint:
-    """The network and weights of a file, by its suffix: `.h5`, `.weights.h5`, `.keras` of
-    `keras.applications.MobileNet`; `.tflite`; `.safetensors` in timm's naming, or as `save` wrote
-    it.
+    """The network and weights of a file, by its suffix: `.h5`, `.hdf5`, `.weights.h5`, `.keras` of
+    `keras.applications.MobileNet`, whole or with a head of one's own; `.tflite`; `.safetensors` in
+    timm's naming, or as `save` wrote it.
 
     alpha: of a file whose widths fit several; None reads it from the shapes. resolution: of a file
     that holds none. The weights are those of convolutions, which fit any: where the file says
@@ -81,7 +81,7 @@ def _read(path: Path) -> Contents:
     from mnv1_flax.checkpoints import keras_files, tflite_file
 
     match path.suffix.lower():
-        case ".h5":
+        case ".h5" | ".hdf5":
             return keras_files.read_h5(path)
         case ".keras":
             return keras_files.read_keras(path)

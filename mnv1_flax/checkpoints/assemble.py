@@ -14,6 +14,7 @@ from flax import nnx
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType, scaled_width
 from mnv1_flax.checkpoints.contents import (
+    INPUT_RANGE,
     WIDENED,
     Array,
     Checkpoint,
@@ -25,6 +26,7 @@ from mnv1_flax.checkpoints.contents import (
 )
 from mnv1_flax.depthwise import Lowering
 from mnv1_flax.model import MobileNetV1
+from mnv1_flax.normalisation import Activation
 
 # The paper's widths, then those that others have published.
 USUAL_ALPHAS = (1.0, 0.75, 0.5, 0.25, 1.25, 1.4, 1.3, 0.35, 1.5, 2.0)
@@ -58,10 +60,11 @@ def assemble(
     rows = _trained_rows(alpha, num_classes)
     expected = dict(_keys_and_shapes(rows, contents))
     # Under another alpha every shape would be wrong: the one line says it.
-    problems += [alpha_problem] if alpha_problem else mismatches(expected, actual)
+    problems += (
+        [alpha_problem] if alpha_problem else mismatches(expected, actual, names=not problems)
+    )
     resolution, resolution_problem, resolution_notes = _resolution(source, contents, resolution)
-    problems += resolution_problem
-    if problems:
+    if problems := problems or resolution_problem:
         raise CheckpointError.listing(source, problems)
 
     if any(dtype in WIDENED for _, dtype in actual.values()):
@@ -74,13 +77,22 @@ def assemble(
         resolution=resolution,
         num_classes=num_classes,
         padding=contents.padding,
+        activation=contents.activation,
+        input_scale=contents.scaling.factor,
+        input_offset=contents.scaling.offset,
         batch_norm=contents.batch_norm,
         bn_epsilon=contents.bn_epsilon,
         bn_momentum=contents.bn_momentum,
         lowering=lowering,
     )
     odd = _note_on_odd_maps(resolution) if contents.keras_pads else ()
-    return Checkpoint(model, (*notes, *alpha_notes, *resolution_notes, *odd))
+    low, high = contents.input_range or contents.scaling.input_range
+    if (low, high) != INPUT_RANGE:
+        notes.append(f"its images are in [{low:.3g}, {high:.3g}], not in [-1, 1]")
+    if contents.activation is Activation.RELU:
+        notes.append("its activation is ReLU, not ReLU6")
+    told = (*notes, *alpha_notes, *resolution_notes, *odd)
+    return Checkpoint(model, told, input_range=(low, high))
 
 
 def abstract(**arguments: Any) -> MobileNetV1:

@@ -1,10 +1,12 @@
-"""Weights of `keras.applications.MobileNet`: three kinds of file, and a live model.
+"""Weights of `keras.applications.MobileNet`, whole or with a head of one's own (a pool and a Dense
+layer), also as a model inside another: three kinds of file, and a live model.
 
 - `.h5` of Keras 1 and 2 (and Keras 3's legacy writer): a group for each layer, named as the layer,
   with datasets such as `conv1/conv1/kernel:0`; under `model_weights` where `model.save` wrote it,
   then with the architecture as JSON. The published files (`mobilenet_1_0_224_tf.h5`) are of this
   kind, without an architecture.
-- `.weights.h5` of Keras 3: `layers/<class of the layer>_<number>/vars/<number>`.
+- `.weights.h5` of Keras 3: `layers/<class of the layer>_<number>/vars/<number>`; of a model inside
+  under `layers/functional/`.
 - `.keras`: a zip of such a file with the architecture as `config.json`.
 
 Keras itself is not imported for files. Where there is no architecture, strides, padding and the
@@ -17,8 +19,9 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +49,17 @@ _LAYOUTS = {
     LayerType.POINTWISE: "HWMN",
     LayerType.CLASSIFIER: "HWMN",
 }
+_DENSE = _LAYOUTS | {LayerType.CLASSIFIER: "MN"}
 # Keras's names of a layer's weights, in the order in which Keras 3 numbers them.
 _CONVOLUTION = ("kernel", "bias")
 _NORM = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
 # Whatever the architecture holds in JSON, it is not longer than this.
 _MOST_JSON = 1 << 24
+_WEIGHTS_ALONE = (
+    "weights alone: how the network scales its images, and its activation, the file does not say; "
+    "taken to be as in keras.applications.MobileNet, for images in [-1, 1]"
+)
+_RANDOM = "seed_generator"
 _MOST_ENTRIES, _DEEPEST = 10_000, 8
 # What h5py raises where a file is cut off, damaged or no HDF5 at all.
 _H5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
@@ -81,12 +90,18 @@ def live(network: Any) -> Contents:
 
     arrays = {
         f"{layer.name}/{variable.name}": np.asarray(keras.ops.convert_to_numpy(variable.value))
-        for layer in network.layers
+        for layer in _layers(network)
         for variable in layer.weights
         if variable.name != "seed_generator_state"
     }
     contents = Contents(Naming(_by_name, _LAYOUTS), arrays, keras_pads=True)
     return _with_config(contents, read_config(network.to_json()))
+
+
+def _layers(network: Any) -> Iterator[Any]:
+    """Those of models inside in their place."""
+    for layer in network.layers:
+        yield from _layers(layer) if hasattr(layer, "layers") else (layer,)
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -113,15 +128,33 @@ def _read_h5(path: Path, file: Path | io.BytesIO, config: bytes | None) -> Conte
         raise
     except _H5_ERRORS as error:
         raise CheckpointError(f"{path}: is no whole HDF5 file ({short(str(error))})") from error
-    return contents if config is None else _with_config(contents, read_config(config))
+    if config is not None:
+        return _with_config(contents, read_config(config))
+    if contents.naming.layouts is _DENSE:
+        return replace(contents, notes=(*contents.notes, _WEIGHTS_ALONE))
+    return contents
 
 
 def _with_config(contents: Contents, config: Config) -> Contents:
+    naming, arrays = contents.naming, dict(contents.arrays)
+    layouts = _DENSE if config.dense else _LAYOUTS
+    if not _is_numbered(arrays) and config.names:
+        naming = Naming(partial(_by_name, names=config.names), layouts)
+    elif config.dense:
+        naming = Naming(partial(_by_number, dense=True), layouts)
+    if not config.use_bias:
+        kernel = arrays.get(naming.key("classifier", "kernel"))
+        if kernel is not None:
+            arrays[naming.key("classifier", "bias")] = np.zeros(kernel.shape[-1], np.float32)
     return replace(
         contents,
+        naming=naming,
+        arrays=arrays,
         resolution=config.resolution,
         bn_epsilon=config.bn_epsilon,
         bn_momentum=config.bn_momentum,
+        activation=config.activation,
+        scaling=config.scaling,
         problems=(*contents.problems, *config.problems),
     )
 
@@ -132,19 +165,26 @@ def _of_root(path: Path, root: h5py.File) -> Contents:
     aside = [key for key in datasets if key.startswith(("optimizer/", "optimizer_weights/"))]
     for key in aside:
         del datasets[key]
-    # The state of the dropout's random numbers.
-    datasets.pop("layers/dropout/seed_generator/vars/0", None)
+    # The state of random numbers, of dropout and of augmentation.
+    for key in [key for key in datasets if _RANDOM in key]:
+        del datasets[key]
     notes = ("the optimizer's state in the file is left out",) if aside else ()
 
     sizes = [(dataset.shape, dataset.dtype.itemsize) for dataset in datasets.values()]
     if (total := total_bytes(sizes)) > MOST_BYTES:
         raise CheckpointError(f"{path}: declares {total} bytes of arrays, at most {MOST_BYTES}")
     arrays = {key: np.asarray(dataset[()]) for key, dataset in datasets.items()}
-    if any(key.startswith("layers/") for key in arrays):
-        naming = Naming(_by_number, _LAYOUTS)
+    named = _numbered(path, arrays) if _is_numbered(arrays) else _by_layer(path, arrays)
+    dense = next((key for key in named if named[key].ndim == 2), "")  # before an architecture
+    layouts = _DENSE if dense else _LAYOUTS
+    if _is_numbered(arrays):
+        naming = Naming(partial(_by_number, dense=bool(dense)), layouts)
     else:
-        naming, arrays = Naming(_by_name, _LAYOUTS), _by_layer(path, arrays)
-    return Contents(naming, arrays, keras_pads=True, problems=tuple(problems), notes=notes)
+        names = {"classifier": (dense.rpartition("/")[0], "")} if dense else {}
+        naming = Naming(partial(_by_name, names=names), layouts)
+    if dense and naming.key("classifier", "bias") not in named:
+        named[naming.key("classifier", "bias")] = np.zeros(named[dense].shape[-1], np.float32)
+    return Contents(naming, named, keras_pads=True, problems=tuple(problems), notes=notes)
 
 
 def _datasets(
@@ -189,15 +229,34 @@ def _unreadable(item: h5py.Dataset) -> str | None:
     return None
 
 
+def _is_numbered(arrays: Mapping[str, Array]) -> bool:
+    """Whether they are as Keras 3 numbers them."""
+    return any(key.startswith("layers/") for key in arrays)
+
+
+def _numbered(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
+    """ "layers/functional/layers/conv2d/vars/0" as "layers/conv2d/vars/0"."""
+    named: dict[str, Array] = {}
+    for key, array in arrays.items():
+        name = key[key.rindex("layers/") :] if "layers/" in key else key
+        if name in named:
+            raise CheckpointError(f"{path}: has {name} in several of its models: no one network")
+        named[name] = array
+    return named
+
+
 def _by_layer(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
-    """Legacy paths, "[model_weights/]conv1/conv1/kernel:0", as "conv1/kernel"."""
+    """Legacy paths, "[model_weights/]conv1/conv1/kernel:0" and of a model inside
+    "mobilenet/conv1/kernel:0", as "conv1/kernel".
+    """
     named: dict[str, Array] = {}
     for key, array in arrays.items():
         parts = key.removeprefix("model_weights/").split("/")
         weight = parts[-1].removesuffix(":0")
-        name = f"{parts[0]}/{'kernel' if weight == 'depthwise_kernel' else weight}"
+        layer = parts[-2] if len(parts) > 1 else ""
+        name = f"{layer}/{'kernel' if weight == 'depthwise_kernel' else weight}"
         if name in named:
-            raise CheckpointError(f"{path}: {name} is there twice")
+            raise CheckpointError(f"{path}: has {name} in several of its models: no one network")
         named[name] = array
     return named
 
@@ -213,16 +272,20 @@ def _names(layer: str) -> tuple[str, str]:
     return name, f"{name}_bn"
 
 
-def _by_name(layer: str, part: str) -> str:
-    """Naming after the layers: "conv_dw_1_bn/gamma"."""
-    convolution, norm = _names(layer)
+def _by_name(layer: str, part: str, names: Mapping[str, tuple[str, str]] = {}) -> str:
+    """Naming after the layers: "conv_dw_1_bn/gamma". names: those that a file has others for."""
+    convolution, norm = names.get(layer) or _names(layer)
     if layer == "classifier" or part == "kernel":
         return f"{convolution}/{part}"
     return f"{norm}/{_NORM[part]}"
 
 
-def _by_number(layer: str, part: str) -> str:
-    """Naming after classes and numbers: "layers/batch_normalization_1/vars/0"."""
+def _by_number(layer: str, part: str, *, dense: bool = False) -> str:
+    """Naming after classes and numbers: "layers/batch_normalization_1/vars/0". dense: whether the
+    classifier is a Dense layer.
+    """
+    if layer == "classifier" and dense:
+        return f"layers/dense/vars/{_CONVOLUTION.index(part)}"
     kind, _, digits = layer.partition("_")
     number = int(digits or len(architecture.BLOCKS) + 1)
     if kind == "classifier" or part == "kernel":

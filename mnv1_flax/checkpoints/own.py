@@ -12,24 +12,38 @@ from pathlib import Path
 import numpy as np
 
 from mnv1_flax.checkpoints.assemble import abstract, build, variables
-from mnv1_flax.checkpoints.contents import Array, Checkpoint, CheckpointError, mismatches, short
+from mnv1_flax.checkpoints.contents import (
+    INPUT_RANGE,
+    Array,
+    Checkpoint,
+    CheckpointError,
+    mismatches,
+    short,
+)
 from mnv1_flax.depthwise import Lowering
 from mnv1_flax.model import MobileNetV1
 
 # Keys of the header's metadata.
 NETWORK, _CLASSES, _INPUT, _DIGEST = "mobilenet_v1", "classes", "input_range", "sha256"
-INPUT_RANGE = "[-1, 1]"  # of the images that our networks are trained on
 # What `MobileNetV1` is built from. The lowering is not kept: it belongs to the machine.
 _ARGUMENTS = (
     "alpha", "resolution", "num_classes", "kind", "padding", "batch_norm", "bn_epsilon",
     "bn_momentum", "dropout_rate", "dtype",
 )  # fmt: skip
+# Those that earlier versions had not stand there where they are others than these alone.
+_SINCE = {"activation": "relu6", "input_scale": 1.0, "input_offset": 0.0}
 
 
-def save(model: MobileNetV1, path: Path | str, *, classes: Sequence[str] = ()) -> None:
+def save(
+    model: MobileNetV1,
+    path: Path | str,
+    *,
+    classes: Sequence[str] = (),
+    input_range: tuple[float, float] = INPUT_RANGE,
+) -> None:
     """Writes the network's arguments, parameters and running statistics into the new file `path`,
     which is there whole or not at all. classes: names in the order of its outputs, where they are
-    known.
+    known. input_range: of the images that it takes.
 
     Raises CheckpointError where something is at `path` already, or it has another suffix; OSError
     where it can't be written.
@@ -44,8 +58,9 @@ def save(model: MobileNetV1, path: Path | str, *, classes: Sequence[str] = ()) -
     arrays = {"/".join(key): np.asarray(each.get_value()) for key, each in variables(model)}
     dtype = None if model.dtype is None else model.dtype.name
     named = {name: getattr(model, name) for name in _ARGUMENTS} | {"dtype": dtype}
+    named |= {name: own for name, usual in _SINCE.items() if (own := getattr(model, name)) != usual}
     metadata = {NETWORK: json.dumps(named), _CLASSES: json.dumps(list(classes))}
-    metadata |= {_INPUT: INPUT_RANGE}
+    metadata |= {_INPUT: json.dumps([_short(each) for each in input_range])}
     metadata |= {_DIGEST: _digest(metadata, arrays)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
@@ -70,8 +85,10 @@ def rebuilt(
         raise CheckpointError(f"{path}: is damaged: its numbers are not those that were saved")
     try:
         arguments = json.loads(metadata[NETWORK])
-        if arguments.keys() != {*_ARGUMENTS}:
-            raise ValueError(f"its arguments must be {', '.join(_ARGUMENTS)}")
+        arguments = _SINCE | arguments
+        if arguments.keys() != {*_ARGUMENTS, *_SINCE}:
+            raise ValueError(f"its arguments must be {', '.join((*_ARGUMENTS, *_SINCE))}")
+        low, high = map(float, json.loads(metadata.get(_INPUT, "[-1, 1]")))
         classes = tuple(map(str, json.loads(metadata.get(_CLASSES, "[]"))))
         if classes and len(classes) != arguments["num_classes"]:
             raise ValueError(f"it has {arguments['num_classes']} outputs and names {len(classes)}")
@@ -90,7 +107,13 @@ def rebuilt(
         notes = (f"the file's own resolution is {arguments['resolution']}",)
         arguments["resolution"] = resolution
     values = {tuple(key.split("/")): each for key, each in arrays.items()}
-    return Checkpoint(build(values, **arguments, lowering=lowering), notes, classes)
+    model = build(values, **arguments, lowering=lowering)
+    return Checkpoint(model, notes, classes, (low, high))
+
+
+def _short(number: float) -> float:
+    """Whole where it is: as earlier versions have written it, byte for byte."""
+    return int(number) if float(number).is_integer() else number
 
 
 def _in_order(file: bytes) -> bytes:

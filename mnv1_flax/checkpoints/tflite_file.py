@@ -1,9 +1,10 @@
 """A TFLite model, float or quantised: its operators are walked in order, since weights alone don't
 tell the network.
 
-The layout is that of the official files and of Keras's converter: 27 convolutions with ReLU6 fused
-and the batch norm folded in, an average over the last map, the classifier as a 1x1 convolution or a
-matrix, and operators that only reshape. Padding may stand before a convolution as one of its own.
+The layout is that of the official files and of Keras's converter: 27 convolutions with ReLU6 or
+ReLU, fused or in the range of quantised outputs, and the batch norm folded in; an average over the
+last map; the classifier as a 1x1 convolution or a matrix; and operators that only reshape. Padding
+may stand before a convolution as one of its own, and arithmetic with one number before the first.
 Quantised weights become the real numbers that they stand for; the rounding of the maps between the
 layers, which the interpreter adds, is not copied.
 """
@@ -18,10 +19,20 @@ import numpy as np
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import Kind, Layer, LayerType
-from mnv1_flax.checkpoints.contents import Array, CheckpointError, Contents, Naming, short
-from mnv1_flax.checkpoints.tflite_graph import ERRORS, Graph, Operator, Tensor, parse
+from mnv1_flax.checkpoints.contents import (
+    INPUT_RANGE,
+    PIXELS,
+    SHARES,
+    Array,
+    CheckpointError,
+    Contents,
+    Naming,
+    short,
+)
+from mnv1_flax.checkpoints.tflite_graph import ERRORS, LOWEST, Graph, Operator, Tensor, parse
 from mnv1_flax.checkpoints.tflite_walk import NO_ZEROS, Walk, Weighted
 from mnv1_flax.convolution import Padding, zeros_around
+from mnv1_flax.normalisation import Activation
 
 _LAYOUTS = {
     LayerType.FULL: "NHWM",
@@ -30,7 +41,7 @@ _LAYOUTS = {
     LayerType.CLASSIFIER: "NHWM",
 }
 _PARTS = {"kernel": (1, "weights"), "bias": (2, "bias")}  # place among the inputs, for people
-_LOWEST = {"UINT8": 0, "INT8": -128}
+SIX = 6.03  # of a range in 255 steps
 
 
 def read(path: Path) -> Contents:
@@ -50,6 +61,7 @@ def read(path: Path) -> Contents:
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
     pairs = list(zip((*rows, classifier), walk.weighted, strict=True))
+    activation = _activation(graph, pairs[:-1], problems)
     for row, weighted in pairs:
         problems += _differing(row, weighted.operator)
     padding = _padding(pairs[:-1], problems)
@@ -62,9 +74,12 @@ def read(path: Path) -> Contents:
         arrays,
         resolution=resolution,
         padding=padding,
+        activation=activation,
+        scaling=walk.scaling,
+        input_range=_input_range(graph),
         batch_norm=False,
         problems=tuple(problems),
-        notes=tuple(_notes(graph, walk)),
+        notes=tuple(_notes(graph)),
     )
 
 
@@ -112,23 +127,53 @@ def _arrays(
 
 def _differing(row: Layer, operator: Operator) -> Iterator[str]:
     """Where an operator with weights isn't the row's."""
-    fused = "NONE" if row.type is LayerType.CLASSIFIER else "RELU6"
     if operator.name == "FULLY_CONNECTED":
-        yield from operator.differing(FusedActivationFunction=fused, WeightsFormat=0)
+        yield from operator.differing(FusedActivationFunction="NONE", WeightsFormat=0)
         return
     name = "DEPTHWISE_CONV_2D" if row.type is LayerType.DEPTHWISE else "CONV_2D"
     if operator.name != name:
         yield f"{operator}: {row.name} of the network is a {name}"
         return
     stride, multiplier = row.stride, {"DepthMultiplier": 1} if name != "CONV_2D" else {}
+    if row.type is LayerType.CLASSIFIER:
+        yield from operator.differing(FusedActivationFunction="NONE")
     yield from operator.differing(
-        FusedActivationFunction=fused,
         StrideH=stride,
         StrideW=stride,
         DilationHFactor=1,
         DilationWFactor=1,
         **multiplier,
     )
+
+
+def _activation(
+    graph: Graph, pairs: list[tuple[Layer, Weighted]], problems: list[str]
+) -> Activation:
+    """The one that all convolutions have; where they differ, that of most."""
+    operators = [weighted.operator for _, weighted in pairs]
+    able = [_activations(each, graph.tensors[each.outputs[0]]) for each in operators]
+    found = max(Activation, key=lambda each: sum(each in own for own in able))
+    for operator, own in zip(operators, able, strict=True):
+        if found not in own:
+            told = operator.options.get("FusedActivationFunction")
+            problems.append(
+                f"{operator}: has FusedActivationFunction {told}, must have {found.name}"
+            )
+    return found
+
+
+def _activations(operator: Operator, output: Tensor) -> set[Activation]:
+    """Those that the operator may stand for. What is quantised to a range that begins at 0 is
+    clipped to it, with a fused activation or without: up to 6 that is ReLU6.
+    """
+    match operator.options.get("FusedActivationFunction"), output.range():
+        case "RELU6", _:
+            return {Activation.RELU6}
+        case "RELU", None:
+            return {Activation.RELU}
+        case (("RELU" | "NONE"), (low, high)) if abs(low) < (high - low) / 510:
+            return set(Activation) if high < SIX else {Activation.RELU}
+    return set()
 
 
 def _not_an_average(walk: Walk, side: int) -> Iterator[str]:
@@ -169,20 +214,26 @@ def _padding(pairs: list[tuple[Layer, Weighted]], problems: list[str]) -> Paddin
     return Padding.SAME if Padding.SAME in common else Padding.SYMMETRIC
 
 
-def _notes(graph: Graph, walk: Walk) -> Iterator[str]:
+def _input_range(graph: Graph) -> tuple[float, float] | None:
+    """Of the images, where they are quantised: the usual one that it is about."""
+    told = graph.tensors[graph.inputs[0]].range()
+    if told is None:
+        return None
+    for usual in (INPUT_RANGE, SHARES, PIXELS):
+        widest = 0.05 * (usual[1] - usual[0]) / 2
+        if all(abs(a - b) <= widest for a, b in zip(told, usual, strict=True)):
+            return usual
+    return told
+
+
+def _notes(graph: Graph) -> Iterator[str]:
     yield "batch norm is folded into the weights, as for inference"
     used = {index for operator in graph.operators for index in operator.inputs}
     constants = {index for index, each in enumerate(graph.tensors) if each.data is not None}
     types = {graph.tensors[index].type for index in used & constants}
-    if quantised := sorted(types & _LOWEST.keys()):
+    if quantised := sorted(types & LOWEST.keys()):
         yield f"weights were quantised ({', '.join(quantised)}): dequantised to float32"
     if "FLOAT16" in types:
         yield "weights of 16 bits are widened to float32"
-    images = graph.tensors[walk.weighted[0].operator.inputs[0]]
-    if images.scale is not None and images.type in _LOWEST:
-        low = float(images.scale[0]) * (_LOWEST[images.type] - float(images.zero_point[0]))
-        high = low + 255 * float(images.scale[0])
-        if abs(low + 1) > 0.05 or abs(high - 1) > 0.05:
-            yield f"its images are in [{low:.3g}, {high:.3g}], not in [-1, 1]"
     if left := len(constants - used):
         yield f"{left} constants of the file belong to no operator and are left out"

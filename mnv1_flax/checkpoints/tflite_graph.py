@@ -29,13 +29,16 @@ _DTYPES = {
     "UINT8": np.uint8,
     "INT8": np.int8,
 }
+LOWEST = {"UINT8": 0, "INT8": -128}
 _WINDOW = ("Padding", "StrideH", "StrideW", "FusedActivationFunction")
 _CONVOLUTION = (*_WINDOW, "DilationHFactor", "DilationWFactor")
+_ARITHMETIC = ("MUL", "DIV", "ADD", "SUB")
 # Operator -> the table of its options, and those that are read.
 _OPTIONS = {
     "CONV_2D": ("Conv2DOptions", _CONVOLUTION),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", (*_CONVOLUTION, "DepthMultiplier")),
     "AVERAGE_POOL_2D": ("Pool2DOptions", (*_WINDOW, "FilterHeight", "FilterWidth")),
+    **{name: (f"{name.title()}Options", ("FusedActivationFunction",)) for name in _ARITHMETIC},
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
 }
 _ENUMS = {"Padding": "Padding", "FusedActivationFunction": "ActivationFunctionType"}
@@ -53,6 +56,14 @@ class Tensor:
     scale: npt.NDArray[np.float32] | None = None
     zero_point: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     axis: int = 0
+
+    def range(self) -> tuple[float, float] | None:
+        """The real numbers that it can hold where it is quantised to 8 bits as a whole."""
+        if self.scale is None or self.scale.size != 1 or self.type not in LOWEST:
+            return None
+        scale = float(self.scale[0])
+        low = scale * (LOWEST[self.type] - float(self.zero_point[0]))
+        return low, low + 255 * scale
 
     def stored(self) -> Array:
         """The constant as it is stored. Raises ValueError where its bytes don't fit its shape."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mnv1_flax import architecture
+from mnv1_flax.checkpoints.contents import UNSCALED
 from mnv1_flax.checkpoints.tflite_graph import Graph, Operator, Tensor
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
@@ -34,6 +35,7 @@ class Walk:
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             counts = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
             raise ValueError(f"has {counts}, must have one of each")
+        self.scaling = UNSCALED
         current, zeros = graph.inputs[0], NO_ZEROS
         for operator in graph.operators:
             if self._makes_a_constant(operator):
@@ -98,9 +100,29 @@ class Walk:
                 pass
             case "QUANTIZE" | "DEQUANTIZE":
                 pass
+            case "MUL" | "DIV" | "ADD" | "SUB" if not self.weighted:
+                self.scaling = self.scaling.then(*self._scaled(operator))
             case _:
                 raise ValueError(f"{operator}: is not part of the network")
         return NO_ZEROS
+
+    def _scaled(self, operator: Operator) -> tuple[float, float]:
+        """(factor, offset) of arithmetic on the images, which is with one number for all."""
+        tensor = self.constant(operator, 1)
+        try:
+            numbers = set() if tensor is None else set(tensor.real().ravel().tolist())
+        except ValueError as error:
+            raise ValueError(f"{operator}: its second input {error}") from None
+        number = numbers.pop() if len(numbers) == 1 else 0.0
+        if not number or operator.options.get("FusedActivationFunction", "NONE") != "NONE":
+            raise ValueError(f"{operator}: must scale all channels by one number, and not by 0")
+        match operator.name:
+            case "MUL":
+                return number, 0.0
+            case "DIV":
+                return 1 / number, 0.0
+            case name:
+                return 1.0, number if name == "ADD" else -number
 
     def _zeros(self, operator: Operator) -> Zeros:
         match paddings := self.stored(operator):

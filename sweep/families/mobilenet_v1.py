@@ -78,7 +78,7 @@ class MobileNetV1Family:
         dropout_rate: float,
         dtype: str,
     ) -> MobileNetV1:
-        """With the other network's padding and epsilon."""
+        """With the other network's padding, activation, scaling of images and epsilon."""
         theirs = _ours(module)
         return self._network(
             point.alpha,
@@ -89,6 +89,9 @@ class MobileNetV1Family:
             bn_momentum=bn_momentum,
             bn_epsilon=theirs.bn_epsilon,
             padding=theirs.padding,
+            activation=theirs.activation,
+            input_scale=theirs.input_scale,
+            input_offset=theirs.input_offset,
             lowering=lowering,
             dtype=dtype,
             rngs=nnx.Rngs(seed),
@@ -154,5 +157,5 @@ def _ours(module: nnx.Module) -> MobileNetV1:
 
 
 def _trained(checkpoint: checkpoints.Checkpoint) -> Trained:
-    model, told = checkpoint.model, (checkpoint.notes, checkpoint.classes)
+    model, told = checkpoint.on_range(-1.0, 1.0), (checkpoint.notes, checkpoint.classes)
     return Trained(model, model.alpha, model.resolution, model.num_classes, *told)

@@ -68,7 +68,7 @@ def test_a_pipe_is_not_waited_on(tmp_path):
 def test_an_unknown_suffix_tells_the_known_ones(tmp_path):
     (tmp_path / "x.pth").write_bytes(b"")
     assert error_of(tmp_path / "x.pth") == [
-        "suffix '.pth' is unknown; known are .h5, .keras, .tflite, .safetensors"
+        "suffix '.pth' is unknown; known are .h5, .hdf5, .keras, .tflite, .safetensors"
     ]
 
 
@@ -151,10 +151,10 @@ def test_links_and_numbers_in_other_files_are_not_followed(whole, tmp_path):
 
     lines = error_of(changed_h5(whole, tmp_path / "x.h5", change))
     for line in (
-        "  conv1/conv1/kernel: is a link to elsewhere, which is not followed",
-        "  conv1_bn/conv1_bn/gamma: is a link to elsewhere, which is not followed",
-        "  conv1_bn/conv1_bn/beta: has its numbers in another file, which is not read",
-        "  conv1_bn/conv1_bn/moving_mean: has its numbers in another file, which is not read",
+        "  conv1_bn/conv1_bn/gamma, conv1/conv1/kernel: is a link to elsewhere, which is not "
+        "followed",
+        "  conv1_bn/conv1_bn/beta, conv1_bn/conv1_bn/moving_mean: has its numbers in another file, "
+        "which is not read",
         "  conv1_bn/conv1_bn/moving_variance: is no array of numbers",
     ):
         assert line in lines
@@ -265,7 +265,7 @@ def test_every_operator_that_differs_is_named(tmp_path, monkeypatch):
     weights["pointwise_5"] = Weights(scales, weights["pointwise_5"].bias)
     lines = error_of(write_official(tmp_path / "x.tflite", 0.25, 64, 3, weights))
     assert lines == [
-        "10 mismatches",
+        "8 mismatches",
         "  operator 0 (CONV_2D): has FusedActivationFunction RELU, must have RELU6",
         "  operator 3 (DEPTHWISE_CONV_2D): has StrideH 1, must have 2",
         "  operator 5 (DEPTHWISE_CONV_2D): has DepthMultiplier 2, must have 1",
@@ -274,10 +274,8 @@ def test_every_operator_that_differs_is_named(tmp_path, monkeypatch):
         "  operator 2 (CONV_2D), bias: is INT32 without a scale",
         "  operator 10 (CONV_2D), weights: has 2 scales and 2 zero points along axis 0 of"
         " (64, 1, 1, 64)",
-        "  operator 2 (CONV_2D), bias: is missing",
         "  operator 9 (DEPTHWISE_CONV_2D), weights: has shape (1, 3, 3, 63), must have"
         " (1, 3, 3, 64)",
-        "  operator 10 (CONV_2D), weights: is missing",
     ]
 
 
@@ -294,11 +292,12 @@ def test_layers_that_are_padded_differently_are_named(tmp_path, monkeypatch):
     monkeypatch.undo()
     write_converted(file, 0.25, 64, 3, random_weights(0.25, 3), (2, 2))
     lines = error_of(file)
-    assert lines[0] == "5 mismatches"
-    assert lines[1] == (
-        "  operator 1 (CONV_2D): has zeros ((2, 2), (2, 2)) around, must have same or symmetric"
+    # Of the five that have zeros around: the stem, and the four others of stride 2.
+    assert lines == [
+        "operator 1 (CONV_2D), operator 5 (DEPTHWISE_CONV_2D), operator 10 (DEPTHWISE_CONV_2D) and"
+        " 2 more: has zeros ((2, 2), (2, 2)) around, must have same or symmetric"
         " padding, as the layers before it"
-    )
+    ]
 
 
 def test_another_network_is_told_by_its_operators(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from flax import nnx
 
 from mnv1_flax import Kind, MobileNetV1, compiled
 from mnv1_flax.deployment import compiler_options
-from mnv1_flax.normalisation import BatchNormReLU6
+from mnv1_flax.normalisation import BatchNormReLU
 from tests.support.networks import as_float64, assert_same_logits, compiled_logits, random_images
 from tests.support.short import LAYERS, ShortNetwork
 
@@ -130,7 +130,7 @@ def test_settings_reach_the_layers():
     )
     assert model.dropout.rate == 0.3
     for unit in model.units.values():
-        assert isinstance(unit.norm, BatchNormReLU6)
+        assert isinstance(unit.norm, BatchNormReLU)
         assert (unit.norm.momentum, unit.norm.epsilon) == (0.8, 1e-5)
 
 
@@ -202,7 +202,7 @@ def test_in_bfloat16_maps_are_rounded_but_statistics_are_not(lowering, randomise
         )
         compiled_logits(model, images)  # moves the running statistics by the batch's
         norm = model.units["conv_0"].norm
-        assert isinstance(norm, BatchNormReLU6)
+        assert isinstance(norm, BatchNormReLU)
         means.append(norm.mean[...])
         randomise(model)
         model.eval()

@@ -1,6 +1,8 @@
 """What tests of whole networks share: images, logits, and how close is the same."""
 
 import warnings
+from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +97,16 @@ def keras_save(network: keras.Model, file: Path) -> Path:
     return file
 
 
+def all_layers(network: keras.Model) -> Iterator[Any]:
+    """Those of models inside, too."""
+    for layer in network.layers:
+        yield from all_layers(layer) if isinstance(layer, keras.Model) else (layer,)
+
+
 def randomise_keras(network: keras.Model) -> None:
     """Random kernels that keep the size of the maps, and statistics far from 0 and 1."""
     rng = np.random.default_rng(1)
-    for layer in network.layers:
+    for layer in all_layers(network):
         shapes = [variable.shape for variable in layer.weights]
         values = []
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -108,9 +116,9 @@ def randomise_keras(network: keras.Model) -> None:
             beta, mean = rng.normal(0.3, 0.3, channels), rng.normal(0.0, 0.3, channels)
             values = [gamma, beta, mean, variance]
         elif shapes:
-            height, width, channels_in, _ = shapes[0]
+            *window, channels_in, _ = shapes[0]
             depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            fan_in = height * width * (1 if depthwise else channels_in)
+            fan_in = prod(window) * (1 if depthwise else channels_in)
             kernel = rng.normal(0.0, np.sqrt(2 / fan_in), shapes[0])
             values = [kernel, *(rng.normal(size=shape) for shape in shapes[1:])]
         # Not set_weights: it and get_weights warn under NumPy 2 (__array__ without `copy`).

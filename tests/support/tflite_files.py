@@ -4,6 +4,7 @@ Two layouts: that of the official files (SAME, AVERAGE_POOL_2D, CONV_2D, RESHAPE
 that converters of other libraries write (PAD and VALID, MEAN, FULLY_CONNECTED).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,11 +174,23 @@ def write_weights(writer: Writer, weights: Weights) -> list[int]:
 
 
 def write_official(
-    file: Path, alpha: float, resolution: int, classes: int, weights: dict[str, Weights]
+    file: Path,
+    alpha: float,
+    resolution: int,
+    classes: int,
+    weights: dict[str, Weights],
+    first: Sequence[tuple[str, float]] = (),
 ) -> Path:
-    """The layout of the official float files. The last operators give logits, then softmax."""
+    """The layout of the official float files. The last operators give logits, then softmax. first:
+    what is done to the images, such as ("MUL", 1 / 127.5), ("SUB", 1.0).
+    """
     writer = Writer()
     images = current = writer.activation(1, resolution, resolution, 3)
+    for name, number in first:
+        constant = writer.constant(np.asarray([number], np.float32))
+        output = writer.activation(1, resolution, resolution, 3)
+        options = getattr(schema, f"{name.title()}OptionsT")()
+        current = writer.operator(name, [current, constant], output, options)
     for row in architecture.layers("separable", alpha, resolution, classes):
         if row.type is LayerType.POOL:
             output = writer.activation(1, 1, 1, row.channels_out)

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from mnv1_flax import MobileNetV1
-from mnv1_flax.normalisation import BatchNormReLU6
+from mnv1_flax.normalisation import BatchNormReLU
 
 
 def copy_weights(model: MobileNetV1, twin: torch.nn.Module) -> None:
@@ -29,7 +29,7 @@ def copy_weights(model: MobileNetV1, twin: torch.nn.Module) -> None:
                     kernel = kernel.T[:, :, None, None]
             assert convolution.weight.shape == kernel.shape
             convolution.weight.copy_(kernel)
-            assert isinstance(unit.norm, BatchNormReLU6)
+            assert isinstance(unit.norm, BatchNormReLU)
             norm.weight.copy_(tensor(unit.norm.scale[...]))
             norm.bias.copy_(tensor(unit.norm.bias[...]))
             assert norm.running_mean is not None
