@@ -17,7 +17,7 @@ from keras import layers
 from mnv1_flax import Activation, Checkpoint
 from mnv1_flax.checkpoints import CheckpointError, load
 from tests.model.test_checkpoints_damage import operators
-from tests.model.test_checkpoints_tflite import before_softmax, interpreted
+from tests.model.test_checkpoints_tflite import SHARED, before_softmax, interpreted
 from tests.support.networks import (
     assert_same_logits,
     compiled_logits,
@@ -31,7 +31,6 @@ from tests.support.tflite_files import random_weights, write_official
 
 SIDE = 64
 PIXELS = (random_images(SIDE) + 1) * 127.5
-RESCALED = "rescaled"
 
 
 def without_top(**others: Any) -> keras.Model:
@@ -230,8 +229,8 @@ def test_a_tflite_file_with_relu_gives_the_interpreters_logits(tmp_path, monkeyp
 
 
 @pytest.mark.shared
-def test_the_visual_wake_words_network_is_the_interpreters(shared):
-    file = shared / "cases" / "vww_96_float.tflite"
+def test_the_visual_wake_words_network_is_the_interpreters():
+    file = SHARED / "cases" / "vww_96_float.tflite"
     model = load(file).model
     images = random_images(96)
     logits = compiled_logits(model, images)
