@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +69,21 @@ def evaluate(
         bool,
         typer.Option("--background", help="The network's first output is none of the classes."),
     ] = False,
+    split: Annotated[
+        str, typer.Option(metavar="validation|test", help="Which; default: validation before test.")
+    ] = "",
+    image_column: Annotated[str, typer.Option(help="Of Parquet, where several could be.")] = "",
+    label_column: Annotated[str, typer.Option(help="Of Parquet, where several could be.")] = "",
+    image_key: Annotated[str, typer.Option(help="Of an .npz: the array of images.")] = "",
+    label_key: Annotated[str, typer.Option(help="Of an .npz: the array of labels.")] = "",
+    input_range: Annotated[
+        str,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Of the images that the network takes, where its file does not say; default: "
+            "-1,1. 0,1 and 0,255 are usual, too.",
+        ),
+    ] = "",
     alpha: Annotated[
         float | None, typer.Option(help="Width multiplier; default: the file's own.")
     ] = None,
@@ -103,9 +119,12 @@ def evaluate(
     bad = "skip" if skip_bad_images else None
     others = {"test_crop": crop, "test_images": images, "workers": workers, "bad_images": bad}
     others = {name: value for name, value in others.items() if value is not None}
+    of_data = {"split": split, "image_column": image_column, "label_column": label_column}
+    of_data |= {"image_key": image_key, "label_key": label_key}
+    of_data = {name: value for name, value in of_data.items() if value}
     try:
         if shared is not None:
-            _check_alone(shared, checkpoint, data, run, classes, background)
+            _check_alone(shared, checkpoint, data, run, classes, background, of_data, input_range)
             _check_as_run("--shared", shared, others)
             name, where = shared, shared
             evaluation = _inside(shared, kind, seed, alpha, resolution, export)
@@ -119,7 +138,7 @@ def evaluate(
             raise SettingsError(f"{listed(of_shared)}: of --shared alone, not of --checkpoint")
         else:
             name, where = checkpoint, data or run
-            source = _source(data, run, classes, others)
+            source = _source(data, run, classes, of_data, others)
             with _bar() as progress:
                 evaluation = evaluate_checkpoint(
                     find("family", "mobilenet_v1")(),
@@ -128,6 +147,7 @@ def evaluate(
                     alpha=alpha,
                     resolution=resolution,
                     background=background,
+                    input_range=_range(input_range),
                     progress=progress,
                 )
     except ValueError as error:
@@ -167,6 +187,19 @@ def _check_alone(shared: Path, *others: object) -> None:
         )
 
 
+def _range(text: str) -> tuple[float, float] | None:
+    """Raises SettingsError where it is none."""
+    if not text:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+        if isfinite(low) and isfinite(high) and low < high:
+            return low, high
+    except ValueError:
+        pass
+    raise SettingsError(f'--input-range "{text}": must be LOW,HIGH, such as 0,1 or 0,255')
+
+
 def _check_as_run(option: str, run: Path, others: dict[str, Any]) -> None:
     """Raises SettingsError where what the run says is asked for, too."""
     if others:
@@ -177,18 +210,26 @@ def _check_as_run(option: str, run: Path, others: dict[str, Any]) -> None:
 
 
 def _source(
-    data: Path | None, run: Path | None, classes: Path | None, others: dict[str, Any]
+    data: Path | None,
+    run: Path | None,
+    classes: Path | None,
+    of_data: dict[str, str],
+    others: dict[str, Any],
 ) -> ImageSource:
-    """The images of --data, or of --run. others: settings of [accuracy] that the options give."""
+    """The images of --data, or of --run. of_data, others: settings of [accuracy.data] and of
+    [accuracy] that the options give.
+    """
     from sweep.running.evaluate import image_source, source_of_run
 
     if data is not None and run is None:
-        return image_source(data, classes, **others)
+        return image_source(data, classes, of_data, **others)
     if run is None:
         raise SettingsError(
             "give --data, or --run to take a run's own test images and classes as they are"
         )
-    for what, option, value in (("images", "--data", data), ("classes", "--classes", classes)):
+    own = ("images", "--data", data), ("classes", "--classes", classes)
+    told = [(name, f"--{name.replace('_', '-')}", value) for name, value in of_data.items()]
+    for what, option, value in (*own, *told):
         if value is not None:
             raise SettingsError(f"--run {run}: takes the run's own {what}: no {option} beside it")
     _check_as_run("--run", run, others)

@@ -127,10 +127,16 @@ class LoadsCheckpoints(Protocol):
     """A family that can read trained networks from files."""
 
     def load_checkpoint(
-        self, path: Path, *, alpha: float | None, resolution: int | None
+        self,
+        path: Path,
+        *,
+        alpha: float | None,
+        resolution: int | None,
+        input_range: tuple[float, float] | None = None,
     ) -> Trained:
-        """alpha and resolution: None where the file is to say. Raises ValueError, naming the file,
-        where it can't be read or is of another network.
+        """alpha, resolution, and the range of the images that it was trained on: None where the
+        file is to say. Raises ValueError, naming the file, where it can't be read or is of another
+        network.
         """
         ...
 

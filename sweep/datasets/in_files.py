@@ -7,6 +7,7 @@ identity holds (`_content`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -80,6 +81,17 @@ class ImagesInFiles(Dataset):
     def _division(self) -> Division:
         """The names that there are; "" for all that lies under the path where it is not split."""
 
+    @cached_property
+    def _splits(self) -> Division:
+        """With the one that the settings ask for. Raises DatasetError where it isn't there."""
+        division, wanted = self._division, self.settings.split
+        if not wanted:
+            return division
+        if wanted not in division.names:
+            there = division.listed() if division.told else "no name that tells a split"
+            raise DatasetError(f"{self._place}: split = {wanted!r}: there is {there}")
+        return replace(division, wanted=wanted)
+
     @abstractmethod
     def _open(self, names: tuple[str, ...]) -> Stored:
         """What lies under some names. Raises DatasetError."""
@@ -128,7 +140,7 @@ class ImagesInFiles(Dataset):
 
     def notes(self, *, trains: bool) -> tuple[str, ...]:
         """Which split is evaluated on, what is held back, and what is left aside."""
-        division, (holds_back, why_not) = self._division, self._held_back
+        division, (holds_back, why_not) = self._splits, self._held_back
         sentence = division.sentence(trains=trains, holds_back=holds_back)
         if self.settings.validation_share:
             all_alike = f"validation_share is taken of all files alike: {division.listed()}"
@@ -156,7 +168,7 @@ class ImagesInFiles(Dataset):
 
     def _names(self, split: Purpose) -> tuple[str, ...]:
         """Of a split; of "train" those of all, where a share of them is to be split off."""
-        division = self._division
+        division = self._splits
         names = division.for_purpose(split)
         if self.settings.validation_share:
             if division.told and not self._several:
@@ -176,7 +188,7 @@ class ImagesInFiles(Dataset):
         if split not in self._opened:
             names = self._names(split)
             if not names:
-                there = f"; there is {self._division.listed()}" if self._division.told else ""
+                there = f"; there is {self._splits.listed()}" if self._splits.told else ""
                 raise DatasetError(f"{self._place}: has no images {_LACKING[split]}{there}")
             self._opened[split] = self._open(names)
         return self._opened[split]

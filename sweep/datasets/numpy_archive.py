@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,20 +17,26 @@ import numpy.typing as npt
 
 from sweep.datasets.in_files import ImagesInFiles, Stored
 from sweep.datasets.records import DatasetError, SplitSettings
-from sweep.datasets.splits import Division
+from sweep.datasets.splits import Division, split_of
 from sweep.host.machine import memory_bytes
 
 Images = npt.NDArray[np.uint8]
 Arrays = tuple[Images, npt.NDArray[np.integer]]
 
 
+# What arrays of a whole data set in one file are called, beside their split: Keras's mnist.npz has
+# x_train and y_train, MedMNIST train_images and train_labels.
+_IMAGES = ("x", "image", "images", "data", "pixels")
+_LABELS = ("y", "label", "labels", "target", "targets")
+
+
 class NumpySettings(SplitSettings):
     """path: a folder of archives whose names tell the split, such as train.npz and val.npz; or one
-    .npz.
+    .npz, which may have arrays of each split.
     """
 
-    image_key: str = "images"
-    label_key: str = "labels"
+    image_key: str = ""  # empty: "images", or by the names that arrays of a split have
+    label_key: str = ""
 
 
 class NumpyArchive(ImagesInFiles):
@@ -36,11 +44,12 @@ class NumpyArchive(ImagesInFiles):
 
     name = "numpy"
     Settings = NumpySettings
+    settings: NumpySettings
 
     def __init__(self, settings: NumpySettings) -> None:
         super().__init__(settings)
         self.path = Path(settings.path)
-        self._keys = settings.image_key, settings.label_key
+        self._keys = settings.image_key or "images", settings.label_key or "labels"
         if not (self.path.is_file() or self.path.is_dir()):  # no pipe: it would be waited on
             raise DatasetError(f"{self._place}: there is no such file or folder")
 
@@ -52,18 +61,59 @@ class NumpyArchive(ImagesInFiles):
     def _content(self) -> dict[str, Any]:
         digest = hashlib.sha256()
         for split in self._used():
-            digest.update((self.path / self._names(split)[0]).read_bytes())
+            file = self.path if self._arrays_of else self.path / self._names(split)[0]
+            digest.update(file.read_bytes())
+        if self._arrays_of:
+            keys = {split: self._arrays_of[self._names(split)[0]] for split in self._used()}
+            return {"sha256": digest.hexdigest(), "keys": keys}
         image_key, label_key = self._keys
         return {"sha256": digest.hexdigest(), "image_key": image_key, "label_key": label_key}
 
     @cached_property
+    def _arrays_of(self) -> dict[str, tuple[str, str]]:
+        """Of one file with arrays of each split: the images' name -> the keys of both; none where
+        it has but one pair, or the settings say which.
+        """
+        if not self.path.is_file() or self.settings.image_key or self.settings.label_key:
+            return {}
+        keys = _keys_in(self.path)
+        if set(self._keys) <= set(keys):
+            return {}
+        labels = {split_of(key): key for key in keys if _called(key, _LABELS)}
+        return {
+            key: (key, labels[split])
+            for key in keys
+            if _called(key, _IMAGES) and (split := split_of(key)) and split in labels
+        }
+
+    @cached_property
     def _division(self) -> Division:
+        if self._arrays_of:
+            return Division.of(self._arrays_of)
         if self.path.is_file():
             return Division.of([""])
         return Division.of(sorted(each.name for each in self.path.glob("[!.]*.npz")))
 
     def _open(self, names: tuple[str, ...]) -> Archive:
+        if keys := self._arrays_of.get(names[0]):
+            return Archive(self.path, keys)
         return Archive(self.path / names[0], self._keys)
+
+
+def _called(key: str, words: Sequence[str]) -> bool:
+    """Whether an array's name has one of the words: "x_train", "trainImages" not."""
+    return any(part in words for part in re.split(r"[^a-z]+", key.lower()))
+
+
+def _keys_in(file: Path) -> list[str]:
+    """Names of the arrays, without reading one. None of a file that is no archive: `_arrays` says
+    so.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return []
 
 
 @dataclass(frozen=True)
@@ -109,7 +159,10 @@ def _arrays(file: Path, keys: tuple[str, str]) -> Arrays:
                 raise DatasetError(f"{file}: holds one array: must be an .npz of {', '.join(keys)}")
             if missing := [key for key in keys if key not in archive]:
                 there = ", ".join(archive.files)
-                raise DatasetError(f"{file}: has no array {missing[0]!r}, but {there}")
+                raise DatasetError(
+                    f"{file}: has no array {missing[0]!r}, but {there}: give image_key and "
+                    "label_key (evaluate: --image-key, --label-key)"
+                )
             _check_sizes(file, raw, keys)
             images, labels = (archive[key] for key in keys)
     except DatasetError:

@@ -42,6 +42,8 @@ class Parquet(ImagesInFiles):
         listed = settings.train or settings.validation or settings.test
         if bool(settings.path) == bool(listed):
             raise DatasetError("parquet: give either path, or train and validation")
+        if listed and settings.split:
+            raise DatasetError("parquet: split is of what lies under path: give that in its place")
         if settings.test and not settings.validation:
             raise DatasetError(
                 "parquet: test is held back beside validation: give the files to evaluate on as "

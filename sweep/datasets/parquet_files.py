@@ -209,7 +209,8 @@ def _chosen(
     if wanted in fitting or (not wanted and len(fitting) == 1):
         return wanted or fitting[0]
     raise DatasetError(
-        f"{address}: {setting} = {wanted!r}: must be one of the columns that hold {kind}: "
+        f"{address}: {setting} = {wanted!r} (evaluate: --{setting.replace('_', '-')}): must be one "
+        f"of the columns that hold {kind}: "
         f"{', '.join(fitting) or 'there is none'} (of {', '.join(schema.names)})"
     )
 

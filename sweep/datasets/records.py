@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ class SplitSettings(Section):
     """What [accuracy.data] has for every data set of files."""
 
     path: Annotated[str, Field(min_length=1)]
+    split: Literal["", "validation", "test"] = ""  # evaluated on; empty: as `EVALUATED_ON` has it
     classes: str = ""  # a .tsv or .txt list in index order; empty: as the images themselves say
     # Above 0: this share of each class is for evaluation, of images that are not split.
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0

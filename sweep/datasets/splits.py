@@ -54,6 +54,7 @@ class Division:
     """Names by the split that they tell, under None those that tell none."""
 
     names: Mapping[Split | None, tuple[str, ...]]
+    wanted: Split | None = None  # that is evaluated on, where somebody says so
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Division:
@@ -71,6 +72,8 @@ class Division:
     @property
     def evaluated_on(self) -> Split | None:
         """The split whose images are for evaluation."""
+        if self.wanted is not None:
+            return self.wanted if self.wanted in self.names else None
         return next((split for split in EVALUATED_ON if split in self.names), None)
 
     def for_purpose(self, purpose: Split) -> tuple[str, ...]:

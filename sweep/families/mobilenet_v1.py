@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,21 @@ class MobileNetV1Family:
         return _ours(module).folded()
 
     def load_checkpoint(
-        self, path: Path, *, alpha: float | None, resolution: int | None
+        self,
+        path: Path,
+        *,
+        alpha: float | None,
+        resolution: int | None,
+        input_range: tuple[float, float] | None = None,
     ) -> Trained:
         """Keras, TFLite, safetensors or our own: see `mnv1_flax.checkpoints`."""
-        return _trained(checkpoints.load(path, alpha=alpha, resolution=resolution))
+        checkpoint = checkpoints.load(path, alpha=alpha, resolution=resolution)
+        if input_range is not None:
+            low, high = input_range
+            told = f"its images are in [{low:g}, {high:g}], as was asked for"
+            notes = (each for each in checkpoint.notes if not each.startswith("its images are in"))
+            checkpoint = replace(checkpoint, input_range=input_range, notes=(*notes, told))
+        return _trained(checkpoint)
 
     def save_checkpoint(self, module: nnx.Module, path: Path, *, classes: Sequence[str]) -> None:
         """Our own: see `mnv1_flax.checkpoints.save`."""

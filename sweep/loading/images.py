@@ -107,8 +107,10 @@ def _orientation(image: Image.Image, data: bytes) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if b"eXIf" in data:
+            if b"eXIf" in data or b"Raw profile type exif" in data:
                 image.load()  # of a PNG it may come after the pixels
+            if image.format == "PNG":  # also in a raw profile, as ImageMagick writes it
+                return image.getexif().get(_ORIENTATION)
             exif = Image.Exif()
             exif.load(image.info["exif"])
             return exif.get(_ORIENTATION)

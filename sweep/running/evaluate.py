@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,16 +41,24 @@ class Evaluation:
     notes: Sequence[str]
 
 
-def image_source(data: Path, classes: Path | None, **settings: object) -> ImageSource:
+def image_source(
+    data: Path, classes: Path | None, more: Mapping[str, str] | None = None, **settings: object
+) -> ImageSource:
     """The images of a folder of class folders (or one that holds val/ or test/), of Parquet files,
-    or of an .npz archive. `settings` are others of [accuracy].
+    or of an .npz archive. more: further settings of [accuracy.data]; `settings` are others of
+    [accuracy].
 
     Raises SettingsError where there are none.
     """
     if not data.exists():
         raise SettingsError(f"--data {data}: there is no such file or folder")
-    own = {"path": str(data)} | ({"classes": str(classes)} if classes else {})
-    values = {"dataset": _kind_of(data), "data": own, **settings}
+    more = more or {}
+    own = {"path": str(data), **more} | ({"classes": str(classes)} if classes else {})
+    kind = _kind_of(data)
+    known = find("dataset", kind).Settings.model_fields
+    if wrong := [name for name in more if name not in known]:
+        raise SettingsError(f"{_options(wrong)}: not of a data set of this kind ({kind})")
+    values = {"dataset": kind, "data": own, **settings}
     return ImageSource(validated(AccuracySettings, values, source="evaluate"))
 
 
@@ -70,15 +78,18 @@ def evaluate_checkpoint(
     alpha: float | None,
     resolution: int | None,
     background: bool,
+    input_range: tuple[float, float] | None = None,
     progress: Progress,
 ) -> Evaluation:
     """alpha, resolution: None where the file is to say. background: the network's first output is
-    none of the classes.
+    none of the classes. input_range: of the images that the network takes, where not as the file
+    says.
 
     Raises ValueError where the checkpoint can't be read or does not fit the classes, where an image
     can't be read and is not to be left out, and where there is no accuracy.
     """
-    trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution)
+    told = {} if input_range is None else {"input_range": input_range}
+    trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution, **told)
     if trained.resolution < SMALLEST:
         raise SettingsError(
             f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "
@@ -195,6 +206,17 @@ def _kind_of(data: Path) -> str:
     """The data set that reads such a file or folder."""
     if data.suffix == ".npz" or any(split_of(each.name) for each in data.glob("*.npz")):
         return "numpy"
-    if data.suffix == ".parquet" or any(data.glob("*.parquet")):
+    # The root of a repository of Hugging Face's has them in data/, or in a folder a configuration.
+    deeper = (each for depth in ("*/", "*/*/") for each in data.glob(f"{depth}[!.]*.parquet"))
+    if (
+        data.suffix == ".parquet"
+        or any(data.glob("*.parquet"))
+        or any(split_of(str(each.relative_to(data))) for each in deeper)
+    ):
         return "parquet"
     return "imagefolder"
+
+
+def _options(settings: Sequence[str]) -> str:
+    """As the command line has them."""
+    return listed([f"--{name.replace('_', '-')}" for name in settings])

@@ -66,7 +66,37 @@ def test_other_keys_can_be_named(tmp_path):
     path = save(tmp_path / "x.npz", x=photos(2), y=np.array([1, 0]), z=np.zeros(3))
     found = archive(path, image_key="x", label_key="y").records("validation")
     assert found.labels.tolist() == [1, 0]
-    assert refusal(path, image_key="x") == f"{path}: has no array 'labels', but x, y, z"
+    assert refusal(path, image_key="x").startswith(
+        f"{path}: has no array 'labels', but x, y, z: give image_key and label_key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "splits"),
+    [
+        ("x_{}", "y_{}", ("train", "test")),  # Keras's mnist.npz
+        ("{}_images", "{}_labels", ("train", "val", "test")),  # MedMNIST
+    ],
+)
+def test_one_file_may_have_arrays_of_each_split(tmp_path, images, labels, splits):
+    arrays = {}
+    for at, split in enumerate(splits):
+        arrays[images.format(split)] = photos(3, seed=10 * at)
+        arrays[labels.format(split)] = np.array([[at], [0], [1]], np.uint8)
+    path = save(tmp_path / "x.npz", **arrays)
+    dataset = archive(path)
+    first = splits[1]  # evaluated on: validation before test
+    assert np.array_equal(pixels_of(dataset.records("validation"), 2), noise(10, 12, seed=12))
+    assert dataset.records("train").labels.tolist() == [0, 0, 1]
+    assert dataset.records("validation").labels.tolist() == [1, 0, 1]
+    assert dataset.holds_back == ("val" in splits)
+    assert any(images.format(first) in note for note in dataset.notes(trains=True))
+    chosen = archive(path, split="test")
+    assert chosen.records("validation").labels.tolist() == [len(splits) - 1, 0, 1]
+    assert not chosen.holds_back
+    if "val" not in splits:
+        assert "split = 'validation': there is train" in refusal(path, split="validation")
+        assert chosen.identity() == dataset.identity()
 
 
 def test_two_files_are_the_two_splits(tmp_path):

@@ -147,12 +147,11 @@ def test_columns_are_found_or_named(tmp_path):
 def test_a_missing_column_lists_what_there_is(tmp_path):
     path = write(tmp_path / "x.parquet", table([1]))
     assert refusal(path=path, image_column="img") == (
-        f"{path}: image_column = 'img': must be one of the columns that hold structs with `bytes`: "
-        "image (of image, label)"
+        f"{path}: image_column = 'img' (evaluate: --image-column): must be one of "
+        "the columns that hold structs with `bytes`: image (of image, label)"
     )
-    assert "label_column = 'text': must be one of the columns that hold integers: label" in refusal(
-        path=path, label_column="text"
-    )
+    said = "(evaluate: --label-column): must be one of the columns that hold integers: label"
+    assert f"label_column = 'text' {said}" in refusal(path=path, label_column="text")
     write(path, pa.table({"image": [{"bytes": "words"}], "label": [1]}))
     assert "there is none (of image, label)" in refusal(path=path)
 

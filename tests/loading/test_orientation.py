@@ -1,5 +1,7 @@
 """Which way up an image is shown."""
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,16 @@ def test_a_png_may_say_its_orientation_after_the_pixels():
     rows = b"".join(b"\0" + row.tobytes() for row in corners())
     exif = with_orientation(6).tobytes().removeprefix(b"Exif\0\0")
     data = png(48, 32, depth=8, colour=2, rows=rows, after=[(b"eXIf", exif)])
+    assert np.array_equal(agreed(data), np.rot90(corners(), -1))
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_png_may_say_it_in_a_raw_profile_as_imagemagick_does(place):
+    exif = with_orientation(6).tobytes()
+    profile = f"\nexif\n{len(exif):8}\n{exif.hex()}\n".encode()
+    text = b"Raw profile type exif\0\0" + zlib.compress(profile)  # a zTXt chunk
+    rows = b"".join(b"\0" + row.tobytes() for row in corners())
+    data = png(48, 32, depth=8, colour=2, rows=rows, **{place: [(b"zTXt", text)]})
     assert np.array_equal(agreed(data), np.rot90(corners(), -1))
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.cli.main import main
@@ -11,8 +13,8 @@ from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
 from sweep.measures.accuracy_sources import accuracy
 from sweep.running.evaluate import image_source
-from sweep.settings.config import AccuracySettings
-from tests.support.image_files import plain, write_folder
+from sweep.settings.config import AccuracySettings, SettingsError
+from tests.support.image_files import encoded, plain, write_folder
 from tests.support.toys import point
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -59,11 +61,30 @@ def test_a_folder_of_archives_is_evaluated_on_one(tmp_path, names):
     assert note.endswith(f"{names[1]}.npz; left aside: train ({names[0]}.npz)")
 
 
+@pytest.mark.parametrize("place", ["data/test-0.parquet", "default/test/0000.parquet"])
+def test_the_root_of_a_repository_of_hugging_face_is_its_parquet_files(tmp_path, place):
+    write_folder(tmp_path, {"assets/logo.png": np.zeros((8, 8, 3), np.uint8), "README.md": b"x"})
+    file = tmp_path / place
+    file.parent.mkdir(parents=True)
+    image = {"bytes": encoded(np.zeros((8, 8, 3), np.uint8))}
+    pq.write_table(pa.table({"image": [image] * 3, "label": [0, 1, 0]}), file)
+    source = image_source(tmp_path, None)
+    assert (source.dataset.name, source.test_images) == ("parquet", 3)
+
+
+def test_an_option_of_another_kind_of_data_set_is_refused(tmp_path):
+    folder = write_folder(tmp_path, FOLDERS)
+    with pytest.raises(SettingsError, match=r"--label-column: not of .* kind .imagefolder"):
+        image_source(folder, None, {"label_column": "fine"})
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("case", "images", "note"),
     [
         ("mixed", 10, ""),
+        ("empty", 4, "note: no image of 1 of the 5 classes (tulips)"),
+        ("hfrepo", 5, "note: evaluated on the split test: data/test-00000-of-00001.parquet"),
         (
             "prefix",
             5,

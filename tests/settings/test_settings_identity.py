@@ -186,6 +186,17 @@ ROWS: dict[str, Row] = {
     "imagefolder.validation_share": Row(
         "accuracy.data.validation_share=0.5", "accuracy", given=(*FOLDER, *SPLIT)
     ),
+    "imagefolder.split": Row(
+        'accuracy.data.split="test"', "accuracy", given=data("imagefolder", path='"folders"')
+    ),
+    "numpy.split": Row(
+        'accuracy.data.split="test"', "accuracy", given=data("numpy", path='"archives"')
+    ),
+    "parquet.split": Row(
+        'accuracy.data.split="test"',
+        "accuracy",
+        given=data("parquet", path='"parquets"', image_column='"img"'),
+    ),
     "imagefolder.split_seed": Row(
         "accuracy.data.split_seed=1", "accuracy", given=FOLDER, used_if=SPLIT
     ),
@@ -301,6 +312,11 @@ def files(tmp_path_factory) -> Path:
         (root / folder).mkdir()
         for split in ("train", "val"):
             shutil.copy(root / f"one.{kind}", root / folder / f"{split}.{kind}")
+    for split, source in (("train", "one"), ("val", "one"), ("test", "two")):
+        shutil.copytree(root / source, root / "folders" / split)
+        for folder, kind in (("archives", "npz"), ("parquets", "parquet")):
+            (root / folder).mkdir(exist_ok=True)
+            shutil.copy(root / f"{source}.{kind}", root / folder / f"{split}.{kind}")
     for order in ("a_b", "b_a"):
         (root / f"{order}.txt").write_text(order.replace("_", "\n"))
     for name, content in (("a", "1"), ("copy", "1"), ("b", "2")):

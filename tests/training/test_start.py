@@ -286,7 +286,7 @@ class Loads(Short):
     """Reads the short networks that `save_checkpoint` writes."""
 
     def load_checkpoint(
-        self, path: Path, *, alpha: float | None, resolution: int | None
+        self, path: Path, *, alpha: float | None, resolution: int | None, input_range: Any = None
     ) -> Trained:
         model, values = a_trained_network(), safetensors.numpy.load_file(path)
         state = nnx.to_flat_state(nnx.state(model))
