@@ -191,8 +191,8 @@ def mismatches(
         expected = {key: shape for key, shape in expected.items() if key in there}
         actual = {key: actual[key] for key in there}
     elif not expected.keys() & actual.keys():
-        names = ", ".join(sorted(actual)[:5]) or "no arrays"
-        return [f"has none of the network's {len(expected)} arrays; it has {names}"]
+        there = ", ".join(sorted(actual)[:5]) or "no arrays"
+        return [f"has none of the network's {len(expected)} arrays; it has {there}"]
     lines = []
     for key, shape in expected.items():
         if key not in actual:
