@@ -35,7 +35,8 @@ def write(results: Results) -> None:
 
 def renew(path: Path) -> bool:
     """Derives them anew where one is missing, damaged or of an earlier state, and says whether it
-    did; where a run writes the folder it doesn't: the run will, at its end. Raises ResultsError
+    did. It doesn't where a run writes the folder: the run will, at its end; nor where the folder is
+    of an earlier version, whose training.parquet is no derived one. Raises ResultsError
     where there are no readings to be read, WriteError where they can't be written.
     """
     try:
@@ -43,8 +44,9 @@ def renew(path: Path) -> bool:
     except BusyError:
         return False
     try:
-        now = source(contents.read(path))
-        if all(_source(path, name) == now for name in DERIVED):
+        folder = contents.read(path)
+        now = source(folder)
+        if folder.earlier or all(_source(path, name) == now for name in DERIVED):
             return False
         write(load(path))
     finally:

@@ -65,8 +65,8 @@ def tidy(results: Results) -> pd.DataFrame:
 
 
 def derive(readings: pd.DataFrame, title: str = "") -> pd.DataFrame:
-    """One row per point, in the order of the readings' points: batch 1 under plain names, columns
-    such as latency_batch8_s beside them.
+    """One row per point, kind by kind, the widest first, of these the largest: batch 1 under plain
+    names, columns such as latency_batch8_s beside them.
 
     title: what the settings call the accuracies' data set; empty: its name, as in the readings. SI
     units; shares 0..1; null where a reading is missing (its reason is in the readings). All
@@ -114,7 +114,9 @@ def _title(results: Results) -> str:
 
 
 def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) -> pd.DataFrame:
-    keys = readings[POINT].drop_duplicates().itertuples(index=False, name=None)
+    keys = list(readings[POINT].drop_duplicates().itertuples(index=False, name=None))
+    kinds = list(dict.fromkeys(key[:2] for key in keys))
+    keys.sort(key=lambda key: (kinds.index(key[:2]), -key[2], -key[-1]))
     by_point: dict[tuple[Any, ...], list[dict[str, Any]]] = {key: [] for key in keys}
     metrics = _metrics(readings)
     # Sixty of a point's seventy readings are of its layers, which have no column here, nor has what

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from sweep.results import derived
 from sweep.results.check import State, check
 from sweep.results.load import load
 from sweep.results.repair import repair
@@ -231,3 +232,10 @@ def test_folders_of_the_first_version_are_continued(name, tmp_path):
         one, other = (each.sort_values(order, kind="stable") for each in (one, other))
         assert one.to_json(orient="records") == other.to_json(orient="records")
     assert all(each.state is State.OK for each in check(folder).files)
+
+
+def test_a_report_leaves_the_curves_of_an_earlier_folder_as_they_are(folder):
+    before = {each: (folder / each).read_bytes() for each in ("training.parquet", "points.parquet")}
+    assert not derived.renew(folder)
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert len(load(folder).training)

@@ -79,11 +79,13 @@ def _of_accuracies(rows: list[dict[str, Any]], results: Results) -> Iterator[Cau
         )
     left_out = results.readings.loc[results.readings["metric"] == LEFT_OUT.name, "value"]
     if left_out.max() > 0:
-        yield Caution(
-            f"Up to {left_out.max():.0f} images could not be read and were left out; run.log names "
-            "them.",
-            ACCURACY,
+        most = int(left_out.max())
+        images = (
+            "1 image could not be read and was"
+            if most == 1
+            else (f"Up to {most} images could not be read and were")
         )
+        yield Caution(f"{images} left out; run.log names what.", ACCURACY)
 
 
 def _several_versions(readings: pd.DataFrame) -> str:

@@ -65,6 +65,8 @@ def view(results: Results) -> View:
         derivation=derivation(results),
         body=paper_tables.body(results),
         comparisons=paper_tables.comparisons(compared),
+        unmatched=paper_tables.unmatched(results, compared),
+        held=sum(row.within is not None for row in compared),
         compared=compared,
         outside=len(paper.outside(compared)),
         traps=traps(),

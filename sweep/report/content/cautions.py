@@ -12,7 +12,8 @@ from sweep.paper.published import IMAGENET
 from sweep.report.content import bearing, certainty
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, sizes
-from sweep.report.content.findings import PROXY, at_chance
+from sweep.report.content.findings import at_chance
+from sweep.report.content.own_data import PROXY
 from sweep.report.content.point_rows import set_apart
 from sweep.report.values.units import percent
 from sweep.settings.config import GridSettings, SettingsError, validated

@@ -19,6 +19,7 @@ from sweep.report.content.axes import LOG_FROM, axes, number, quantities
 from sweep.report.content.beside import BESIDE, BESIDE_OF, COVERS, of_source
 from sweep.report.content.certainty import covers, on_frontier
 from sweep.report.content.evidence import evidence_of
+from sweep.report.content.own_data import on_own_data
 from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
@@ -70,9 +71,14 @@ def figures(results: Results) -> tuple[Figure, ...]:
     """
     rows = results.points.to_dict(orient="records")
     drawn_against = axes(quantities(results), results.points)
-    about = covers(evidence_of(results))
+    about, own = covers(evidence_of(results)), on_own_data(results.points)
     return tuple(
-        _figure(each, rows, replace(source, covers=about) if source.name == MEASURED else source)
+        _figure(
+            each,
+            rows,
+            replace(source, covers=about) if source.name == MEASURED else source,
+            () if own or source.name != MEASURED else _paper(each, rows),
+        )
         for source in sources(rows)
         for each in drawn_against
     )
@@ -143,7 +149,9 @@ def label(row: dict[str, Any]) -> str:
     return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"]).label
 
 
-def _figure(of: Quantity, rows: list[dict[str, Any]], source: Source) -> Figure:
+def _figure(
+    of: Quantity, rows: list[dict[str, Any]], source: Source, paper: tuple[Dot, ...]
+) -> Figure:
     drawn = [
         row
         for row in rows
@@ -170,7 +178,7 @@ def _figure(of: Quantity, rows: list[dict[str, Any]], source: Source) -> Figure:
         y=Axis(source.title, TOP1.unit, TOP1.form),
         marks=marks,
         front=tuple(dict.fromkeys((mark.x.value, mark.y.value) for mark in ahead)),
-        paper=_paper(of, rows) if source.name == MEASURED else (),
+        paper=paper,
         summary=_summary(of, ahead, marks),
         absent="" if marks else _why_empty(of, rows, source),
         covers=source.covers,

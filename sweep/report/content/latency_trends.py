@@ -196,6 +196,7 @@ def _against(phone: Phone, timed: list[_Timed], of: Quantity) -> Scatter:
             for point, there in both
         ),
         line=tuple((end, end / middle) for end in ends),
+        line_name=f"this machine's, if the phone took {times(middle)} as long everywhere",
         finding=_ranked(phone, both, middle) if both else "",
         summary=_listed(
             [

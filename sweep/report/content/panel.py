@@ -33,7 +33,9 @@ from sweep.report.values.view import Candidate, Caution
 from sweep.types import LONGEST_LIST
 
 WORDS: dict[str, Any] = {
-    "fit": "{fit} of {all} points fit. The others are all but invisible.",
+    "fit": "{fit} of {all} points fit; the others are all but invisible.",
+    "all_fit": "All {all} points fit.",
+    "one_fits": "The one point fits.",
     "best": "Best",
     "runner_up": "Runner-up",
     "highest": "The highest",

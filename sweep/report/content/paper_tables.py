@@ -99,6 +99,15 @@ def _caption(rows: tuple[BodyRow, ...]) -> str:
     )
 
 
+def unmatched(results: Results, rows: tuple[Row, ...]) -> tuple[str, ...]:
+    """The titles of the tables that have nothing of this run's: of none of their networks."""
+    matched = {row.table for row in rows if row.computed is not None}
+    if any(row.mult_adds is not None for row in paper.body(results.points, results.readings)):
+        matched.add("1")
+    tables = dict.fromkeys(("1", *(row.table for row in rows)))
+    return tuple(TITLES[table] for table in tables if table not in matched)
+
+
 def comparisons(rows: tuple[Row, ...]) -> tuple[Table, ...]:
     """The paper's other tables: one row per model, and for each quantity what is published, what
     this run computed, their difference and, where there is a tolerance, whether it holds.

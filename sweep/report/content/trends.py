@@ -15,6 +15,7 @@ from sweep.report.content.certainty import covers
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, evidence_of
 from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
+from sweep.report.content.own_data import on_own_data
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate, overlap
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FEWEST = 3  # points that a line is fitted to: two are always on one
 WORTH_A_SLOPE = 5  # points of which its slope is told
+FITTED = "fitted line"
 MOST_NAMED = 3  # residuals that a sentence names
 LONGEST = 20  # points that a summary lists
 # Howard et al. 2017, section 4.2: "Results are log linear with a jump when models get very small
@@ -100,7 +102,9 @@ class _Fit:
 
 def trends(results: Results) -> tuple[Scatter, ...]:
     """Accuracy against log mult-adds and what the fitted line misses, measured, then published;
-    latency per mult-add; measured latency against phones'. One without points says why.
+    latency per mult-add; measured latency against phones'. One without points says why. On
+    somebody's own images what is published of ImageNet is left out, and phones that have nothing
+    to compare.
     """
     rows = results.points.to_dict(orient="records")
     x = Axis(MULT_ADDS.title, MULT_ADDS.unit, MULT_ADDS.form, log=True)
@@ -108,13 +112,16 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     known = _known(rows, measured)
     # Another family's network of the same alpha and resolution is not the published one.
     published = _known([row for row in rows if row["family"] == FAMILY], PUBLISHED)
-    there = _fit(published)
+    latencies = latency_trends(results, x)
+    if on_own_data(results.points):
+        own = _accuracies(measured, known, x), _residuals(measured, known, x)
+        return (*own, *(each for each in latencies if each.dots))
     return (
-        _accuracies(measured, known, x, beside=there),
+        _accuracies(measured, known, x, beside=_fit(published)),
         _residuals(measured, known, x),
         _accuracies(PUBLISHED, published, x),
         _residuals(PUBLISHED, published, x),
-        *latency_trends(results, x),
+        *latencies,
     )
 
 
@@ -175,6 +182,7 @@ def _accuracies(
             for point in known
         ),
         line=fit.ends() if isinstance(fit, _Fit) else (),
+        line_name=FITTED,
         finding=_dependence(source, fit, beside) if known else "",
         summary=_listed([(point, point.accuracy) for point in known], Form.SHARE),
         absent="" if known else source.absent,
@@ -201,6 +209,7 @@ def _residuals(source: _Source, known: tuple[_Known, ...], x: Axis) -> Scatter:
             _dot(point, fit, each, f"{_place(each.value)} the line") for point, each in above
         ),
         line=line,
+        line_name=FITTED,
         finding=finding,
         summary=_listed(above, Form.POINTS),
         absent=absent,
@@ -275,12 +284,16 @@ def _largest(fit: _Fit, above: list[tuple[_Known, Estimate]], source: _Source) -
     ]
     if jump and len(jump) < len(inside):
         sentences.append(
-            f"The paper sees a jump at alpha {alpha_text(JUMP)}: these {len(jump)} points lie "
-            f"{_place(sum(jump) / len(jump))} the line on average."
+            f"The paper sees a jump at alpha {alpha_text(JUMP)}: {_these(jump)} "
+            f"{_place(sum(jump) / len(jump))} the line{' on average' if len(jump) > 1 else ''}."
         )
     if others:
         sentences.append(f"Of another kind, not part of the fit: {_named(others)}.")
     return " ".join(sentences)
+
+
+def _these(jump: list[float]) -> str:
+    return "this point lies" if len(jump) == 1 else f"these {len(jump)} points lie"
 
 
 def _named(pairs: list[tuple[_Known, Estimate]]) -> str:

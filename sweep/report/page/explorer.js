@@ -147,7 +147,11 @@
     const { limited, all, fitting, better, closest, broken } = judged;
     const lines = wrong();
     if (!all.length) lines.push(said(words.unranked));
-    else if (limited.length) lines.push(said(fill(words.fit, { fit: fitting.length, all: all.length })));
+    else if (limited.length) {
+      const all_fit = all.length === 1 ? words.one_fits : words.all_fit;
+      const text = fitting.length === all.length ? all_fit : words.fit;
+      lines.push(said(fill(text, { fit: fitting.length, all: all.length })));
+    }
     if (better.length) lines.push(...best(judged));
     else if (fitting.length) {
       lines.push(said(fill(fitting.length === 1 ? words.one_not_better : words.none_better, fitting[0])));

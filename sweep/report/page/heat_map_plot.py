@@ -23,7 +23,9 @@ from sweep.types import alpha_text
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't
 LIGHT = 0.55  # of the scale: from here on dark letters are easier to read on it
 MOST_SQUARES = 400
-LARGEST, ROOM, READABLE = 46, 250, 34  # px: of a square, of all squares of a row, to hold a value
+LARGEST, ROOM, READABLE = 52, 250, 34  # px: of a square, of all squares of a row, to hold a value
+LETTER = 6.4  # px: of a value
+RIGHT = 0.8  # steps beyond the last square, for the names of the lines
 
 
 def plot(heat: HeatMap) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def plot(heat: HeatMap) -> dict[str, Any]:
     x = {
         "title": {"text": "Resolution, pixels"},
         "tickvals": list(heat.resolutions),
-        "range": _range(heat.resolutions, right=1.0),  # with room for the names of the lines
+        "range": _range(heat.resolutions, right=RIGHT),
         "showgrid": False,
     }
     y = {
@@ -90,8 +92,9 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
             "size": size,
             "color": [str(colour) for colour in sample_colorscale(SCALE, shares)],
         },
-        "text": [formatted(value, heat.form).replace(SPACE, "<br>") for value in values],
+        "text": [_inside(formatted(value, heat.form), size) for value in values],
         "textfont": {
+            "size": 12,
             "color": ["#15171a" if share >= LIGHT else "#ffffff" for share in shares],
         },
         "customdata": [f"{alpha_text(alpha)}-{resolution}" for alpha, resolution, _ in cells],
@@ -107,6 +110,11 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
         ],
         "hoverinfo": "text",
     }
+
+
+def _inside(text: str, size: float) -> str:
+    """A value as a square has room for it: on one line, else its unit on the next."""
+    return text if len(text) * LETTER <= size - 4 else text.replace(SPACE, "<br>")
 
 
 def _lines(contours: Contours) -> list[dict[str, Any]]:

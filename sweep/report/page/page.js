@@ -9,6 +9,7 @@ const drawing = (() => {
     toImageButtonOptions: { format: "svg" },
   };
   const NARROW = 560; // px: below it, names of points would cover each other
+  const LETTER = 7.5; // px: of a title, about
   const template = JSON.parse(document.getElementById("template").textContent);
   const drawn = new Map(); // id of the place -> what is drawn there
   const narrow = new Map(); // id of the place -> whether it is drawn for a narrow one
@@ -45,11 +46,22 @@ const drawing = (() => {
     narrow.set(id, isNarrow(id));
     if (isNarrow(id)) {
       data = data.filter((trace) => trace.mode !== "text");
-      if (layout.xaxis.title) layout.xaxis.title.text = layout.xaxis.title.text.replaceAll(", ", ",<br>");
+      if (layout.xaxis.title) layout.xaxis.title.text = folded(layout.xaxis.title.text, place.clientWidth);
     }
     Plotly.react(place, data, { ...layout, template: themed() }, config);
     // The words beside a figure say what it shows: loose ticks read aloud would not.
     for (const svg of place.querySelectorAll("svg.main-svg")) svg.setAttribute("aria-hidden", "true");
+  }
+
+  // A title on as few lines as its room takes, broken at commas.
+  function folded(title, width) {
+    const lines = [];
+    for (const part of title.split(", ")) {
+      const longer = `${lines.at(-1)}, ${part}`;
+      if (lines.length && longer.length * LETTER < width) lines[lines.length - 1] = longer;
+      else lines.push(part);
+    }
+    return lines.join(",<br>");
   }
 
   function isNarrow(id) {

@@ -17,7 +17,7 @@ def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
         style.scale(getattr(scatter, side), [getattr(dot, side).value for dot in scatter.dots])
         for side in "xy"
     )
-    data = [traces.line("fitted line", scatter.line, dash="dash")] if scatter.line else []
+    data = [traces.line(scatter.line_name, scatter.line, dash="dash")] if scatter.line else []
     symbol = symbols(key)
     for resolution, colour in colours(key).items():
         dots = [dot for dot in scatter.dots if dot.resolution == resolution]

@@ -80,10 +80,10 @@ def symbols(key: Key) -> dict[float, str]:
 def ticks(axis: Axis) -> dict[str, Any]:
     """How an axis's figures are written: SI prefixes ("200M", "5ms"), shares in per cent."""
     if axis.form is Form.SHARE:
-        return {"type": "linear", "tickformat": ".0%"}
+        return {"type": "linear", "tickformat": ".2~%"}
     if axis.form is Form.POINTS:
         # Per cent with a sign is what points are written as; the axis's title says so.
-        return {"type": "linear", "tickformat": "+.0%"}
+        return {"type": "linear", "tickformat": "+.2~%"}
     suffix = {Form.SECONDS: "s", Form.BYTES: "B"}.get(axis.form, "")
     if not axis.log:
         return {"type": "linear", "tickformat": "~s", "ticksuffix": suffix}

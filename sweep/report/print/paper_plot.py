@@ -88,7 +88,8 @@ def _frontier(figure: Figure, key: Key, width: int) -> dict[str, Any]:
 def _scatter(scatter: Scatter, key: Key, width: int) -> dict[str, Any]:
     legend = _key(scatter.dots, scatter.dots, key)
     if scatter.line:
-        legend.append(_entry("fitted line", mode="lines", line={"dash": "dash"}))
+        named = style.lines(wrap(scatter.line_name, LEGEND))
+        legend.append(_entry(named, mode="lines", line={"dash": "dash"}))
     legend += _intervals(scatter.dots, scatter.covers)
     plot = scatter_plot.plot(scatter, key)
     return _sheet(plot, width, legend, titles=_titles(scatter.x, scatter.y))

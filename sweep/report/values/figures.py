@@ -80,8 +80,9 @@ class Figure(_Drawn):
 
 @dataclass(frozen=True)
 class Scatter(_Drawn):
-    """Points against two quantities. `line` is a fitted line's ends as (x, y), empty where there is
-    none; `finding` says what it shows with its figures, `summary` lists the points.
+    """Points against two quantities. `line` is a line's ends as (x, y), empty where there is none,
+    and line_name what it is; `finding` says what it shows with its figures, `summary` lists the
+    points.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Scatter(_Drawn):
     dots: tuple[Dot, ...]
     line: tuple[tuple[float, float], ...]
     finding: str
+    line_name: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ class Derivation:
 class View:
     """Everything a report shows of one run of `swept` points. `figures` has one for each cost and
     each of `sources`, (name, title) of the accuracies; `body` is the paper's Table 1, `comparisons`
-    its others, made of `compared`, and `derivation` its cost formulas with this run's numbers;
+    its others, made of `compared`, `unmatched` the titles of those that this run has no network of,
+    `held` how many costs have a tolerance; `derivation` its cost formulas with this run's numbers;
     `command` draws the report, `pick_command` asks for the best in a budget; `cautions` stand with
     its answer.
     """
@@ -119,6 +120,8 @@ class View:
     derivation: Derivation
     body: Table
     comparisons: tuple[Table, ...]
+    unmatched: tuple[str, ...]
+    held: int
     compared: tuple[Row, ...]
     outside: int
     traps: tuple[Trap, ...]
