@@ -51,7 +51,7 @@ def test_a_run_that_only_guesses_says_so():
     assert guessing.title == "2 networks, none of them better than guessing yet"
     (said,) = [each for each in guessing.warnings if "guessing" in each]
     assert "one of 20 classes (5\u00a0%)" in said
-    assert "0.25-128 and 0.5-128" in said
+    assert "0.5-128 and 0.25-128" in said
     one = view(fake_results.guessing(0.05, 0.20))
     assert "guessing" not in one.title
     (said,) = [each for each in one.warnings if "guessing" in each]

@@ -149,7 +149,8 @@ def test_a_frontier_point_carries_its_share():
     assert f"mult-adds ({text})" in typed(card.standing[0])
     (mark,) = [each for each in shown.figures[0].marks if each.label == "1.0-224"]
     assert f"in {text} of 1,000 bootstrap replicates" in typed(mark.hover[-1])
-    assert text in typed(str(shown.points.rows[-1][-1].value))
+    (row,) = [each for each in shown.points.rows if each[0].value == "1.0-224"]
+    assert text in typed(str(row[-1].value))
     assert "1,000 bootstrap replicates" in shown.points.caption
 
 

@@ -232,7 +232,7 @@ def test_a_failed_reading_gives_its_reason():
     )
     assert drawn["accuracy"].cells[1][1].reason == "top1 broke"
     assert drawn["latency"].cells[1][1].reason == "latency_s broke"
-    assert "1 of 16 cells are empty" in drawn["latency"].summary
+    assert "1 of 16 cells is empty" in drawn["latency"].summary
     assert drawn["mult_adds"].cells[1][1].value is not None
 
 

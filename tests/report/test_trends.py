@@ -94,28 +94,32 @@ def test_residuals_are_what_the_line_leaves(results, separable):
 
 
 def test_the_papers_jump_is_looked_for():
-    # Three points on y = 0.4 + 0.1 x, x = 0, 1, 2 doublings from 0.25-128's cost, and 0.25-128
-    # itself 8 points below: the fit over x = 0, 0, 1, 2 is worked out by hand.
+    # Four points on y = 0.4 + 0.1 x, x = 0, 1, 2, 3 doublings from 0.25-128's cost, and 0.25-128
+    # itself 8 points below: the fit over x = 0, 0, 1, 2, 3 is worked out by hand.
     base = 13_570_048.0
-    results = of_four(mult_adds=[4 * base, 2 * base, base, base], top1=[0.6, 0.5, 0.4, 0.32])
-    # x mean 0.75, y mean 0.455; Sxx = 1.5625 + 0.0625 + 2 * 0.5625 = 2.75; Sxy = 1.25 * 0.145 +
-    # 0.25 * 0.045 + 0.75 * 0.055 + 0.75 * 0.135 = 0.335; slope 0.12182, intercept 0.36364. So 0.4
-    # lies 3.6 above, 0.32 lies 4.4 below: on average 0.4 below.
+    costs = [8 * base, 4 * base, 2 * base, base, base]
+    results = of_five(mult_adds=costs, top1=[0.7, 0.6, 0.5, 0.4, 0.32])
+    # x mean 1.2, y mean 0.504; Sxx = 2 * 1.44 + 0.04 + 0.64 + 3.24 = 6.8; Sxy = 1.2 * 0.104 +
+    # 1.2 * 0.184 + 0.2 * 0.004 + 0.8 * 0.096 + 1.8 * 0.196 = 0.776; slope 0.114118, intercept
+    # 0.367059. So 0.4 lies 3.3 above, 0.32 lies 4.7 below: on average 0.7 below.
     text = typed(drawn(results, "accuracy_residuals").finding)
     (_, low), (_, high) = drawn(results, NAMES[0]).line
-    assert (high - low) / 2 == pytest.approx(0.12182, abs=1e-5)
-    assert text.startswith("Farthest from the line: 0.25-128 (4.4 points below), 0.25-224 (3.6")
-    assert "a jump at alpha 0.25: these 2 points lie 0.4 points below the line" in text
+    assert (high - low) / 3 == pytest.approx(0.114118, abs=1e-6)
+    assert text.startswith("Farthest from the line: 0.25-128 (4.7 points below), 0.25-224 (3.3")
+    assert "a jump at alpha 0.25: these 2 points lie 0.7 points below the line on average" in text
 
 
 def test_accuracy_that_falls_with_cost_is_said_to():
-    results = of_five(top1=[0.3, 0.4, 0.5, 0.6, 0.34])
+    results = of_five(top1=[0.3, 0.34, 0.4, 0.5, 0.6])
     assert "Each doubling of mult-adds costs" in drawn(results, NAMES[0]).finding
 
 
 def test_no_slope_is_told_of_four_points_nor_where_it_may_be_none():
-    told = drawn(of_four(top1=[0.6, 0.5, 0.4, 0.3]), NAMES[0]).finding
-    assert told == "No slope is told: it takes 5 points, this run has 4."
+    few = of_four(top1=[0.6, 0.5, 0.4, 0.3])
+    told = drawn(few, NAMES[0]).finding
+    assert told == "No line is fitted: it takes 5 points, this run has 4."
+    # Nor how far anything lies from it.
+    assert "it takes 5 points" in drawn(few, NAMES[1]).absent
     results = of_five(top1=[0.45, 0.5, 0.4, 0.42, 0.41])
     # numpy's slope and its error, by Student's t of 3 degrees of freedom.
     x = np.log2(results.points["mult_adds"].astype(float))
@@ -127,6 +131,8 @@ def test_no_slope_is_told_of_four_points_nor_where_it_may_be_none():
     assert told == (
         f"No slope is told: its 95 % interval holds 0, {ends} for each doubling of mult-adds."
     )
+    assert not drawn(results, NAMES[0]).line
+    assert "its 95 % interval holds 0" in typed(drawn(results, NAMES[1]).absent)
     # Nor is a steeper one beside it that was published of too few.
     assert "buys" not in told
 
@@ -173,15 +179,15 @@ def test_two_points_are_drawn_without_a_line():
     scatter = drawn(results, NAMES[0])
     assert len(scatter.dots) == 2
     assert scatter.line == ()
-    assert scatter.finding == "No line is fitted: it takes 3 points, this run has 2."
+    assert scatter.finding == "No line is fitted: it takes 5 points, this run has 2."
     residuals = drawn(results, NAMES[1])
     assert residuals.dots == ()
-    assert "it takes 3 points" in residuals.absent
+    assert "it takes 5 points" in residuals.absent
     assert "takes 5 points, this run has 2" in drawn(results, NAMES[5]).finding
 
 
 def test_equal_costs_have_no_line():
-    scatter = drawn(of_four(mult_adds=[1e6] * 4), NAMES[1])
+    scatter = drawn(of_five(mult_adds=[1e6] * 5), NAMES[1])
     assert scatter.absent == "No line can be fitted: all points have the same mult-adds."
 
 

@@ -156,9 +156,13 @@ def of_sessions(results: Results) -> tuple[str, ...]:
     ]
     if not one:
         return tuple(later)
-    where = f"all {len(timed)}" if len(one) == len(timed) else listed(list(dict.fromkeys(one)))
+    names = list(dict.fromkeys(one))
+    where = f"all {len(timed)}" if len(one) == len(timed) and len(names) > 1 else listed(names)
+    whose, out, they = "The latencies' intervals", "leave out", "they are"
+    if len(names) == 1:
+        whose, out, they = "The latency's interval", "leaves out", "it is"
     return (
         *later,
-        f"The latencies' intervals of {where} leave out what differs from process to process: they "
-        "are of one process, or of a version that did not keep which process took each sample.",
+        f"{whose} of {where} {out} what differs from process to process: {they} of one process, or "
+        "of a version that did not keep which process took each sample.",
     )

@@ -13,7 +13,7 @@ from sweep.report.content import bearing, certainty
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, sizes
 from sweep.report.content.findings import at_chance
-from sweep.report.content.own_data import PROXY
+from sweep.report.content.own_data import PROXY, on_own_data
 from sweep.report.content.point_rows import set_apart
 from sweep.report.values.units import percent
 from sweep.settings.config import GridSettings, SettingsError, validated
@@ -41,7 +41,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_what_accuracies_are_of(rows),
         *_missing(results.readings),
         *_not_yet(results),
-        *_unprinted(rows),
+        *([] if on_own_data(results.points) else _unprinted(rows)),
     )
 
 

@@ -126,9 +126,12 @@ def findings(
         sentences += [
             *_best_and_enough(rows, drawn, figure, by),
             *(_how_sure(figure, results, by) if figure.source == MEASURED else ()),
-            _on_frontiers(tuple(each for each in drawn if each.source == figure.source), by),
-            _dominated(figure, by),
         ]
+        if len(figure.marks) > 1:
+            sentences += [
+                _on_frontiers(tuple(each for each in drawn if each.source == figure.source), by),
+                _dominated(figure, by),
+            ]
     if tau.value is None and on_own_data(results.points):
         pass  # nobody expects one of their own images
     elif tau.value is None:
@@ -177,7 +180,8 @@ def _best_and_enough(
     if figure.source != MEASURED:
         of = f"{figure.y.title[:1].lower()}{figure.y.title[1:]}; this run has measured none"
     most = f"The most accurate, {BY_ONE}," if by.once else "The most accurate"
-    first = [f"{most} is {best.label}: {written(best.y, Form.SHARE)} {of}."]
+    told = f"{best.label}: {written(best.y, Form.SHARE)} {of}."
+    first = [told if len(figure.marks) == 1 else f"{most} is {told}"]
     if figure.source == MEASURED:
         first += worth(best.label, *held_back(by_label[best.label]), len(figure.marks))
     as_read = _is_as_read(figure, by)

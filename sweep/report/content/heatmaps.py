@@ -182,7 +182,8 @@ def _summary(shown: _Shown, grid: _Grid, cells: Cells) -> str:
     ]
     missing = len(by_place) - len(filled)
     if missing:
-        sentences.append(f"{missing} of {len(by_place)} cells are empty.")
+        are = "is" if missing == 1 else "are"
+        sentences.append(f"{missing} of {len(by_place)} cells {are} empty.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -26,8 +26,7 @@ from sweep.types import alpha_text, listed
 if TYPE_CHECKING:
     from sweep.results.load import Results
 
-FEWEST = 3  # points that a line is fitted to: two are always on one
-WORTH_A_SLOPE = 5  # points of which its slope is told
+FEWEST = 5  # points that a line is fitted to: two are always on one, and nearly so are three
 FITTED = "fitted line"
 MOST_NAMED = 3  # residuals that a sentence names
 LONGEST = 20  # points that a summary lists
@@ -181,7 +180,7 @@ def _accuracies(
             )
             for point in known
         ),
-        line=fit.ends() if isinstance(fit, _Fit) else (),
+        line=fit.ends() if isinstance(fit, _Fit) and not _no_slope(fit) else (),
         line_name=FITTED,
         finding=_dependence(source, fit, beside) if known else "",
         summary=_listed([(point, point.accuracy) for point in known], Form.SHARE),
@@ -194,7 +193,9 @@ def _residuals(source: _Source, known: tuple[_Known, ...], x: Axis) -> Scatter:
     fit = _fit(known)
     above: list[tuple[_Known, Estimate]] = []
     finding, absent, line = "", source.absent, ()
-    if isinstance(fit, _Fit):
+    if isinstance(fit, _Fit) and (why := _no_slope(fit)):
+        absent = f"There is no line to lie from: {why}."
+    elif isinstance(fit, _Fit):
         above = [(point, fit.above(point)) for point in known]
         line = tuple((end, 0.0) for end, _ in fit.ends())
         finding, absent = _largest(fit, above, source), ""
@@ -250,9 +251,7 @@ def _dependence(source: _Source, fit: _Fit | str, beside: _Fit | str) -> str:
 def _no_slope(fit: _Fit) -> str:
     """Why the slope is not worth words; empty where it is."""
     interval = fit.line.slope_interval
-    if interval is None or len(fit.known) < WORTH_A_SLOPE:
-        return f"it takes {WORTH_A_SLOPE} points, this run has {len(fit.known)}"
-    if interval.low <= 0 <= interval.high:
+    if interval is not None and interval.low <= 0 <= interval.high:
         ends = joined(points(interval.low), points(interval.high))
         return f"its 95{SPACE}% interval holds 0, {ends} for each doubling of mult-adds"
     return ""
