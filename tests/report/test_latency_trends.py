@@ -129,8 +129,8 @@ def test_a_phone_is_ranked_as_scipy_ranks_it(results, separable, phone):
 
 def test_a_phone_ten_times_as_slow_lies_on_one_line():
     there = phones()[0].latencies
-    rows = of_five().points.itertuples()
-    latency = [there[row.alpha, row.resolution] / 10 for row in rows]
+    rows = of_five().points.to_dict("records")
+    latency = [there[row["alpha"], row["resolution"]] / 10 for row in rows]
     scatter = drawn(of_five(latency_s=latency), "latency_against_pixel2_cpu1")
     assert typed(scatter.finding).startswith(
         "Ranked by latency, 5 points agree with the Pixel 2 (CPU, 1 thread) with a Kendall tau of "
