@@ -130,7 +130,7 @@ class TestDatasetFromOutside(DatasetContract):
 
 
 class TestImageFolder(_OfFiles, DatasetContract):
-    held_elsewhere = frozenset({"path", "classes", "validation_share", "split_seed"})
+    held_elsewhere = frozenset({"path", "classes", "split", "validation_share", "split_seed"})
 
     def dataset(self, **settings: Any) -> Dataset:
         return make_dataset("imagefolder", {"path": str(self.root / "folder")} | settings)
@@ -150,13 +150,13 @@ class _OfOneFile(_OfFiles, DatasetContract):
 
 class TestNumpyArchive(_OfOneFile):
     name, file = "numpy", "one.npz"
-    held_elsewhere = frozenset({"path", "classes", "image_key", "label_key"})
+    held_elsewhere = frozenset({"path", "classes", "split", "image_key", "label_key"})
 
 
 class TestParquet(_OfOneFile):
     name, file = "parquet", "one.parquet"
     held_elsewhere = frozenset(
-        {"path", "classes", "train", "validation", "test", "image_column", "label_column"}
+        {"path", "classes", "split", "train", "validation", "test", "image_column", "label_column"}
     )
 
 

@@ -55,9 +55,10 @@ def image_source(
     more = more or {}
     own = {"path": str(data), **more} | ({"classes": str(classes)} if classes else {})
     kind = _kind_of(data)
-    known = find("dataset", kind).Settings.model_fields
-    if wrong := [name for name in more if name not in known]:
-        raise SettingsError(f"{_options(wrong)}: not of a data set of this kind ({kind})")
+    if more:
+        known = find("dataset", kind).Settings.model_fields
+        if wrong := [name for name in more if name not in known]:
+            raise SettingsError(f"{_options(wrong)}: not of a data set of this kind ({kind})")
     values = {"dataset": kind, "data": own, **settings}
     return ImageSource(validated(AccuracySettings, values, source="evaluate"))
 

@@ -17,6 +17,7 @@ from tests.support.networks import keras_mobilenet, keras_save
 from tests.support.tflite_files import (
     Quantised,
     Weights,
+    operators,
     random_weights,
     write_converted,
     write_official,
@@ -226,21 +227,6 @@ def test_an_architecture_of_another_form(config, whole, tmp_path):
 
 
 # TFLite
-
-
-def operators(change: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets `change` see every operator's options before they are written."""
-    from tests.support import tflite_files
-
-    options_of = tflite_files.convolution_options
-
-    def changed(row: Any, padding: str) -> Any:
-        options = options_of(row, padding)
-        options.layer = row.name
-        change(options)
-        return options
-
-    monkeypatch.setattr(tflite_files, "convolution_options", changed)
 
 
 def test_every_operator_that_differs_is_named(tmp_path, monkeypatch):

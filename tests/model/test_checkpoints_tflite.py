@@ -1,14 +1,11 @@
 """TFLite files against the TFLite interpreter and hand arithmetic; the official file."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from PIL import Image
 
 from mnv1_flax import MobileNetV1, Padding
@@ -17,41 +14,16 @@ from tests.support.networks import assert_same_logits, compiled_logits, random_i
 from tests.support.tflite_files import (
     Quantised,
     Weights,
+    before_softmax,
     in_half_precision,
+    interpreted,
     random_weights,
+    the_output,
     write_converted,
     write_official,
 )
 
 SHARED = Path(__file__).parents[3] / "shared"
-
-
-def interpreted(
-    file: Path, images: npt.NDArray[Any], tensor: Callable[[Any], int]
-) -> npt.NDArray[Any]:
-    """A tensor that the interpreter computes for each image. `tensor`: interpreter -> its index."""
-    interpreter = Interpreter(
-        str(file),
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
-    rows = []
-    for image in images:
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
-        interpreter.invoke()
-        rows.append(interpreter.get_tensor(tensor(interpreter)).reshape(-1))
-    return np.stack(rows)
-
-
-def the_output(interpreter: Any) -> int:
-    return interpreter.get_output_details()[0]["index"]
-
-
-def before_softmax(interpreter: Any) -> int:
-    """Tensors are written in order: the softmax's output is the last, its input the one before."""
-    return the_output(interpreter) - 1
 
 
 @pytest.mark.parametrize(("alpha", "resolution", "classes"), [(0.25, 128, 1001), (0.5, 96, 10)])

@@ -16,8 +16,6 @@ from keras import layers
 
 from mnv1_flax import Activation, Checkpoint
 from mnv1_flax.checkpoints import CheckpointError, load
-from tests.model.test_checkpoints_damage import operators
-from tests.model.test_checkpoints_tflite import SHARED, before_softmax, interpreted
 from tests.support.networks import (
     assert_same_logits,
     compiled_logits,
@@ -27,7 +25,16 @@ from tests.support.networks import (
     random_images,
     randomise_keras,
 )
-from tests.support.tflite_files import random_weights, write_official
+from tests.support.tflite_files import (
+    before_softmax,
+    interpreted,
+    operators,
+    random_weights,
+    the_output,
+    write_official,
+)
+
+SHARED = Path(__file__).parents[3] / "shared"
 
 SIDE = 64
 PIXELS = (random_images(SIDE) + 1) * 127.5
@@ -236,5 +243,5 @@ def test_the_visual_wake_words_network_is_the_interpreters():
     logits = compiled_logits(model, images)
     exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
     softmax = exponents / exponents.sum(axis=1, keepdims=True)
-    found = interpreted(file, images, lambda each: each.get_output_details()[0]["index"])
+    found = interpreted(file, images, the_output)
     np.testing.assert_allclose(softmax, found, atol=1e-5)

@@ -236,7 +236,7 @@ def test_run_on_ray_times_each_kind_of_machine_and_the_page_has_them_both(cluste
         assert "Latency on slow, batch 1" in (results.path / "report.html").read_text()
         again = sweep("run", file, "--on", f"ray:{cluster.address}", folder=tmp_path)
         # Two points: their costs, accuracies, and each timed on two machines.
-        assert "8 points are stored already" in again.stdout
+        assert "8 readings of points are stored already" in again.stdout
     finally:
         cluster.kill(fast)
         cluster.kill(slow)

@@ -4,7 +4,7 @@ Two layouts: that of the official files (SAME, AVERAGE_POOL_2D, CONV_2D, RESHAPE
 that converters of other libraries write (PAD and VALID, MEAN, FULLY_CONNECTED).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import ai_edge_litert.schema_py_generated as schema
 import flatbuffers
 import numpy as np
 import numpy.typing as npt
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from mnv1_flax import architecture
 from mnv1_flax.architecture import LayerType
@@ -248,3 +250,44 @@ def write_converted(
         options = convolution_options(row, "VALID" if row.stride == 2 else "SAME")
         current = writer.operator(name, [current, *inputs], output, options)
     return writer.write(file, images, current)
+
+
+def operators(change: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets `change` see every operator's options before they are written."""
+    options_of = convolution_options
+
+    def changed(row: Any, padding: str) -> Any:
+        options = options_of(row, padding)
+        options.layer = row.name
+        change(options)
+        return options
+
+    monkeypatch.setattr("tests.support.tflite_files.convolution_options", changed)
+
+
+def interpreted(
+    file: Path, images: npt.NDArray[Any], tensor: Callable[[Any], int]
+) -> npt.NDArray[Any]:
+    """A tensor that the interpreter computes for each image. `tensor`: interpreter -> its index."""
+    interpreter = Interpreter(
+        str(file),
+        num_threads=1,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    rows = []
+    for image in images:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(tensor(interpreter)).reshape(-1))
+    return np.stack(rows)
+
+
+def the_output(interpreter: Any) -> int:
+    return interpreter.get_output_details()[0]["index"]
+
+
+def before_softmax(interpreter: Any) -> int:
+    """Tensors are written in order: the softmax's output is the last, its input the one before."""
+    return the_output(interpreter) - 1
