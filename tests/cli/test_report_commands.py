@@ -71,6 +71,52 @@ def test_pick_as_json_is_one_object(command):
     assert found["over"][0]["excess"] == pytest.approx(1.48195, abs=1e-5)
 
 
+def test_pick_says_what_is_just_over_and_what_crosses_a_limit(command):
+    # 0.5-224 takes 3.158 ms, 1.9 % over 3.1; in points.parquet its interval is 3.083-3.224 ms.
+    _, out, _ = command("pick", FIRST, "--max-latency", "3.1ms")
+    assert "More accurate, and just over: 0.5-224, 39.2 %" in flat(out)
+    assert "(latency 3.16 ms, 1.9 % over 3.10 ms)" in flat(out)
+    assert "interval of the latency of 0.5-224, 3.08-3.22 ms, crosses the limit of 3.10 ms" in flat(
+        out
+    )
+    found = json.loads(command("pick", FIRST, "--max-latency", "3.1ms", "--json")[1])
+    (near,) = found["just_over"]
+    assert (near["label"], near["over"][0]["name"]) == ("0.5-224", "latency_s")
+    assert [(each["label"], each["limit"]) for each in found["crossing"]] == [("0.5-224", 0.0031)]
+
+
+def test_pick_holds_a_limit_against_the_95th_percentile_of_the_samples(command):
+    readings = pd.read_parquet(ROOT / "results/reference/readings.parquet")
+    timed = readings.loc[readings["metric"] == "latency_s"].set_index(
+        ["kind", "alpha", "resolution"]
+    )
+    p95 = {
+        f"{alpha:g}-{resolution}": pd.Series(samples).quantile(0.95)
+        for (kind, alpha, resolution), samples in timed["samples"].items()
+        if kind == "separable"
+    }
+    arguments = ("pick", "results/reference", "--max-latency", "3ms", "--p95")
+    found = json.loads(command(*arguments, "--json")[1])
+    assert found["limits"] == {"latency_p95_s": 0.003}
+    assert set(found["fits"]) == {label for label, seconds in p95.items() if seconds <= 0.003}
+    best = found["best"]
+    assert best["latency_p95_s"] == pytest.approx(p95[best["label"]])
+    _, out, _ = command(*arguments)
+    assert "budget of 3.00 ms p95 latency at batch 1" in flat(out)
+    # What bears on latencies bears on their percentiles.
+    assert "Latencies are of one machine" in out
+
+
+def test_a_percentile_of_what_has_no_samples_is_refused(command, tmp_path):
+    whole = fake_results.results()
+    readings = whole.readings.copy()
+    readings["samples"] = [[] for _ in range(len(readings))]
+    folder = fake_results.stored(fake_results.with_readings(whole, readings), tmp_path / "bare")
+    status, out, error = command("pick", str(folder), "--max-latency", "5ms", "--p95")
+    assert (status, out) == (2, "")
+    assert "there are no samples of latency at batch 1" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -86,6 +132,7 @@ def test_pick_as_json_is_one_object(command):
         (("--max-memory", "20M"), '--max-memory = "20M": must be a size with its unit'),
         (("--accuracy", "keras"), '"keras": must be one of measured, tfslim, paper'),
         (("--batch", "8"), "--batch = 8: this run timed batch 1"),
+        (("--p95",), "--p95: says what a limit on latency is held against: --max-latency TIME"),
         (("--max-params", "\x1b[31m2"), '--max-params = "\\x1b[31m2": must be'),
     ],
 )
