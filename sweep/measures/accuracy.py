@@ -146,6 +146,10 @@ class Accuracy(Measure):
                     f"accuracy.start: family {name} has no build_like; empty begins with random "
                     "weights"
                 )
+        if where := trained_files.missing(self.settings.start, networks):
+            raise SettingsError(
+                f"accuracy.start = {self.settings.start}: there is no {listed(where, MOST_NAMED)}"
+            )
         small = {
             network.point.label: side
             for network in networks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweep.contracts import Measure, Network
@@ -71,6 +72,21 @@ def why_anew(
     for reason, labels in reasons.items():
         count = len(set(labels))
         yield f"{count} point{'' if count == 1 else 's'} anew: {reason}"
+
+
+def going_on(measure: Measure, networks: Sequence[Network], unfinished: Path) -> list[str]:
+    """Which networks' calls were cut off and go on from there. unfinished: the folder."""
+    labels = []
+    for network in networks:
+        try:
+            name = next(iter(measure.unfinished(network)), "")
+        except Exception:  # noqa: BLE001 - measuring the point will say what is wrong with it
+            name = ""
+        if name and (unfinished / name).is_file():
+            seed = "" if network.seed is None else f", seed {network.seed}"
+            labels.append(f"{network.point.label}{seed}")
+    labels = list(dict.fromkeys(labels))
+    return [f"continued where they were cut off: {listed(labels)}"] if labels else []
 
 
 def _is_of(row: Mapping[str, Any], network: Network) -> bool:

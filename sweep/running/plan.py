@@ -12,8 +12,9 @@ from sweep.results.load import readings_of
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store
-from sweep.running.anew import why_anew
+from sweep.running.anew import going_on, why_anew
 from sweep.running.artefacts import Artefacts, in_order, seeds_of
+from sweep.running.attempts import FOLDER
 from sweep.running.identities import Hashes, machine_id
 from sweep.running.local import LocalEngine
 from sweep.running.tasks import Task, bridged, on_device, tasks_of
@@ -199,6 +200,7 @@ def _tasks(
             own = [_bridged(task, store, part.there, artefacts, most) for task in own]
         tasks += own
         lines = _sentences(measure, part.networks, own)
+        lines += going_on(measure, part.missing, store.path / FOLDER)
         missing = _identities(part, part.missing, artefacts)
         versions = part.hashes.versions
         lines += why_anew(measure, missing, part.name, settings, versions, store, again=part.again)

@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from sweep.contracts import Network
 from sweep.results.store import Store
 from sweep.running import identities
+from sweep.running.anew import going_on
 from sweep.running.plan import make_plan
 from sweep.settings.config import parse
+from sweep.settings.registry import find
 from tests.support.runs import GRID, MACHINE, run
-from tests.support.toys import Perimeter, Stumbling
+from tests.support.toys import Perimeter, Stumbling, point
 
+FAMILY = find("family", "mobilenet_v1")()
 TOYS = "tests.support.toys:"
 
 
@@ -70,3 +74,15 @@ def test_those_that_failed_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(Stumbling, "mended", False)
     run(tmp_path, "Stumbling")
     assert anew(tmp_path, "Stumbling") == ["stumbling: 2 points anew: failed before"]
+
+
+def test_a_training_that_was_cut_off_is_told_of(tmp_path):
+    class Written(Perimeter):
+        def unfinished(self, network):
+            return (f"{network.point.label}.ckpt", "more")
+
+    networks = [Network(point(0.5, 64), FAMILY), Network(point(0.5, 32), FAMILY)]
+    (tmp_path / "0.5-32.ckpt").touch()
+    told = going_on(Written(), networks, tmp_path)
+    assert told == ["continued where they were cut off: 0.5-32"]
+    assert going_on(Written(), networks, tmp_path / "none") == []
