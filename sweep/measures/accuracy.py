@@ -146,10 +146,9 @@ class Accuracy(Measure):
                     f"accuracy.start: family {name} has no build_like; empty begins with random "
                     "weights"
                 )
-        if where := trained_files.missing(self.settings.start, networks):
-            raise SettingsError(
-                f"accuracy.start = {self.settings.start}: there is no {listed(where, MOST_NAMED)}"
-            )
+        start = self.settings.start
+        if "{" not in start and trained_files.missing(start, networks):  # else some have one
+            raise SettingsError(f'accuracy.start = "{start}": there is no such file')
         small = {
             network.point.label: side
             for network in networks

@@ -121,7 +121,7 @@ def test_layers_show_the_papers_tables_1_and_2(command):
         ),
         (
             ["run", "--set", "accuracy.start=no.h5"],
-            "accuracy.start = no.h5: there is no no.h5  (sweep.toml)",
+            'accuracy.start = "no.h5": there is no such file  (sweep.toml',
         ),
     ],
 )
