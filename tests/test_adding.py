@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import pytest
 
+from sweep.contracts import LayerRow
 from tests.support.commands import QUICK, ROOT, SHORT, sweep
 
 PAGE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -30,6 +31,18 @@ sys.path.append(str(written(Path(_HERE.name))))
 TestEnergy, TestStripes, TestTiny = (
     getattr(import_module("test_mine"), name) for name in ("TestEnergy", "TestStripes", "TestTiny")
 )
+
+
+def test_every_field_of_a_layer_is_told_in_the_order_that_it_stands_in():
+    rows = re.findall(
+        r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", PAGE.partition("| field |")[2], re.MULTILINE
+    )
+    told = [name for row in rows for name in re.findall("[a-z_]+", row)]
+    assert told[: len(fields_of(LayerRow))] == fields_of(LayerRow)
+
+
+def fields_of(protocol: type) -> list[str]:
+    return [name for name, each in vars(protocol).items() if isinstance(each, property)]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 from sweep.metrics import LATENCY, MULT_ADDS, PARAMS, PEAK_MEMORY
@@ -10,10 +11,12 @@ from sweep.report.content.budget import Budget, Limit, costs_at
 from sweep.report.values.quantity import Quantity
 from sweep.results.devices import on_device, slug
 from sweep.results.load import Results
+from sweep.results.points import end_of
 from sweep.settings import quantities
 from sweep.settings.config import SettingsError
 from sweep.types import Metric
 
+P95 = 95
 # The options that have a name of their own; any metric has --max.
 OPTIONS = {
     "--max-latency": LATENCY,
@@ -31,6 +34,20 @@ def offered(known: Iterable[Quantity], batch: int | None) -> tuple[Quantity, ...
         return costs_at(known, batch)
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
+
+
+def at_percentile(costs: Sequence[Quantity], results: Results, latency: Metric) -> Quantity:
+    """What --p95 holds a limit of this latency against. Raises SettingsError where no samples of it
+    are there.
+    """
+    of = next((each for each in costs if each.metric == latency), Quantity(latency, latency.name))
+    column = end_of(of.column, f"p{P95}")
+    if column not in results.points or all(results.points[column].isna()):
+        raise SettingsError(
+            f"--p95: there are no samples of {of.at_batch}, of which a percentile could be taken; "
+            "without it the limit is held against the median"
+        )
+    return replace(of, column=column, low="", high="", percentile=P95)
 
 
 def latency_of(device: str, results: Results) -> Metric:

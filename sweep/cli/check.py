@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sweep.cli.console import out, tell, write_json
-from sweep.cli.options import AsJson, Folder
+from sweep.cli.options import AsJson, Folder, check_folder
 from sweep.types import ResultsError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def check(
     from sweep.results.check import check as checked
     from sweep.results.repair import repair as repaired
 
+    check_folder(folder)
     result = checked(folder)
     repairs = repaired(folder) if repair else ()
     if repairs:

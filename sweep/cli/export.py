@@ -31,6 +31,8 @@ def export(
     from sweep.report.print.export import ExportError
     from sweep.report.print.export import export as write
 
+    if to.exists() and not to.is_dir():
+        raise SettingsError(f"--to {to}: is a file; must be a folder, which is made if absent")
     shown = view(read_results(folder))
     formats = ("svg", "png") if format_ is None else (format_,)
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.metrics import HELD_BACK, HELD_BACK_IMAGES, TOP1
 from sweep.report.content.bearing import ACCURACY
-from sweep.report.content.budget import Picked, accuracy
+from sweep.report.content.budget import Over, Picked, accuracy
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.certainty import means
 from sweep.report.content.difference import Difference, Moved, Tally
@@ -75,13 +75,15 @@ def picked(
     """The answer to a budget. `fits` best first; best, runner_up, highest (where none is better
     than chance), cheapest (of the best and its near ties) and closest null where there is none;
     told_apart_by null where nothing is, each point having been trained once; excess =
-    value / limit - 1. called: as `budget_words.sentences` wants it; cautions: what bears on the
-    answer; costs: what a budget can limit.
+    value / limit - 1; just_over: more accurate than the first named, by at most a tenth
+    over; crossing: limits inside an interval. A limit on a percentile is named by its column.
+    called: as `budget_words.sentences` wants it; cautions: what bears on the answer; costs: what a
+    budget can limit.
     """
     return {
         "accuracy": picked.source,
         "batch": picked.budget.batch,
-        "limits": {each.of.metric.name: each.value for each in picked.budget.limits},
+        "limits": {each.of.key: each.value for each in picked.budget.limits},
         "ranked": picked.ranked,
         "fits": [each.label for each in picked.fitting],
         "best": _candidate(picked.best, picked, costs),
@@ -92,24 +94,39 @@ def picked(
         "cheapest": picked.cheapest and picked.cheapest.label,
         "told_apart_by": None if picked.evidence.once else means(picked.evidence),
         "closest": _candidate(picked.closest, picked, costs),
-        "over": [
+        "over": list(map(_over, picked.over)),
+        "just_over": [
+            {**(_candidate(each.point, picked, costs) or {}), "over": list(map(_over, each.over))}
+            for each in picked.just_over
+        ],
+        "crossing": [
             {
-                "name": each.limit.of.metric.name,
-                "value": each.value,
+                "label": each.label,
+                "name": each.limit.of.key,
                 "limit": each.limit.value,
-                "excess": each.excess,
+                "low": each.low,
+                "high": each.high,
             }
-            for each in picked.over
+            for each in picked.crossing
         ],
         "lacking": [
             {
                 "label": each.label,
-                "names": [of.metric.name for of in each.unread] or [ACCURACY],
+                "names": [of.key for of in each.unread] or [ACCURACY],
             }
             for each in picked.lacking
         ],
         "sentences": sentences(picked, called),
         "cautions": cautions,
+    }
+
+
+def _over(over: Over) -> dict[str, Any]:
+    return {
+        "name": over.limit.of.key,
+        "value": over.value,
+        "limit": over.limit.value,
+        "excess": over.excess,
     }
 
 
@@ -126,7 +143,7 @@ def _candidate(
         end_of(TOP1.name, "high"): top1 and top1.high,
         "sizes": candidate.sizes if picked.source == MEASURED else "",
         **_held_back(candidate if picked.source == MEASURED else None),
-        **{of.metric.name: read.get(of.name) for of in costs},
+        **{of.key: read.get(of.name) for of in costs},
     }
 
 

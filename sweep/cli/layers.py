@@ -31,7 +31,7 @@ def layers(
     try:
         rows = family.layers(point, num_classes=classes)
     except ValueError as error:
-        raise SettingsError(f"--{error}") from None
+        raise SettingsError(f"--{error}".replace("--num_classes", "--classes")) from None
     if as_json:
         write_json(json_answers.layers(rows))
     else:

@@ -6,6 +6,9 @@ do before a library has started threads (see `sweep.host.allocator`).
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -25,7 +28,9 @@ from sweep.host.extras import told
 from sweep.host.files import why
 from sweep.host.interrupts import Terminated, ended_by
 from sweep.settings.config import SettingsError
+from sweep.settings.mistakes import in_our_words
 from sweep.settings.registry import UnknownPartError
+from sweep.settings.toml_data import short
 from sweep.types import ResultsError
 
 
@@ -99,6 +104,21 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(1) from None
 
 
+def _in_our_words(message: str, arguments: Sequence[str]) -> str:
+    """A wrong value of an option as a setting's is told: what was given, what is allowed."""
+    wrong = re.fullmatch(r"Invalid value for '(--?[\w-]+)'[^:]*: (.*)", message, re.DOTALL)
+    if wrong is None:
+        return message
+    option, why = wrong.groups()
+    words = [word for each in arguments for word in str(each).split("=", 1)]
+    places = [at for at, word in enumerate(words[:-1]) if word == option]
+    given = f' = "{short(words[places[-1] + 1])}"' if places else ""
+    why = in_our_words(why).partition(", unable to parse")[0].removesuffix(".")
+    if one_of := re.fullmatch(r"'.*' is not one of (.*)", why, re.DOTALL):
+        why = f"must be one of {one_of[1].replace(chr(39), '')}"
+    return f"{option}{given}: {why}"
+
+
 def _run(arguments: list[str] | None) -> None:
     """Typer's own way to end, but that a mistake in the command line, which is quoted, is said as
     all others are.
@@ -113,6 +133,7 @@ def _run(arguments: list[str] | None) -> None:
         else:
             context = getattr(error, "ctx", None)
             where = f"  ({context.command_path} --help)" if context else ""
-            say(f"{error.format_message()}{where}")
+            given = sys.argv[1:] if arguments is None else arguments
+            say(f"{_in_our_words(error.format_message(), given)}{where}")
         raise SystemExit(USAGE_ERROR) from None
     raise SystemExit(status or 0)

@@ -49,6 +49,14 @@ def pick(
             metavar="NAME", help="Whose latency --max-latency limits, where there are several."
         ),
     ] = "",
+    p95: Annotated[
+        bool,
+        typer.Option(
+            "--p95",
+            help="Hold the limit on latency against the 95th percentile of its samples, in place "
+            "of their median.",
+        ),
+    ] = False,
     accuracy: Annotated[
         str,
         typer.Option(
@@ -63,7 +71,7 @@ def pick(
     fits is better than chance.
     """
     from sweep.cli import json_answers
-    from sweep.cli.budget import latency_of, offered, stated
+    from sweep.cli.budget import at_percentile, latency_of, offered, stated
     from sweep.report.content.axes import quantities
     from sweep.report.content.bearing import bearing
     from sweep.report.content.bearing import cautions as all_cautions
@@ -84,7 +92,13 @@ def pick(
     results = read_results(folder)
     costs = offered(quantities(results), batch)
     latency = latency_of(device, results)
+    tail = at_percentile(costs, results, latency) if p95 else None
+    costs = (*costs, tail) if tail else costs
     budget = stated(named, maximum or [], costs, latency)
+    if tail and tail not in [each.of for each in budget.limits]:
+        raise SettingsError(
+            "--p95: says what a limit on latency is held against: --max-latency TIME"
+        )
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
     cautions = bearing(all_cautions(results), picked)

@@ -6,8 +6,10 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Task as BarTask
 from rich.table import Column as BarText
+from rich.text import Text
 
 from sweep.host.failures import shortened
 from sweep.report.terminal.rendering import printed, rendered
@@ -22,6 +24,10 @@ PLANNED = (
     Column("estimate", Form.WRITTEN),
 )
 ROOMY = 120  # columns of a terminal that has room for a long bar
+UNTIL_OVER = 0.99  # of the bar, that what is still going on can fill
+# Of all that there is to do, how much has to be done before the time that it took counts as much as
+# the estimate.
+TRUSTED = 0.1
 
 
 def plan_table(plan: Plan, folder: Path) -> Group:
@@ -54,6 +60,30 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def left_s(estimate_s: float, done_s: float, took_s: float) -> float:
+    """Seconds until all is done, at the pace so far, which counts the more the more is done.
+
+    estimate_s: of all; done_s: of the estimate, what is done; took_s: how long that has taken.
+    """
+    trusted = TRUSTED * estimate_s or 1.0
+    return max(0.0, estimate_s - done_s) * (trusted + took_s) / (trusted + done_s)
+
+
+class _Left(ProgressColumn):
+    """The time left as a clock; it goes on while nothing is heard of a task."""
+
+    max_refresh = 0.5
+
+    def render(self, task: BarTask) -> Text:
+        free = task.fields["free_s"]
+        left = left_s((task.total or 0) - free, task.completed - free, task.elapsed or 0.0)
+        minutes, seconds = divmod(round(left), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(
+            f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes:02d}:{seconds:02d}"
+        )
+
+
 class ProgressBar:
     """An observer of a run that draws to a terminal, or prints a line a task elsewhere."""
 
@@ -70,7 +100,7 @@ class ProgressBar:
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("left:"),
-            TimeRemainingColumn(compact=True),
+            _Left(),
             # Cut on the right where the line is full: the figures on the left stay.
             TextColumn(
                 "{task.description}",
@@ -80,9 +110,10 @@ class ProgressBar:
             console=console,
             expand=True,
             disable=not console.is_terminal,
-            speed_estimate_period=120,
         )
-        self._task = self._bar.add_task("", total=plan.estimate_s or 1.0, left=self._left)
+        self._total = plan.estimate_s or 1.0
+        self._free_s = 0.0  # of the estimate, what turned out to be done already
+        self._task = self._bar.add_task("", total=self._total, left=self._left, free_s=0.0)
 
     def __enter__(self) -> ProgressBar:
         self._bar.start()
@@ -111,6 +142,7 @@ class ProgressBar:
         self._under_way.pop(task.label, None)
         self._left -= 1
         self._done_s += task.estimate_s
+        self._free_s += 0.0 if seconds else task.estimate_s
         self._draw()
         mark = "failed" if failure else "stored"
         why = f"as {self._failed[failure]}" if failure in self._failed else shortened(failure)
@@ -120,9 +152,11 @@ class ProgressBar:
         self._console.print(printed(told), soft_wrap=True)
 
     def _draw(self) -> None:
+        done_s = self._done_s + sum(done_s for done_s, _ in self._under_way.values())
         self._bar.update(
             self._task,
             description=visible("; ".join(text for _, text in self._under_way.values())),
-            completed=self._done_s + sum(done_s for done_s, _ in self._under_way.values()),
+            completed=min(done_s, UNTIL_OVER * self._total) if self._left else self._total,
             left=self._left,
+            free_s=self._free_s,
         )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -98,6 +99,8 @@ def run(
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     keep_freed_memory()
+    if not dry_run:
+        _writable(results)
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
     settings = load(config, name=name, changes=changes)
     look_in(config.parent)
@@ -127,6 +130,16 @@ def run(
     except KeyboardInterrupt as end:  # before a measure's first step, or while the report is drawn
         _end(terminated=isinstance(end, Terminated))
     _tell(outcome, time.perf_counter() - began)
+
+
+def _writable(folder: Path) -> None:
+    """Raises WriteError where nothing can be put there: told at once, not after the plan."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with TemporaryDirectory(prefix=".sweep-", dir=there):
+            pass
+    except OSError as error:
+        raise WriteError(f"--results {folder}: can't be written: {why(error)}") from None
 
 
 def _plan(

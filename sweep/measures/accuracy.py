@@ -23,7 +23,7 @@ from sweep.contracts import Artefact, Measure, Network, SavesCheckpoints, TunesT
 from sweep.host.memory import FLOAT_BYTES, said
 from sweep.host.xla import cautions
 from sweep.measures import trained_files
-from sweep.measures.effort import Effort
+from sweep.measures.effort import Effort, counted, part_of, shares
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, partial_of
@@ -146,6 +146,9 @@ class Accuracy(Measure):
                     f"accuracy.start: family {name} has no build_like; empty begins with random "
                     "weights"
                 )
+        start = self.settings.start
+        if "{" not in start and trained_files.missing(start, networks):  # else some have one
+            raise SettingsError(f'accuracy.start = "{start}": there is no such file')
         small = {
             network.point.label: side
             for network in networks
@@ -203,8 +206,13 @@ class Accuracy(Measure):
         return self.source.look(trains=True)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Compiling, then training, as `Effort` has them."""
-        return sum(map(self.effort.compile_s, networks)) + self.effort.train_s(networks)
+        """Compiling, training and evaluating, as `Effort` has them."""
+        return sum(sum(self._parts_s(each)) for each in networks)
+
+    def _parts_s(self, network: Network) -> tuple[float, float, float]:
+        effort = self.effort
+        training = effort.train_s([network])
+        return effort.compile_s(network), training, effort.evaluate_s(network)
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """The largest of their trainings, or its evaluation where that takes more."""
@@ -236,17 +244,22 @@ class Accuracy(Measure):
         """The curve while training, then the readings, and the trained network."""
         (network,) = networks
         progress(0.0, "compiling")
+        _, begins, ends, _ = shares(*self._parts_s(network))
         ready, test = self._make_ready(network)
         marks = [time.perf_counter()]
         checkpoint = self._checkpoint(network)
-        module = yield from train(ready, progress, checkpoint)
+        training_progress = part_of(progress, begins, ends)
+        training_progress(0.0, "begins to train")
+        module = yield from train(ready, training_progress, checkpoint)
         marks.append(time.perf_counter())
-        progress(1.0, "evaluating")
+        progress(ends, "evaluating")
         side = self.source.side(network.point)
         held_back = self.source.held_back(side)
         scored = evaluator(module)
-        score = scored(test)
-        beside = None if held_back is None else scored(held_back)
+        sets = [test] if held_back is None else [test, held_back]
+        reported = counted(part_of(progress, ends, 1.0), sets)
+        score, *more = (scored(each, told) for each, told in zip(sets, reported, strict=True))
+        beside = more[0] if more else None
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
         note = (

@@ -11,6 +11,7 @@ from typing import Any
 from sweep.contracts import Measure, Network, Trained
 from sweep.host.xla import cautions
 from sweep.measures import trained_files
+from sweep.measures.effort import part_of, shares
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate
@@ -80,11 +81,15 @@ class CheckpointAccuracy(Measure):
         progress(0.0, "loading")
         began = time.perf_counter()
         trained = trained_files.load(self._where, network, network.point.resolution)
-        evaluation = evaluated(trained, self.source, self.settings.background, progress)
         side = trained.resolution
+        images = self.source.held_back(side)
+        counts = self.source.test_images, 0 if images is None else len(images)
+        _, ends, _ = shares(*counts)
+        first, then = part_of(progress, 0.0, ends), part_of(progress, ends, 1.0)
+        evaluation = evaluated(trained, self.source, self.settings.background, first)
         beside = None
-        if (images := self.source.held_back(side)) is not None:
-            beside = evaluated(trained, self.source, self.settings.background, progress, images)
+        if images is not None:
+            beside = evaluated(trained, self.source, self.settings.background, then, images)
         note = "; ".join(
             [
                 f"{trained_files.origin(self._where, network.point)} at {side} px",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 
 import jax
@@ -14,14 +14,40 @@ from sweep.training.feeds import decoding_processes, evaluated_at_once
 from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s
+from sweep.types import Progress
 
 # On one core of the reference run; for estimates alone.
 COMPILE_S, IMAGE_S, TRAINED_MULT_ADD_S = 13.0, 1.2e-4, 1.1e-10
 # Time of an image's mult-adds over that of as many in a large matrix product, in training (measured
 # on two cores of Zen 4: 13.8 at 1.0-224, 18 at 0.25-128) and, roughly, in evaluation.
 TRAINED, EVALUATED = 14.0, 2.0
+# Of the time that training on an image takes, evaluating it; and compiling for it.
+EVALUATED_SHARE, EVALUATION_COMPILED_S = 0.2, 1.5
 # Of a step, that of the classifier alone takes about this: the way back is left out.
 HEAD_SHARE = 1 / 3
+
+
+def part_of(progress: Progress, low: float, high: float) -> Progress:
+    """The progress of a part of a call: from the share `low` of it to `high`."""
+    return lambda share, text: progress(low + (high - low) * share, text)
+
+
+def shares(*seconds: float) -> tuple[float, ...]:
+    """Where parts that take so long begin, of the whole, and 1 for the end of the last."""
+    whole = sum(seconds) or 1.0
+    return (*(sum(seconds[:place]) / whole for place in range(len(seconds))), 1.0)
+
+
+def counted(progress: Progress, sets: Sequence[Sized]) -> Iterator[Callable[[int], None]]:
+    """Of each of several sets of images: what is told how many of them are done."""
+    whole, before = sum(map(len, sets)) or 1, 0
+    for images in sets:
+
+        def told(done: int, before: int = before) -> None:
+            progress((before + done) / whole, f"evaluating, {before + done} of {whole} images")
+
+        yield told
+        before += len(images)
 
 
 @dataclass(frozen=True)
@@ -52,11 +78,16 @@ class Effort:
         mult_adds = [sum(row.mult_adds for row in self.rows(each)) for each in networks]
         if not self.source.streams:
             return seen * sum(IMAGE_S + TRAINED_MULT_ADD_S * each for each in mult_adds)
-        evaluated = self.source.test_images + self.source.held_back_images
-        return sum(
-            seen * self._streamed_s(TRAINED * each) + evaluated * self._streamed_s(EVALUATED * each)
-            for each in mult_adds
-        )
+        return seen * sum(self._streamed_s(TRAINED * each) for each in mult_adds)
+
+    def evaluate_s(self, network: Network) -> float:
+        """Compiling, then each image once."""
+        images = self.source.test_images + self.source.held_back_images
+        mult_adds = sum(row.mult_adds for row in self.rows(network))
+        if self.source.streams:
+            return EVALUATION_COMPILED_S + images * self._streamed_s(EVALUATED * mult_adds)
+        image_s = EVALUATED_SHARE * (IMAGE_S + TRAINED_MULT_ADD_S * mult_adds)
+        return EVALUATION_COMPILED_S + images * image_s
 
     def _streamed_s(self, mult_adds: float) -> float:
         """An image's decoding and its mult-adds, which share the cores of a machine that has no

@@ -19,16 +19,13 @@ from typing import Any
 from sweep.contracts import Failed, Measure, Network
 from sweep.host.machine import this_cpu
 from sweep.host.memory import timing_bytes
-from sweep.measures.latency_session import RUNTIME, LatencyError, Session
+from sweep.measures.latency_session import RUNTIME, LatencyError, Session, mult_adds, parts_s
 from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.types import Progress, Reading
 
 __all__ = ["LATENCY", "Latency", "LatencyError"]
 
-# A multiply-add of these networks, on the two cores of the reference run; for estimates alone.
-MULT_ADD_S = 2.5e-11
-COMPILED_S, STARTED_S, LOADED_S = 1.5, 4.0, 0.3  # a program, a process, a program from its file
 # Points that a later session times again: enough that one with a mood of its own does not decide.
 BRIDGE = 5
 
@@ -65,14 +62,8 @@ class Latency(Measure):
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """Compiling; then of each process its start, loading and warming up, and the rounds."""
-        settings = self.settings
-        sample_s = [
-            max(settings.min_sample_s, MULT_ADD_S * batch * _mult_adds(network))
-            for network in networks
-            for batch in settings.batch_sizes
-        ]
-        each_s = LOADED_S * len(sample_s) + settings.rounds * 1.5 * sum(sample_s)
-        return COMPILED_S * len(sample_s) + STARTED_S + settings.processes * (STARTED_S + each_s)
+        compiling, process = parts_s(self.settings, networks)
+        return compiling + self.settings.processes * process
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """Of a timing process, which holds them all."""
@@ -84,7 +75,7 @@ class Latency(Measure):
         """Which of the networks that an earlier session has read are timed again by a later one:
         a few from the smallest to the largest.
         """
-        by_size = sorted(earlier, key=_mult_adds)
+        by_size = sorted(earlier, key=mult_adds)
         if len(by_size) <= BRIDGE:
             return tuple(by_size)
         last = len(by_size) - 1
@@ -116,7 +107,3 @@ class Latency(Measure):
             yield from session.drift(earlier, batch, points)
         for network in networks:
             yield from session.failures(network)
-
-
-def _mult_adds(network: Network) -> int:
-    return sum(row.mult_adds for row in network.layers())

@@ -19,8 +19,9 @@ from sweep.types import Point, Progress, Reading, listed
 
 NO_ACCOUNT = "this backend does not account for the memory of a compiled program"
 RUNTIME = "xla"  # what executes the networks
-# Of the progress, compiling a network against timing it in one process.
-COMPILING = 2.0
+# A multiply-add of these networks, on the two cores of the reference run; for estimates alone.
+MULT_ADD_S = 2.5e-11
+COMPILED_S, STARTED_S, LOADED_S = 1.5, 4.0, 0.3  # a program, a process, a program from its file
 # How often a process that died over no network is begun again, before the session makes do without.
 AGAIN = 1
 
@@ -62,12 +63,14 @@ class Session:
         """Compiles and times. Raises LatencyError where no process could."""
         processes = self._settings.processes
         # One process alone compiles for itself: there is no other that it could differ from.
-        whole = processes + (COMPILING if processes > 1 else 0)
+        compiling, process_s = parts_s(self._settings, self._networks)
+        ends = compiling / (compiling + processes * process_s) if processes > 1 else 0.0
+        each = (1 - ends) / processes
         with tempfile.TemporaryDirectory(prefix="sweep-programs-") as folder:
             if processes > 1:
                 self._to_the_end(
                     {"stage": "compile", "folder": folder, "process": 0},
-                    lambda share, text: progress(COMPILING * share / whole, text),
+                    lambda share, text: progress(ends * share, text),
                 )
             if self._broken:
                 raise LatencyError(self._broken)
@@ -78,7 +81,7 @@ class Session:
                 self._to_the_end(
                     {"stage": "time", "folder": folder if loading else "", "process": process},
                     lambda share, text, process=process: progress(
-                        (whole - processes + process + share) / whole,
+                        ends + each * (process + share),
                         f"process {process + 1} of {processes}: {text}",
                     ),
                 )
@@ -123,11 +126,14 @@ class Session:
         match event["event"]:
             case "at":
                 self._at, self._steps = event, self._steps + 1
-                # Each is compiled; or loaded, warmed up, and called in every round.
-                each = 1 if stage == "compile" else 2 + self._settings.rounds
-                whole = each * len(self._networks) * len(self._settings.batch_sizes)
+                # Each is compiled; or loaded, warmed up, and called in every round, and so is the
+                # reference but that it is not loaded.
+                programs = len(self._networks) * len(self._settings.batch_sizes)
+                rounds = self._settings.rounds
+                timing = (2 + rounds) * programs + 1 + rounds
+                whole = programs if stage == "compile" else timing
                 at = event.get("what") or self._labels[which[0]]
-                progress(min(1.0, self._steps / whole), f"{stage} {at}")
+                progress(min(1.0, (self._steps - 1) / whole), f"{stage} {at}")
             case "failed":
                 self._failed[which] = event["reason"]
             case "compiled":
@@ -199,6 +205,25 @@ class Session:
         if self._broken:
             of = f"{self._timed} of {self._settings.processes} processes timed it"
             yield Failed(network.point, f"{of}; then {self._broken}")
+
+
+def parts_s(settings: LatencySettings, networks: Sequence[Network]) -> tuple[float, float]:
+    """Estimated seconds of compiling, and of one process that times: its start, loading and warming
+    up, and the rounds.
+    """
+    sample_s = [
+        max(settings.min_sample_s, MULT_ADD_S * batch * mult_adds(network))
+        for network in networks
+        for batch in settings.batch_sizes
+    ]
+    loading = LOADED_S * len(sample_s)
+    timing = settings.rounds * 1.5 * sum(sample_s)
+    return STARTED_S + COMPILED_S * len(sample_s), STARTED_S + loading + timing
+
+
+def mult_adds(network: Network) -> int:
+    """Of one image."""
+    return sum(row.mult_adds for row in network.layers())
 
 
 def job_of(

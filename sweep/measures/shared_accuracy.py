@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from sweep.contracts import Artefact, LoadsCheckpoints, Network, SharesWeights
 from sweep.host.machine import cores
 from sweep.measures.accuracy import Accuracy
 from sweep.measures.cutting import Cut, Cutting
+from sweep.measures.effort import part_of, shares
 from sweep.measures.scores import score_readings
 from sweep.measures.shared_points import SharedPoints, kind_of, kinds_of
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
@@ -29,7 +30,6 @@ from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
 
 SHARED_NETWORK = "shared_network"  # the kind of artefact
 PROGRAM_BYTES = 90 << 20  # of a compiled gradient, and what is left of compiling it
-TRAINING = 0.85  # of a call's time, roughly, where it trains
 MOST_NAMED = 3
 
 
@@ -117,15 +117,20 @@ class SharedAccuracy(Accuracy):
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
         """As of separate trainings, but that a step trains some networks of middling size."""
-        total, shared = 0.0, self.settings.shared
-        for own in kinds_of(networks):
-            cells = [replace(own[0], point=each) for each in self.points.of(own[0])]
-            smallest = [each for each in cells if each.point.alpha == min(shared.alpha)]
-            small, mean = (self.effort.train_s(some) / len(some) for some in (smallest, cells))
-            large = self.effort.train_s([self.points.largest(own[0])])
-            total += large + small + shared.between * mean
-            total += sum(map(self.effort.compile_s, cells)) / max(1, len(cores()))
-        return total + len(networks)
+        return sum(sum(self._parts_of_kind_s(each)) for each in kinds_of(networks))
+
+    def _parts_of_kind_s(self, networks: Sequence[Network]) -> tuple[float, float, float]:
+        """Compiling, training and evaluating."""
+        effort, shared, side_by_side = self.effort, self.settings.shared, max(1, len(cores()))
+        cells = [replace(networks[0], point=each) for each in self.points.of(networks[0])]
+        smallest = [each for each in cells if each.point.alpha == min(shared.alpha)]
+        small, mean = (effort.train_s(some) / len(some) for some in (smallest, cells))
+        large = effort.train_s([self.points.largest(networks[0])])
+        return (
+            sum(map(effort.compile_s, cells)) / side_by_side,
+            large + small + shared.between * mean,
+            sum(map(effort.evaluate_s, networks)) / side_by_side,
+        )
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
         """The largest network's training, with images of all sides and a program for each cell."""
@@ -159,9 +164,11 @@ class SharedAccuracy(Accuracy):
         progress: Progress,
     ) -> Iterator[Reading | CurvePoint | Artefact]:
         """earlier: one of each kind that a shared network is kept of, which is taken as it is."""
-        for own in kinds_of(networks):
+        kinds = kinds_of(networks)
+        places = shares(*(sum(self._parts_of_kind_s(own)) for own in kinds))
+        for own, (begins, ends) in zip(kinds, pairwise(places), strict=True):
             kept = [each for each in earlier if kind_of(each) == kind_of(own[0])]
-            yield from self._of_kind(own, kept, progress)
+            yield from self._of_kind(own, kept, part_of(progress, begins, ends))
 
     def _of_kind(
         self, networks: Sequence[Network], kept: Sequence[Network], progress: Progress
@@ -173,8 +180,8 @@ class SharedAccuracy(Accuracy):
         else:
             path = None
             whole, note, left_out = yield from self._trained(largest, networks, progress)
-        start = 0.0 if kept else TRAINING
-        scaled = partial(_scaled, progress, start, 1.0)
+        start = 0.0 if kept else shares(*self._parts_of_kind_s(networks))[2]
+        scaled = part_of(progress, start, 1.0)
         began = time.perf_counter()
         cuts = dict(zip(networks, self.cutting.cuts(whole, networks, scaled), strict=True))
         each_s = (time.perf_counter() - began) / len(networks)
@@ -193,16 +200,17 @@ class SharedAccuracy(Accuracy):
         """
         recipe = self._recipe(largest)
         sandwich = self.points.sandwich(largest, recipe)
-        scaled = partial(_scaled, progress, 0.0, TRAINING)
-        scaled(0.0, "compiling")
+        _, begins, ends, _ = shares(*self._parts_of_kind_s(networks))
+        compiling, training = part_of(progress, 0.0, begins), part_of(progress, begins, ends)
+        compiling(0.0, "compiling")
         kind = kind_of(largest)[:2]
-        programs = self._programs.get(kind) or compiled(sandwich, self._classes, recipe, scaled)
+        programs = self._programs.get(kind) or compiled(sandwich, self._classes, recipe, compiling)
         self._programs[kind] = replace(programs, trace_s=0.0, compile_s=0.0)
         ready = make_ready(sandwich, self._classes, recipe, programs)
         began = time.perf_counter()
         checkpoint = self._checkpoint(largest)
         own = next((each.point for each in networks if each.point.key == largest.point.key), None)
-        steps = train(ready, scaled, checkpoint)
+        steps = train(ready, training, checkpoint)
         whole = yield from _of_point(steps, own)
         note = (
             f"{ready.trace_s:.1f} s to trace, {ready.compile_s:.1f} s to compile, "
@@ -257,10 +265,6 @@ def _of_point(
             return ended.value
         if point is not None:
             yield replace(place, point=point)
-
-
-def _scaled(progress: Progress, low: float, high: float, share: float, text: str) -> None:
-    progress(low + (high - low) * share, text)
 
 
 def _range(values: Sequence[float]) -> str:

@@ -41,6 +41,14 @@ def there(where: str, networks: Sequence[Network]) -> tuple[str, ...]:
     return tuple(str(path) for path in paths if is_there(path))
 
 
+def missing(where: str, networks: Sequence[Network]) -> list[str]:
+    """The points' files that are not."""
+    if where in ("", KERAS):
+        return []
+    paths = dict.fromkeys(path_of(where, each.point) for each in networks)
+    return [str(path) for path in paths if not is_there(path)]
+
+
 def origin(where: str, point: Point) -> str:
     """What the point's network is read from, in words."""
     return "Keras's ImageNet checkpoint" if where == KERAS else str(path_of(where, point))
@@ -76,7 +84,9 @@ def how_many(where: str, networks: Sequence[Network]) -> str:
     """How many of the points' files are there, and which are not."""
     if where == KERAS:
         return "Keras's ImageNet checkpoints, from its cache or fetched"
-    paths = list(dict.fromkeys(path_of(where, network.point) for network in networks))
-    missing = [str(path) for path in paths if not is_there(path)]
-    there = f"{len(paths) - len(missing)} of {len(paths)} checkpoints are there"
-    return there + (f"; missing: {listed(missing, MOST_NAMED)}" if missing else "")
+    count, lacking = (
+        len({path_of(where, each.point) for each in networks}),
+        missing(where, networks),
+    )
+    there = f"{count - len(lacking)} of {count} checkpoints are there"
+    return there + (f"; missing: {listed(lacking, MOST_NAMED)}" if lacking else "")

@@ -149,8 +149,9 @@ _AGAIN = "the next run measures it again"
 def _parts(folder: Contents) -> list[FileCheck]:
     files = [_wrong(folder, name, _AGAIN) for name in folder.wrong if name.startswith(parts.FOLDER)]
     if folder.parts and not folder.earlier:
-        says = "batches that the next run, or the one that writes now, puts into the table"
-        files.append(FileCheck(parts.FOLDER, State.OK, f"{len(folder.parts)} {says}"))
+        batches = "1 batch" if len(folder.parts) == 1 else f"{len(folder.parts)} batches"
+        says = f"{batches} that the next run, or the one that writes now, puts into the table"
+        files.append(FileCheck(parts.FOLDER, State.OK, says))
     return files
 
 
@@ -212,7 +213,7 @@ def _networks(path: Path) -> list[FileCheck]:
         else:
             files.append(FileCheck(f"{NETWORKS}/{each.name}", State.DAMAGED, CHANGED, _TRAIN_AGAIN))
     if whole:
-        files.append(FileCheck(NETWORKS, State.OK, f"{whole} files"))
+        files.append(FileCheck(NETWORKS, State.OK, f"{whole} file{'' if whole == 1 else 's'}"))
     return files
 
 

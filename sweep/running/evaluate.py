@@ -157,13 +157,20 @@ def shared_of_run(folder: Path, *, kind: str | None, seed: int | None) -> Shared
         for row in readings.to_dict("records")
         for name in row["artefacts"]
         if name.startswith(f"{SHARED_NETWORK}-")
-        and kind in (None, row["kind"])
-        and seed in (None, row["seed"])
     }
+    there = listed([f"{of} of seed {int(own)}" for of, own in sorted(kept)])
+    kept = {
+        (of, own): name
+        for (of, own), name in kept.items()
+        if kind in (None, of) and seed in (None, own)
+    }
+    if not kept and there:
+        asked = [f"--kind {kind}"] * (kind is not None) + [f"--seed {seed}"] * (seed is not None)
+        raise SettingsError(f"{' '.join(asked)}: no such shared network is kept in {folder}; "
+                            f"there is {there}")  # fmt: skip
     if not kept:
-        asked = [f"of kind {kind}"] * (kind is not None) + [f"of seed {seed}"] * (seed is not None)
         raise SettingsError(
-            f"--shared {folder}: no shared network {' '.join([*asked, 'is kept there'])} "
+            f"--shared {folder}: no shared network is kept there "
             '(accuracy.source = "shared" and accuracy.keep = true train and keep one)'
         )
     if len(kinds := {each for each, _ in kept}) > 1:

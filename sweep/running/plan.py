@@ -12,7 +12,9 @@ from sweep.results.load import readings_of
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store
+from sweep.running.anew import going_on, why_anew
 from sweep.running.artefacts import Artefacts, in_order, seeds_of
+from sweep.running.attempts import FOLDER
 from sweep.running.identities import Hashes, machine_id
 from sweep.running.local import LocalEngine
 from sweep.running.tasks import Task, bridged, on_device, tasks_of
@@ -50,6 +52,7 @@ class Plan:
 class _Part:
     """What is there of one measure on one device, and what is to be measured now."""
 
+    name: str  # in the settings
     measure: Measure
     device: Device
     networks: list[Network]
@@ -57,6 +60,11 @@ class _Part:
     there: dict[Network, Identity]
     wanted: bool
     again: bool  # whatever is stored
+
+    def identity(self, network: Network) -> Identity:
+        """What its readings are stored under."""
+        where = machine_id(self.measure, self.device.machine)
+        return network.point.key, self.measure.name, self.hashes.of(network), where
 
     @property
     def missing(self) -> list[Network]:
@@ -97,10 +105,10 @@ def make_plan(
         hashes = Hashes(measure, networks, settings.num_classes, artefacts)
         wanted = not only or name in only
         for device in engine.devices(measure) if measure.machine_bound else (Device("", machine),):
-            parts.append(_Part(measure, device, networks, hashes, {}, wanted, name in again))
+            parts.append(_Part(name, measure, device, networks, hashes, {}, wanted, name in again))
     _look_up(parts, store, artefacts)
     most = engine.limit(settings.max_memory_share)
-    tasks, notes = _tasks(parts, store, engine, artefacts, most)
+    tasks, notes = _tasks(parts, settings, store, engine, artefacts, most)
     return Plan(
         tuple(tasks),
         points,
@@ -134,13 +142,20 @@ def _finished(
     part: _Part, finished: Container[Identity], artefacts: Artefacts
 ) -> dict[Network, Identity]:
     """The networks whose readings are stored, under the identities that they have now."""
-    measure, where = part.measure, machine_id(part.measure, part.device.machine)
-    identities = {
-        network: (network.point.key, measure.name, part.hashes.of(network), where)
-        for network in part.networks
-        if not measure.needs or artefacts.names_of(network, measure.needs)
+    known = _identities(part, part.networks, artefacts)
+    return {network: each for network, each in known.items() if each in finished}
+
+
+def _identities(
+    part: _Part, networks: Sequence[Network], artefacts: Artefacts
+) -> dict[Network, Identity]:
+    """Of those whose files, that the measure needs, are there."""
+    needs = part.measure.needs
+    return {
+        network: part.identity(network)
+        for network in networks
+        if not needs or artefacts.names_of(network, needs)
     }
-    return {network: each for network, each in identities.items() if each in finished}
 
 
 def _note_artefacts(part: _Part, store: Store, artefacts: Artefacts) -> None:
@@ -166,7 +181,12 @@ def _give_again(parts: Sequence[_Part], artefacts: Artefacts) -> None:
 
 
 def _tasks(
-    parts: Sequence[_Part], store: Store, engine: Engine, artefacts: Artefacts, most: Limit
+    parts: Sequence[_Part],
+    settings: Settings,
+    store: Store,
+    engine: Engine,
+    artefacts: Artefacts,
+    most: Limit,
 ) -> tuple[list[Task], list[str]]:
     """What there is to do, and what the measures say of it."""
     tasks: list[Task] = []
@@ -180,6 +200,10 @@ def _tasks(
             own = [_bridged(task, store, part.there, artefacts, most) for task in own]
         tasks += own
         lines = _sentences(measure, part.networks, own)
+        lines += going_on(measure, part.missing, store.path / FOLDER)
+        missing = _identities(part, part.missing, artefacts)
+        versions = part.hashes.versions
+        lines += why_anew(measure, missing, part.name, settings, versions, store, again=part.again)
         if own:
             lines += engine.notes(measure, part.missing)
         notes += [f"{measure.name}: {line}" for line in lines]

@@ -20,11 +20,20 @@ def explained(
     above = place
     for part in detail["loc"]:
         place = joined(place, part)
-    message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         known = [*keys(section, above), *(keys(root, "") if section is not root else ())]
         hint = _meant(place, known)
         return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"
+    message = in_our_words(detail["msg"])
+    if isinstance(detail["input"], dict) or not place:
+        return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
+    given = short(json.dumps(detail["input"], default=str))
+    return f"{place} = {given}: {message}  ({source})"
+
+
+def in_our_words(message: str) -> str:
+    """What is allowed, out of pydantic's words: "must be a whole number"."""
+    message = message.removeprefix("Value error, ")
     for words, ours in (
         ("Input should be ", "must be "),
         ("greater than or equal to", "at least"),
@@ -39,12 +48,10 @@ def explained(
         ("must be a valid string", "must be a text, in quotes"),
         ("must be a valid boolean", "must be true or false"),
         ("must be an object", "must be a section"),
+        ("Field required", "must be given"),
     ):
         message = message.replace(words, ours)
-    if isinstance(detail["input"], dict) or not place:
-        return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
-    given = short(json.dumps(detail["input"], default=str))
-    return f"{place} = {given}: {message}  ({source})"
+    return message
 
 
 def _meant(place: str, known: Sequence[str]) -> str:

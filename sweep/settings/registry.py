@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,13 @@ def make_dataset(name: str, data: dict[str, Any]) -> Dataset:
     settings = getattr(part, "Settings", None)
     if settings is not None:
         return part(validated(settings, data, source=f"dataset {name}", place="accuracy.data"))
+    taken = list(signature(part).parameters.values())
+    known = [each.name for each in taken if each.kind is not each.VAR_KEYWORD]
+    if len(known) == len(taken) and (unknown := [key for key in data if key not in known]):
+        allowed = f"its settings are {', '.join(known)}" if known else "it has no settings"
+        raise SettingsError(
+            f'accuracy.data.{unknown[0]}: is none of accuracy.dataset = "{short(name)}": {allowed}'
+        )
     try:
         return part(**data)
     except (TypeError, ValueError) as error:

@@ -61,6 +61,11 @@ def put(data: dict[str, Any], change: str) -> None:
         table = tomllib.loads(f"value = {value}")
     except (ValueError, RecursionError):
         table = {}
+    if not table and value.strip().startswith("[") and value.strip().endswith("]"):
+        raise SettingsError(
+            f"--set {short(change)}: is no list: texts in it need quotes, which a shell "
+            f"takes away unless all is quoted: --set '{key.strip()}=[\"cost\"]'"
+        )
     # With a line end in it, it would be more than one setting.
     data[last] = table["value"] if list(table) == ["value"] else value
 

@@ -132,7 +132,8 @@ def compiled(
         programs = []
         try:
             for number, future in enumerate(waiting):
-                progress(0.0, f"compiling {number + 1} of {len(waiting)} programs")
+                share = number / len(waiting)
+                progress(share, f"compiling {number + 1} of {len(waiting)} programs")
                 programs.append(future.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -104,7 +104,25 @@ def test_layers_show_the_papers_tables_1_and_2(command):
         (["layers", "--alpha", "0"], "--alpha = 0.0: must be a finite number above 0"),
         (["layers", "--kind", "deep"], '--kind = "deep": must be one of separable'),
         (["run", "--name", "../up"], 'name = "../up": must be a plain folder name'),
-        (["layers", "--resolution", "big"], "Invalid value for '--resolution'"),
+        (["layers", "--resolution", "big"], '--resolution = "big": must be a whole number'),
+        (["layers", "--alpha=wide"], '--alpha = "wide": must be a number'),
+        (["layers", "--classes", "0"], "--classes = 0: must be at least 1"),
+        (
+            ["export", ".", "--to", "x", "--format", "gif"],
+            '--format = "gif": must be one of svg, png',
+        ),
+        (["export", ".", "--to", "bad.toml"], "--to bad.toml: is a file; must be a folder"),
+        (["show", "bad.toml"], "bad.toml: is a file; must be a results folder"),
+        (["check", "bad.toml"], "bad.toml: is a file; must be a results folder"),
+        (["run", "--set", "measures=[cost]"], "--set 'measures=[\"cost\"]'"),
+        (
+            ["run", "--set", "accuracy.data.path=here"],
+            'accuracy.data.path: is none of accuracy.dataset = "photo-patches": it has no settings',
+        ),
+        (
+            ["run", "--set", "accuracy.start=no.h5"],
+            'accuracy.start = "no.h5": there is no such file  (sweep.toml',
+        ),
     ],
 )
 def test_a_wrong_input_is_one_message_and_status_2(tmp_path, command, arguments, message):
@@ -117,6 +135,14 @@ def test_a_wrong_input_is_one_message_and_status_2(tmp_path, command, arguments,
     assert message in error
     assert "Traceback" not in error
     assert not (tmp_path / "results").exists()
+
+
+def test_a_place_for_results_that_can_not_be_written_is_told_before_the_plan(tmp_path, command):
+    (tmp_path / "sweep.toml").write_text(QUICK)
+    (tmp_path / "file").touch()
+    status, out, error = command("run", "--results", "file/x", inside=tmp_path)
+    assert (status, out) == (1, "")
+    assert "--results file/x: can't be written: " in error
 
 
 def test_a_process_ends_with_the_commands_status_and_words(tmp_path):

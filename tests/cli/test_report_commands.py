@@ -1,16 +1,18 @@
 """show, pick, diff, compare and report as a person or a program meets them."""
 
+import csv
 import dataclasses
 import json
 import re
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from rich.console import Console
 
-from sweep.report.terminal.rendering import Line, rendered
+from sweep.report.terminal.rendering import Fitting, Line, rendered
 from sweep.report.values.printable import visible
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import Form
@@ -71,6 +73,52 @@ def test_pick_as_json_is_one_object(command):
     assert found["over"][0]["excess"] == pytest.approx(1.48195, abs=1e-5)
 
 
+def test_pick_says_what_is_just_over_and_what_crosses_a_limit(command):
+    # 0.5-224 takes 3.158 ms, 1.9 % over 3.1; in points.parquet its interval is 3.083-3.224 ms.
+    _, out, _ = command("pick", FIRST, "--max-latency", "3.1ms")
+    assert "More accurate, and just over: 0.5-224, 39.2 %" in flat(out)
+    assert "(latency 3.16 ms, 1.9 % over 3.10 ms)" in flat(out)
+    assert "interval of the latency of 0.5-224, 3.08-3.22 ms, crosses the limit of 3.10 ms" in flat(
+        out
+    )
+    found = json.loads(command("pick", FIRST, "--max-latency", "3.1ms", "--json")[1])
+    (near,) = found["just_over"]
+    assert (near["label"], near["over"][0]["name"]) == ("0.5-224", "latency_s")
+    assert [(each["label"], each["limit"]) for each in found["crossing"]] == [("0.5-224", 0.0031)]
+
+
+def test_pick_holds_a_limit_against_the_95th_percentile_of_the_samples(command):
+    readings = pd.read_parquet(ROOT / "results/reference/readings.parquet")
+    timed = readings.loc[readings["metric"] == "latency_s"].set_index(
+        ["kind", "alpha", "resolution"]
+    )
+    p95 = {
+        f"{alpha:g}-{resolution}": pd.Series(samples).quantile(0.95)
+        for (kind, alpha, resolution), samples in timed["samples"].items()
+        if kind == "separable"
+    }
+    arguments = ("pick", "results/reference", "--max-latency", "3ms", "--p95")
+    found = json.loads(command(*arguments, "--json")[1])
+    assert found["limits"] == {"latency_p95_s": 0.003}
+    assert set(found["fits"]) == {label for label, seconds in p95.items() if seconds <= 0.003}
+    best = found["best"]
+    assert best["latency_p95_s"] == pytest.approx(p95[best["label"]])
+    _, out, _ = command(*arguments)
+    assert "budget of 3.00 ms p95 latency at batch 1" in flat(out)
+    # What bears on latencies bears on their percentiles.
+    assert "Latencies are of one machine" in out
+
+
+def test_a_percentile_of_what_has_no_samples_is_refused(command, tmp_path):
+    whole = fake_results.results()
+    readings = whole.readings.copy()
+    readings["samples"] = [[] for _ in range(len(readings))]
+    folder = fake_results.stored(fake_results.with_readings(whole, readings), tmp_path / "bare")
+    status, out, error = command("pick", str(folder), "--max-latency", "5ms", "--p95")
+    assert (status, out) == (2, "")
+    assert "there are no samples of latency at batch 1" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -86,6 +134,7 @@ def test_pick_as_json_is_one_object(command):
         (("--max-memory", "20M"), '--max-memory = "20M": must be a size with its unit'),
         (("--accuracy", "keras"), '"keras": must be one of measured, tfslim, paper'),
         (("--batch", "8"), "--batch = 8: this run timed batch 1"),
+        (("--p95",), "--p95: says what a limit on latency is held against: --max-latency TIME"),
         (("--max-params", "\x1b[31m2"), '--max-params = "\\x1b[31m2": must be'),
     ],
 )
@@ -295,3 +344,89 @@ def test_a_plan_as_json(tmp_path, command):
     status, _, error = command(*call, inside=tmp_path)
     assert status == 2
     assert "--json: goes together with --dry-run" in error
+
+
+def at_width(columns, *parts):
+    console = Console(width=columns, record=True, file=StringIO())
+    console.print(rendered(*parts))
+    return console.export_text()
+
+
+def test_a_narrow_terminal_shows_whole_cells_and_names_what_it_leaves_out():
+    columns = [Column(title, Form.TEXT) for title in ("Point", "Plain", "Wide", "Last")]
+    table = Table("", "", tuple(columns), ((Value("a"), Value("b"), Value("c" * 30), Value("d")),))
+    # 5 + 5 + 30 + 4, and two blanks between: 50.
+    assert "Not shown" not in at_width(50, Fitting(table))
+    told = at_width(49, Fitting(table))
+    assert "c" * 30 in told
+    assert "Not shown, for want of room: Last." in told
+    assert "Not shown, for want of room: Plain." in at_width(49, Fitting(table, ("Plain",)))
+    # One column beside the first stays, whatever room there is.
+    told = flat(at_width(8, Fitting(table, ("Wide",))))
+    assert told.endswith("Not shown, for want of room: Wide, Last.")
+
+
+def test_show_has_the_columns_that_are_asked_for(command):
+    _, out, _ = command("show", FIRST, "--columns", "peak_memory, top-1")
+    rows = [flat(line) for line in out.splitlines()]
+    assert "Point Peak memory Top-1" in rows
+    status, out, error = command("show", FIRST, "--columns", "watts")
+    assert (status, out) == (2, "")
+    assert '--columns: "watts": must be one of Top-1; ' in error
+    status, _, error = command("show", FIRST, "--json", "--csv")
+    assert (status, "--json: prints all there is" in error) == (2, True)
+
+
+def test_show_as_csv_is_points_parquet(command):
+    status, out, error = command("show", FIRST, "--csv")
+    assert (status, error) == (0, "")
+    assert out.count("\r\n") == out.count("\n") == 19
+    points = pd.read_parquet(f"{FIRST}/points.parquet")
+    given = pd.read_csv(StringIO(out))
+    assert set(points.columns) <= set(given.columns)
+    assert given["mult_adds"].tolist() == points["mult_adds"].tolist()
+    assert given["latency_s"].tolist() == points["latency_s"].tolist()
+    _, out, _ = command("show", FIRST, "--csv", "--columns", "alpha,params")
+    assert out.splitlines()[:2] == ["alpha,params", "1.0,4231976"]
+    status, _, error = command("show", FIRST, "--csv", "--columns", "watts")
+    assert (status, '"watts": must be one of family, ' in error) == (2, True)
+
+
+def test_show_long_as_csv_has_every_reading_with_its_samples(command):
+    _, out, _ = command("show", FIRST, "--csv", "--long")
+    rows = list(csv.DictReader(StringIO(out)))
+    timed = [row for row in rows if row["metric"] == "latency_s"]
+    assert len(timed) == 18
+    samples = json.loads(timed[0]["samples"])
+    assert len(samples) == 50
+    assert float(timed[0]["value"]) == pytest.approx(sorted(samples)[25], rel=0.05)
+    assert timed[0]["batch"] == "1"
+
+
+def test_report_elsewhere_leaves_the_folder_as_it_is(command, tmp_path):
+    folder = fake_results.stored(fake_results.results(), tmp_path / "fake")
+    before = sorted(path.name for path in folder.iterdir())
+    page = tmp_path / "new" / "page.html"
+    status, out, _ = command("report", folder, "--to", page)
+    assert (status, out.strip()) == (0, f"report: {page}")
+    assert page.read_text(encoding="utf-8").startswith("<!")
+    assert sorted(path.name for path in folder.iterdir()) == before
+    status, _, error = command("report", folder, "--to", tmp_path)
+    assert (status, "is a folder; must be a file" in error) == (2, True)
+
+
+def test_report_says_what_it_has_written_anew(command, tmp_path):
+    folder = fake_results.stored(fake_results.results(), tmp_path / "fake")
+    _, out, _ = command("report", folder)
+    assert "written anew, from the readings: " in flat(out)
+    assert "points.parquet" in out
+    _, out, _ = command("report", folder)
+    assert out.strip() == f"report: {folder / 'report.html'}"
+
+
+def test_a_page_that_can_not_be_written_says_what_to_do(command, tmp_path):
+    folder = fake_results.stored(fake_results.results(), tmp_path / "fake")
+    (folder / "report.html").mkdir()
+    status, _, error = command("report", folder)
+    assert status == 1
+    assert "--to FILE writes the page elsewhere" in error

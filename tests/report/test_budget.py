@@ -362,3 +362,53 @@ def test_a_run_answers_as_its_table_reads():
         "0.5-160",
         "0.25-224",
     ]
+
+
+def test_what_is_more_accurate_and_a_tenth_over_at_most_is_told_best_first():
+    # At most 4.6 ms: middle's 5 ms is 8.7 % over, wide's 10 ms 117 %; slow is as near, no better.
+    slow = candidate("slow", 0.50, interval=(0.48, 0.52), latency=0.0047)
+    picked = pick((*FOUR, slow), budget(latency_s=0.0046), "measured")
+    assert picked.best == NARROW
+    assert [(each.point.label, len(each.over)) for each in picked.just_over] == [("middle", 1)]
+    assert (
+        "More accurate, and just over: middle, 65.0 % (63.0-67.0) top-1 (latency 5.00 ms, 8.7 % "
+        "over 4.60 ms)." in text(picked)
+    )
+    # Ten per cent over 4.5 ms is 4.95 ms.
+    assert pick(FOUR, budget(latency_s=0.0045), "measured").just_over == ()
+    # Both limits broken by at most a tenth, or it is not near: 2 M is 25 % over 1.6 M.
+    both = budget(latency_s=0.0046, params=1.9e6)
+    assert len(pick(FOUR, both, "measured").just_over[0].over) == 2
+    assert pick(FOUR, budget(latency_s=0.0046, params=1.6e6), "measured").just_over == ()
+
+
+def test_few_of_those_just_over_are_told():
+    many = [candidate(str(n), 0.5 + n / 100, latency=0.00105) for n in range(5)]
+    picked = pick((*many, TINY), budget(latency_s=0.001), "measured")
+    assert [each.point.label for each in picked.just_over] == ["4", "3", "2"]
+
+
+def test_a_limit_inside_an_interval_is_told_of_the_points_that_are_named():
+    def timed(label, top1, low, value, high):
+        own = candidate(label, top1, interval=(top1, top1), latency=value)
+        return dataclasses.replace(own, spreads=(("latency", (low, high)),))
+
+    best, second = timed("a", 0.7, 0.0028, 0.0029, 0.0032), timed("b", 0.6, 0.002, 0.0025, 0.003)
+    third = timed("c", 0.5, 0.0028, 0.0029, 0.0032)
+    near = timed("d", 0.8, 0.0029, 0.0031, 0.0033)
+    picked = pick((best, second, third, near), budget(latency_s=0.003), "measured")
+    # b's ends at the limit; c is not named.
+    assert [each.label for each in picked.crossing] == ["a", "d"]
+    assert (
+        "The 95 % interval of the latency of a, 2.80-3.20 ms, crosses the limit of 3.00 ms: "
+        "on which side it is can't be told." in text(picked)
+    )
+
+
+def test_candidates_know_their_latencies_intervals():
+    results = fake_results.results(points=[("separable", 1.0, 224)])
+    ends = {"latency_low_s": 0.0029, "latency_high_s": 0.0032}
+    points = results.points.assign(**ends)
+    of = dataclasses.replace(LATENCY, low="latency_low_s", high="latency_high_s")
+    (one,) = candidates(points, (of, PARAMS))
+    assert one.spreads == (("latency", (0.0029, 0.0032)),)

@@ -217,7 +217,7 @@ def test_settings_that_do_not_go_together(section, message):
 @pytest.mark.parametrize(
     ("dataset", "data", "message"),
     [
-        ("imagefolder", {}, "accuracy.data.path: Field required"),
+        ("imagefolder", {}, "accuracy.data.path: must be given"),
         (
             "imagefolder",
             {"path": "a", "pth": "b"},
@@ -229,7 +229,7 @@ def test_settings_that_do_not_go_together(section, message):
             "accuracy.data.epochs: unknown setting; did you mean accuracy.epochs?",
         ),
         ("parquet", {"path": "a", "split_seed": -1}, "accuracy.data.split_seed = -1: must be at"),
-        ("photo-patches", {"path": "a"}, "accuracy.data: "),
+        ("photo-patches", {"path": "a"}, "accuracy.data.path: is none of accuracy.dataset"),
     ],
 )
 def test_what_a_data_set_is_told_is_checked(dataset, data, message):

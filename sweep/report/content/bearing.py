@@ -44,7 +44,7 @@ def bearing(known: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
     first = picked.best or picked.highest or picked.closest
     if first is None:
         return ()
-    about = {limit.of.name for limit in picked.budget.limits}
+    about = {limit.of.about for limit in picked.budget.limits}
     if picked.source == MEASURED:
         about.add(ACCURACY)
     return tuple(

@@ -13,6 +13,10 @@
 - Where nothing fits, the closest is the ranked point, every limited quantity of which was read,
   with the smallest largest excess, value / limit - 1 over the limits; of several the first in the
   order.
+- Just over are those that break limits by at most a tenth and are more accurate than the point that
+  is named first; the first few in the order.
+- An interval crosses a limit that lies inside it: told of the point that is named first, of the
+  runner-up and of those just over.
 - A ranked point that was not read in a limited quantity is named with what it lacks, and so is one
   without an accuracy.
 
@@ -21,8 +25,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import inf, isfinite
 
 from sweep.metrics import MULT_ADDS
@@ -34,6 +39,8 @@ from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.types import listed
 
+NEAR = 1.1  # of a limit: what is at most this is just over
+FEW = 3  # of those just over
 BY_DEFAULT = Quantity(MULT_ADDS, MULT_ADDS.name)  # what is cheap where nothing is limited
 
 
@@ -73,6 +80,24 @@ class Over:
 
 
 @dataclass(frozen=True)
+class JustOver:
+    """A more accurate point, and the limits that it breaks by a little."""
+
+    point: Candidate
+    over: tuple[Over, ...]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A limit inside a point's 95 % interval: which side of it the point is on is unsure."""
+
+    label: str
+    limit: Limit
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Lacking:
     """A point that can't be judged, and what it was not read in; empty: it has no accuracy."""
 
@@ -97,6 +122,7 @@ class Picked:
     cheapest: Candidate | None
     closest: Candidate | None
     over: tuple[Over, ...]
+    just_over: tuple[JustOver, ...]
     lacking: tuple[Lacking, ...]
 
     @property
@@ -112,6 +138,20 @@ class Picked:
     def highest(self) -> Candidate | None:
         """The first that fits, where none of them is better than chance."""
         return self.fitting[0] if self.fitting and not self._better else None
+
+    @property
+    def crossing(self) -> tuple[Crossing, ...]:
+        """Of the points that are named."""
+        first, near = self.best or self.highest or self.closest, self.just_over
+        named = (first, self.runner_up, *(each.point for each in near))
+        return tuple(
+            Crossing(each.label, limit, low, high)
+            for each in named
+            if each is not None
+            for limit in self.budget.limits
+            for low, high in [dict(each.spreads).get(limit.of.name, (limit.value, limit.value))]
+            if low < limit.value < high
+        )
 
     @property
     def at_chance(self) -> tuple[Candidate, ...]:
@@ -145,6 +185,7 @@ def pick(
         _, closest = min(
             whole, key=lambda pair: max(each.excess for each in _over(pair[1], budget))
         )
+    first = best[1] if best else fitting[0][1] if fitting else closest
     return Picked(
         budget=budget,
         source=source,
@@ -157,6 +198,7 @@ def pick(
         else None,
         closest=closest,
         over=_over(closest, budget) if closest else (),
+        just_over=tuple(islice(_just_over(whole, first, budget, source), FEW)),
         lacking=tuple(
             Lacking(each.label, unread)
             for each in candidates
@@ -179,6 +221,22 @@ def _cheapest(points: Sequence[Candidate], budget: Budget) -> Candidate | None:
         key=lambda pair: max(pair[0][name] / limit for name, limit in limits.items()),
         default=(None, None),
     )[1]
+
+
+def _just_over(
+    whole: Iterable[tuple[Estimate, Candidate]],
+    first: Candidate | None,
+    budget: Budget,
+    source: str,
+) -> Iterator[JustOver]:
+    """Those that are more accurate than `first`, in the order."""
+    known = None if first is None else accuracy(first, source)
+    for estimate, each in whole:
+        over = _over(each, budget)
+        near = all(broken.value <= NEAR * broken.limit.value for broken in over)
+        better = known is not None and estimate.value > known.value
+        if over and near and better and not at_chance(each, source):
+            yield JustOver(each, over)
 
 
 def order(candidates: Sequence[Candidate], source: str) -> list[tuple[Estimate, Candidate]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sweep.report.content.budget import BY_DEFAULT, Over, Picked, accuracy
@@ -17,6 +17,10 @@ from sweep.types import listed
 AS_ACCURATE = "As accurate, and without intervals: {names}."
 CHEAPEST = "Of all these the cheapest is {label}, with {costs}."
 OVER_THE_LIMIT = "Over the limit: {broken}."
+CROSSES = (
+    f"The 95{SPACE}% interval of the {{noun}} of {{label}}, {{interval}}, crosses the limit of "
+    "{limit}: on which side it is can't be told."
+)
 BROKEN = "{called} {value}, {by} {limit}"
 
 
@@ -69,7 +73,25 @@ def sentences(picked: Picked, called: str) -> tuple[str, ...]:
         parts.append(f"Closest: {_described(picked.closest, picked)}. {over}")
     else:
         parts.append("No point has a reading of all that is limited, so none comes closest.")
-    return (*parts, *_unjudged(picked, called))
+    return (*parts, *_near(picked), *_unjudged(picked, called))
+
+
+def _near(picked: Picked) -> Iterator[str]:
+    """What a slightly larger budget would bring, and what may be on either side of a limit."""
+    if near := [
+        f"{each.point.label}, {accuracy_text(each.point, picked.source)} "
+        f"({'; '.join(map(_broken, each.over))})"
+        for each in picked.just_over
+    ]:
+        yield f"More accurate, and just over: {'; '.join(near)}."
+    for each in picked.crossing:
+        of = each.limit.of
+        yield CROSSES.format(
+            noun=of.noun,
+            label=each.label,
+            interval=of.written_span(each.low, each.high),
+            limit=of.written(each.limit.value),
+        )
 
 
 def _what_fits(picked: Picked, called: str) -> str:

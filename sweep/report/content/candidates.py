@@ -59,6 +59,12 @@ def _candidate(
         classes=None if classes is None else int(classes),
         held_back=beside,
         held_back_images=images,
+        spreads=tuple(
+            (each.name, (low, high))
+            for each in costs
+            if (low := number(row.get(each.low))) is not None
+            and (high := number(row.get(each.high))) is not None
+        ),
     )
 
 

@@ -13,16 +13,36 @@ from sweep.report.content.budget_table import budget_table
 from sweep.report.content.budget_words import sentences
 from sweep.report.content.difference import Difference
 from sweep.report.content.layers import in_closed_form, layers_table, types_table
-from sweep.report.terminal.rendering import BAD, Line, Part, rendered
+from sweep.report.terminal.rendering import BAD, Fitting, Line, Part, rendered
 from sweep.report.values.quantity import Quantity
+from sweep.report.values.tables import Table
 from sweep.report.values.view import Derivation, View
 
+# What a narrow terminal does without first.
+LEAST_OF_POINTS = ("Trained", "Parameters")
+LEAST_OF_READINGS = (
+    "Threads", "Precision", "Runtime", "Samples", "Dataset", "Seed", "Batch", "Layer",
+)  # fmt: skip
 LAYER_COLUMNS = ("Layer", "Stride", "Filter", "Input", "Output", "Mult-adds", "Weights", "Share")
 
 
-def points(view: View) -> Group:
-    """The points with their intervals, what is missing and why, and the cautions."""
-    return rendered(view.points.narrow, *(f"- {warning}" for warning in view.warnings))
+def points(view: View, columns: Sequence[str] = ()) -> Group:
+    """The points with their intervals, what is missing and why, and the cautions. columns: those
+    that are asked for, as `Table.named` takes them; else as many of the usual ones as have room.
+    """
+    shown = _shown(view.points, view.points.narrow, columns, LEAST_OF_POINTS)
+    return rendered(shown, *(f"- {warning}" for warning in view.warnings))
+
+
+def readings(table: Table, columns: Sequence[str] = ()) -> Group:
+    """Every reading. columns: as of `points`."""
+    return rendered(_shown(table, table, columns, LEAST_OF_READINGS))
+
+
+def _shown(
+    whole: Table, usual: Table, columns: Sequence[str], least: tuple[str, ...]
+) -> Table | Fitting:
+    return whole.named(columns) if columns else Fitting(usual, least)
 
 
 def comparison(view: View) -> Group:

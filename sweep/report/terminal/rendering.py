@@ -32,7 +32,7 @@ class Line:
     style: str = "bold"
 
 
-Part = Table | Line | str
+Part = Table | Line | str | RenderableType
 
 
 def rendered(*parts: Part) -> Group:
@@ -40,12 +40,41 @@ def rendered(*parts: Part) -> Group:
     return Group(*map(_part, parts))
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """A table of which a narrow terminal shows as many columns as have room for whole cells; the
+    others are named below. least: titles of those that go first, the least important first; then
+    they go from the right. The first column stays.
+    """
+
+    table: Table
+    least: tuple[str, ...] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table, gone = self.table, []
+        titles = [column.title for column in table.columns[1:]]
+        order = [each for each in self.least if each in titles]
+        order += [each for each in reversed(titles) if each not in order]
+        while order[len(gone) + 1 :] and _width(table, console) > options.max_width:
+            gone.append(order[len(gone)])
+            table = self.table.only(*(c.title for c in self.table.columns if c.title not in gone))
+        yield _table(table)
+        if gone:
+            left_out = [each for each in titles if each in gone]
+            yield _Sentence(f"Not shown, for want of room: {visible(', '.join(left_out))}.")
+
+
+def _width(table: Table, console: Console) -> int:
+    """Columns of a terminal that it takes without parting a cell."""
+    return console.measure(_drawn(table), options=console.options.update(max_width=10_000)).maximum
+
+
 def _part(part: Part) -> RenderableType:
     if isinstance(part, Table):
         return _table(part)
     if isinstance(part, Line):
         return printed(part.text, part.style)
-    return _Sentence(visible(part))
+    return _Sentence(visible(part)) if isinstance(part, str) else part
 
 
 def printed(text: str, style: str = "") -> Text:
@@ -74,6 +103,12 @@ class _Sentence:
 
 def _table(table: Table) -> Group:
     """The table with its caption and notes below."""
+    below = [_Sentence(visible(table.caption))] if table.caption else []
+    notes = [printed(f"[{number}] {text}", FAINT) for number, text in enumerate(table.notes, 1)]
+    return Group(_drawn(table), *below, *notes, Text())
+
+
+def _drawn(table: Table) -> RichTable:
     drawn = RichTable(
         title=printed(table.title, "bold") if table.title else None,
         title_justify="left",
@@ -83,9 +118,7 @@ def _table(table: Table) -> Group:
         collapse_padding=True,
     )
     (_fill_down if table.groups else _fill)(drawn, table)
-    below = [_Sentence(visible(table.caption))] if table.caption else []
-    notes = [printed(f"[{number}] {text}", FAINT) for number, text in enumerate(table.notes, 1)]
-    return Group(drawn, *below, *notes, Text())
+    return drawn
 
 
 def _fill(drawn: RichTable, table: Table) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sweep.metrics import is_axis
-from sweep.report.values.units import formatted, prefixed
+from sweep.report.values.units import formatted, prefixed, span
 from sweep.types import Better, Form, Metric
 
 
@@ -15,7 +15,8 @@ from sweep.types import Better, Form, Metric
 class Quantity:
     """column: of the points. low, high: those of its 95 % interval, empty where it has none. batch:
     where the readings are of one. machine_bound: they may only be compared on one machine. device:
-    what that is called, where a run has latencies of several.
+    what that is called, where a run has latencies of several. percentile: of the samples, where it
+    is not their median.
     """
 
     metric: Metric
@@ -25,11 +26,24 @@ class Quantity:
     high: str = ""
     machine_bound: bool = False
     device: str = ""
+    percentile: int | None = None
 
     @property
     def name(self) -> str:
         """What its figures are called: "params", "latency", "latency_batch8"."""
         return self.column.removesuffix("_s").removesuffix("_bytes")
+
+    @property
+    def key(self) -> str:
+        """Where a budget's limit is named: the metric, whatever the batch size; of a percentile the
+        column.
+        """
+        return self.metric.name if self.percentile is None else self.column
+
+    @property
+    def about(self) -> str:
+        """What cautions call it: a percentile is of the same samples."""
+        return self.name.replace(f"_p{self.percentile}", "")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -50,7 +64,8 @@ class Quantity:
     @property
     def noun(self) -> str:
         """Inside a sentence: "latency"."""
-        return inside(self.metric.short) + self.on
+        of = "" if self.percentile is None else f"p{self.percentile} "
+        return of + inside(self.metric.short) + self.on
 
     @property
     def called(self) -> str:
@@ -82,6 +97,10 @@ class Quantity:
         if self.metric.form is Form.NUMBER and self.metric.unit != "1":
             return prefixed(value, self.metric.unit)
         return formatted(value, self.metric.form)
+
+    def written_span(self, low: float, high: float) -> str:
+        """The ends of an interval."""
+        return span(low, high, self.metric.form)
 
     @property
     def on(self) -> str:

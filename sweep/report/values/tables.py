@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -84,14 +84,34 @@ class Table:
         """What fits in a terminal of a hundred columns."""
         return self.only(*(column.title for column in self.columns if not column.extra))
 
+    def named(self, names: Iterable[str]) -> Table:
+        """The first column and those of these names, in their order: "latency", "mult_adds". Raises
+        ValueError, saying which there are, for one that isn't there.
+        """
+        places = {_letters(column.title): at for at, column in enumerate(self.columns)}
+        chosen = [0]
+        for name in names:
+            if (at := places.get(_letters(name))) is None:
+                there = "; ".join(column.title for column in self.columns[1:])
+                raise ValueError(f'"{name}": must be one of {there}')
+            chosen += [at] if at not in chosen else []
+        return self._of(chosen)
+
     def only(self, *titles: str) -> Table:
         """The columns of these titles alone, in their own order."""
-        chosen = [at for at, column in enumerate(self.columns) if column.title in titles]
+        return self._of([at for at, column in enumerate(self.columns) if column.title in titles])
+
+    def _of(self, chosen: Sequence[int]) -> Table:
         return replace(
             self,
             columns=tuple(self.columns[at] for at in chosen),
             rows=tuple(tuple(row[at] for at in chosen) for row in self.rows),
         )
+
+
+def _letters(name: str) -> str:
+    """Of a column's title, what tells it from others: "Mult-adds" and "mult_adds" are the same."""
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def text_table(*titles: str, rows: Iterable[Iterable[str]]) -> Table:

@@ -53,7 +53,8 @@ class Candidate:
     """What a budget is held against: `accuracies` by the name of their source, `costs` by that of
     their quantity, in SI units, where they were read. sizes: of the measured accuracy "trained at
     32 px for 224", where the two differ; classes: how many its data set has. held_back: measured on
-    so many images that nothing was chosen by, where there are such.
+    so many images that nothing was chosen by, where there are such. spreads: the ends of the costs'
+    95 % intervals, where those are known.
     """
 
     label: str
@@ -63,6 +64,7 @@ class Candidate:
     classes: int | None = None
     held_back: Estimate | None = None
     held_back_images: int | None = None
+    spreads: tuple[tuple[str, tuple[float, float]], ...] = ()
 
 
 @dataclass(frozen=True)

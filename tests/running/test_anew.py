@@ -1,0 +1,88 @@
+"""The plan says why points that have readings are measured again."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweep.contracts import Network
+from sweep.results.store import Store
+from sweep.running import identities
+from sweep.running.anew import going_on
+from sweep.running.plan import make_plan
+from sweep.settings.config import parse
+from sweep.settings.registry import find
+from tests.support.runs import GRID, MACHINE, run
+from tests.support.toys import Perimeter, Stumbling, point
+
+FAMILY = find("family", "mobilenet_v1")()
+TOYS = "tests.support.toys:"
+
+
+def anew(folder, measure="Perimeter", *, alphas="0.5, 0.25", machine=MACHINE, again=(), extra=""):
+    """What the plan tells of points that have readings."""
+    text = f'measures = ["{TOYS}{measure}"]\n' + GRID.format(alphas=alphas) + extra
+    plan = make_plan(parse(text, source="test"), Store(folder), machine, again=again)
+    return [note for note in plan.notes if "anew" in note]
+
+
+@pytest.fixture
+def measured(tmp_path):
+    run(tmp_path / "run", "Perimeter")
+    return tmp_path / "run"
+
+
+def test_nothing_is_said_of_points_that_are_new_or_done(measured, tmp_path):
+    assert anew(tmp_path / "none") == []
+    assert anew(measured) == []
+    assert anew(measured, alphas="0.5, 0.25, 0.75") == []
+
+
+def test_asked_for(measured):
+    assert anew(measured, again=[f"{TOYS}Perimeter"]) == ["perimeter: 4 points anew: --again"]
+    # Two of the six have no readings yet.
+    more = anew(measured, alphas="0.5, 0.25, 0.75", again=[f"{TOYS}Perimeter"])
+    assert more == ["perimeter: 4 points anew: --again"]
+
+
+def test_a_setting_that_changed_is_named(measured):
+    extra = f'[custom."{TOYS}Perimeter"]\nfactor = 5\n'
+    assert anew(measured, extra=extra) == ["perimeter: 4 points anew: read under other settings"]
+    run(measured, "Perimeter", extra=extra)
+    (told,) = anew(measured, extra=extra.replace("5", "6"))
+    assert told.startswith("perimeter: 4 points anew: read under other settings: ")
+    assert told.endswith(f"{TOYS}Perimeter.factor = 5, now 6")
+
+
+def test_a_version_that_changed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Perimeter, "versions", ("jax",))
+    run(tmp_path, "Perimeter")
+    now = identities.versions_of(["jax"])["jax"]
+    monkeypatch.setattr(identities, "versions_of", lambda names: dict.fromkeys(names, "99"))
+    assert anew(tmp_path) == [f"perimeter: 4 points anew: read with jax {now}, now 99"]
+
+
+def test_another_machine_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Perimeter, "machine_bound", True)
+    run(tmp_path, "Perimeter")
+    other = replace(MACHINE, cpu="slide rule")
+    assert anew(tmp_path, machine=other) == [
+        "perimeter: 4 points anew: read on another machine (abacus, 1 core)"
+    ]
+
+
+def test_those_that_failed_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(Stumbling, "mended", False)
+    run(tmp_path, "Stumbling")
+    assert anew(tmp_path, "Stumbling") == ["stumbling: 2 points anew: failed before"]
+
+
+def test_a_training_that_was_cut_off_is_told_of(tmp_path):
+    class Written(Perimeter):
+        def unfinished(self, network):
+            return (f"{network.point.label}.ckpt", "more")
+
+    networks = [Network(point(0.5, 64), FAMILY), Network(point(0.5, 32), FAMILY)]
+    (tmp_path / "0.5-32.ckpt").touch()
+    told = going_on(Written(), networks, tmp_path)
+    assert told == ["continued where they were cut off: 0.5-32"]
+    assert going_on(Written(), networks, tmp_path / "none") == []
