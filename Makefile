@@ -28,7 +28,7 @@ run: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # The browser that the tests of the page drive: the one that is there (that of $CHROMIUM, or on
 # PATH), else Debian's for root, else Playwright's own. Where none can be had: one sentence, no tests.

@@ -125,7 +125,8 @@ def _wrong_command(line: str) -> Iterator[str]:
     parts = shlex.split(line.partition(" #")[0].removeprefix("$ "))
     if parts[0] == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        yield from (f"{line}: no target {each}" for each in parts[1:] if each not in targets)
+        asked = [each for each in parts[1:] if "=" not in each]
+        yield from (f"{line}: no target {each}" for each in asked if each not in targets)
         return
     if parts[:2] == ["python", "-m"]:
         module, *parts = parts[2:]
