@@ -1,20 +1,26 @@
-# make setup, make run, make test: all from a clean clone, all safe to repeat.
+# make setup, make run, make test: all from a clean clone, all safe to repeat. Of Python 3.11, where it
+# is there; make PYTHON=python3.13 test takes another, in an environment of its own.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := .venv
+VERSION := $(or $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),none)
+CONSTRAINTS := constraints/$(VERSION).txt
+VENV := $(if $(filter 3.11,$(VERSION)),.venv,.venv-$(VERSION))
 BIN := $(VENV)/bin
 # Changes when what should be installed does; nothing is reinstalled while it stands.
 STAMP := $(VENV)/.installed
+PIP := python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup run test lint browser audit fuzz clean
+.PHONY: setup run test lint browser smoke audit fuzz clean
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed (make PYTHON=/path/to/python3.11)")'
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip==26.3'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev --editable '.[all]'
+	$(BIN)/$(PIP) 'pip==26.3'
+	$(BIN)/$(PIP) -c $(CONSTRAINTS) --group dev --editable '.[all]'
 	@touch $@
+
+constraints/%.txt:
+	@echo 'Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python3.11  ($(PYTHON): $(VERSION))' >&2; exit 1
 
 run: setup
 	$(BIN)/python -m sweep run
@@ -22,7 +28,7 @@ run: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(if $(filter 3.11,$(VERSION)),$(BIN)/pyright,@echo 'types are checked against the libraries of Python 3.11 alone')
 
 # The browser that the tests of the page drive: the one that is there (that of $CHROMIUM, or on
 # PATH), else Debian's for root, else Playwright's own. Where none can be had: one sentence, no tests.
@@ -41,13 +47,29 @@ browser: setup
 test: lint browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25 --durations-min=5
 
+# The wheel as its user has it: built, installed where nothing else is, begun in an empty folder; there
+# a sweep of one point.
+SMOKE := build/smoke-$(VERSION)
+SMALL := name="smoke" grid.alpha=[0.25] grid.resolution=[128] grid.extra=[] \
+	latency.processes=1 latency.rounds=3 \
+	accuracy.train_images=256 accuracy.test_images=100 accuracy.epochs=1 accuracy.seeds=1
+
+smoke: $(CONSTRAINTS)
+	rm -rf $(SMOKE)/wheel $(SMOKE)/empty && mkdir -p $(SMOKE)/empty
+	test -x $(SMOKE)/bin/python || $(PYTHON) -m venv $(SMOKE)
+	$(SMOKE)/bin/$(PIP) build 'setuptools>=75'
+	$(SMOKE)/bin/python -m build --no-isolation --outdir $(SMOKE)/wheel . >/dev/null
+	$(SMOKE)/bin/$(PIP) -c $(CONSTRAINTS) --force-reinstall --no-deps $(SMOKE)/wheel/*.whl
+	$(SMOKE)/bin/$(PIP) -c $(CONSTRAINTS) $(SMOKE)/wheel/*.whl
+	cd $(SMOKE)/empty && ../bin/sweep init && ../bin/sweep run $(SMALL:%=--set '%') && ../bin/sweep check results/smoke
+
 # Packages with known holes; fails, too, where that can't be told, as offline.
 audit: setup
-	$(BIN)/python -m pip_audit --strict --requirement constraints.txt --no-deps --disable-pip
+	$(BIN)/python -m pip_audit --strict --requirement $(CONSTRAINTS) --no-deps --disable-pip
 
 # Ten thousand cases of every kind of input, with two engines: hours.
 fuzz: setup
 	$(BIN)/python -m tests.fuzz all --cases 10000
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf .venv .venv-3.* build *.egg-info

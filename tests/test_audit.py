@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+CONSTRAINTS = "constraints/{}.{}.txt".format(*sys.version_info)
 # As `make audit`, which ends at what can't be looked at; here that is told, and the rest looked at.
 COMMAND = (
-    sys.executable, "-m", "pip_audit", "--requirement", "constraints.txt", "--no-deps",
+    sys.executable, "-m", "pip_audit", "--requirement", CONSTRAINTS, "--no-deps",
     "--disable-pip", "--format", "json", "--progress-spinner", "off", "--timeout", "15",
 )  # fmt: skip
 

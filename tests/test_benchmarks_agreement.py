@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
 import torch
 from flax import nnx
 

@@ -102,6 +102,7 @@ def test_both_draw_boxes_of_the_same_kind():
 def test_both_hand_over_batches_of_one_form(folder):
     expected = [64, 224, 224, 3, "uint8"]
     assert ours(str(folder), 0)() == expected
+    pytest.importorskip("torch")
     assert torch_loader(str(folder), 0, way="plain")() == expected
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from sweep.cli.check import check
-from sweep.cli.console import err, say, spell_out
+from sweep.cli.console import err, say, spell_out, tell
 from sweep.cli.data import data_app
 from sweep.cli.evaluate import evaluate
 from sweep.cli.export import export
 from sweep.cli.import_ import import_
+from sweep.cli.init import init
 from sweep.cli.layers import layers
 from sweep.cli.pick import pick
 from sweep.cli.run import run
@@ -55,15 +57,38 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="The design space of MobileNetV1: computed, measured, compared with the paper.",
-    epilog="""Begin with **run --dry-run**: the plan of sweep.toml, and how long it takes.
-    **run** does it, and continues where it was cut off; its report is
+    epilog="""Begin with **init**, where there is no sweep.toml yet, and **run --dry-run**: its
+    plan, and how long it takes. **run** does it, and continues where it was cut off; its report is
     results/NAME/report.html. **COMMAND --help** tells the rest.""",
 )
 USAGE_ERROR = 2
 # click's ClickException; some releases of Typer carry a click of their own.
 _Mistake: Any = typer.BadParameter.__mro__[2]
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        try:
+            tell(f"mobilenet-sweep {version('mobilenet-sweep')}")
+        except PackageNotFoundError:
+            tell("mobilenet-sweep, not installed: a checkout")
+        raise typer.Exit
+
+
+@app.callback()
+def of_all(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
+    """What holds for all commands."""
+
+
 MEASURING, READING, IMAGES = "Measure", "Read results", "Checkpoints and images"
+app.command(rich_help_panel=MEASURING)(init)
 app.command("import", rich_help_panel=MEASURING)(import_)
 for panel, commands in {
     MEASURING: (run, layers),

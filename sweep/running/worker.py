@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from threading import Lock
@@ -145,4 +146,5 @@ def _serve(connection: Connection, cores: tuple[int, ...]) -> None:
         try:
             pipe.put_nowait(result)
         except Exception as error:  # noqa: BLE001 - what was read can't be pickled
-            pipe.put_nowait(failed(error))
+            lost = failed(error)
+            pipe.put_nowait(replace(lost, failure=f"can't be sent back: {lost.failure}"))

@@ -28,7 +28,9 @@ def read(path: Path) -> str:
             raise ValueError(f"it has {size} bytes, at most {MOST_BYTES} are read")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SettingsError(f"{short(str(path))}: there is no such file") from None
+        raise SettingsError(
+            f"{short(str(path))}: there is no such file; python -m sweep init writes one"
+        ) from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise SettingsError(f"{short(str(path))}: can't be read: {why}") from None

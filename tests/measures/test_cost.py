@@ -68,9 +68,8 @@ def test_the_three_counts_agree_exactly(exact):
             [Network(point, MobileNetV1Family())], lambda share, text: None
         )
     }
-    assert [
-        readings[name].value for name in ("mult_adds", "mult_adds_traced", "mult_adds_fvcore")
-    ] == [exact.mult_adds] * 3
+    assert readings["mult_adds"].value == exact.mult_adds
+    assert readings["mult_adds_traced"].value == exact.mult_adds
     assert readings["weights"].value == exact.weights
     assert readings["params"].value == exact.trainable_params
     assert readings["params_with_statistics"].value == exact.params_with_bn_statistics
@@ -79,6 +78,8 @@ def test_the_three_counts_agree_exactly(exact):
     assert readings["mult_adds_xla"].value != exact.mult_adds
     assert readings["mult_adds_xla"].value == pytest.approx(exact.mult_adds, rel=0.1)
     assert "padding" in readings["mult_adds_xla"].note
+    pytest.importorskip("torch", reason="all but fvcore's count, which needs torch")
+    assert readings["mult_adds_fvcore"].value == exact.mult_adds
 
 
 @pytest.mark.parametrize("lowering", ["shifted", "grouped"])

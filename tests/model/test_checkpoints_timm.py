@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+pytest.importorskip("torch")
 import torch
 from flax import nnx
 from safetensors.torch import save_file

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from flax import nnx
 
 from mnv1_flax import Lowering, MobileNetV1, Padding, depthwise_conv
@@ -26,6 +25,7 @@ def torch_values_and_gradients(
     """(the weight of the output's sum, [output, the sum's gradient by images, by kernel]), all in
     our order of axes. kernel f64[3,3,M,N].
     """
+    torch = pytest.importorskip("torch")
     x = torch.tensor(images.transpose(0, 3, 1, 2), requires_grad=True)
     w = torch.tensor(kernel.transpose(3, 2, 0, 1), requires_grad=True)
     out = torch.nn.functional.conv2d(x, w, stride=stride, padding=1, groups=groups)

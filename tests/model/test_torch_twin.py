@@ -3,6 +3,8 @@
 import jax
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
 import torch
 from flax import nnx
 from fvcore.nn import FlopCountAnalysis

@@ -125,7 +125,8 @@ def _wrong_command(line: str) -> Iterator[str]:
     parts = shlex.split(line.partition(" #")[0].removeprefix("$ "))
     if parts[0] == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        yield from (f"{line}: no target {each}" for each in parts[1:] if each not in targets)
+        asked = [each for each in parts[1:] if "=" not in each]
+        yield from (f"{line}: no target {each}" for each in asked if each not in targets)
         return
     if parts[:2] == ["python", "-m"]:
         module, *parts = parts[2:]
@@ -170,7 +171,7 @@ def files() -> set[str]:
     kept = {
         path.relative_to(ROOT)
         for top in ROOT.iterdir()
-        if top.name not in (".venv", ".git")
+        if not top.name.startswith((".venv", ".git")) and top.name != "build"
         for path in (top, *top.rglob("*"))
     }
     return {path.as_posix() for path in kept}
@@ -258,8 +259,9 @@ def options(command: str) -> set[str]:
 
 @cache
 def of_commands() -> set[str]:
-    """The options of all commands."""
-    return {option for command in commands() for option in options(command)}
+    """The options of all commands, and those that come before one."""
+    before = {text for param in vars(typer.main.get_command(app))["params"] for text in param.opts}
+    return before.union(*map(options, commands()))
 
 
 @cache
