@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sweep.report.values.units import share, three_digits
+from sweep.report.values.units import percent, three_digits
 from sweep.report.values.view import Trained
 
 WIDTH, HEIGHT = 320.0, 130.0  # of the drawing
@@ -29,7 +29,7 @@ def axes(curve: Sequence[Trained]) -> tuple[tuple[float, float, str, str], ...]:
     """Texts at the axes' ends: (x, y, SVG's text-anchor, text)."""
     low, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     return (
-        (LEFT - 5, TOP + 5, "end", share(_most(curve))),
+        (LEFT - 5, TOP + 5, "end", percent(_most(curve))),
         (LEFT - 5, low, "end", "0"),
         (LEFT, HEIGHT - 5, "start", "0"),
         (right, HEIGHT - 5, "end", f"epoch {three_digits(curve[-1].epoch)}"),

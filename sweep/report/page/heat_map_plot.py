@@ -131,6 +131,7 @@ def _lines(contours: Contours) -> list[dict[str, Any]]:
                     "type": "scatter",
                     "name": f"{formatted(level, Form.COUNT)} mult-adds",
                     "mode": "lines+text",
+                    "cliponaxis": False,  # a name may reach into the margin
                     "x": [resolution for resolution, _ in line],
                     "y": [alpha for _, alpha in line],
                     "text": ["" for _ in line[1:]] + [style.si(level)],
