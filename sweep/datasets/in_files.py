@@ -30,7 +30,7 @@ from sweep.types import listed
 Purpose = Literal["train", "validation", "test"]
 PURPOSES: tuple[Purpose, ...] = ("train", "validation")  # whose images say which classes there are
 _LACKING: dict[Purpose, str] = {
-    "train": "to train on: must be named train (or set validation_share, to train on a share)",
+    "train": "to train on: those of a split named train",
     "validation": "to evaluate on: must be named val or test",
     "test": "to hold back: must be named test, beside val",
 }
@@ -187,6 +187,12 @@ class ImagesInFiles(Dataset):
     def _images(self, split: Purpose) -> Stored:
         if split not in self._opened:
             names = self._names(split)
+            if not names and split == "train" and not self._splits.told:
+                raise DatasetError(
+                    f"{self._place}: its images are not split, and all are evaluated on: set "
+                    "validation_share = 0.2, say, to train on the others, or give them names (or "
+                    "folders) with train and val in them"
+                )
             if not names:
                 there = f"; there is {self._splits.listed()}" if self._splits.told else ""
                 raise DatasetError(f"{self._place}: has no images {_LACKING[split]}{there}")
