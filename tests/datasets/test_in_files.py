@@ -117,7 +117,7 @@ def test_what_is_not_split_is_for_evaluation_alone(tmp_path, kind):
     data = dataset(kind, tmp_path / "set", {"": range(20)})
     assert sorted(greys_of(data, "validation")) == [*range(20)]
     assert data.notes(trains=True) == ()
-    with pytest.raises(SettingsError, match=r"images are not split, .* set validation_share = 0\.2, say"):
+    with pytest.raises(SettingsError, match=r"are not split, .* validation_share = 0\.2, say"):
         data.records("train")
 
 
