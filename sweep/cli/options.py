@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 def check_folder(folder: Path) -> None:
     """Raises ResultsError where it is a file."""
-    if folder.is_file():
+    if os.path.isfile(folder):  # noqa: PTH113 - False for a name that no file can have
         raise ResultsError(f"{folder}: is a file; must be a results folder: results/default")
 
 

@@ -99,10 +99,10 @@ def run(
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     keep_freed_memory()
-    if not dry_run:
-        _writable(results)
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
     settings = load(config, name=name, changes=changes)
+    if not dry_run:
+        _writable(results / settings.name)
     look_in(config.parent)
     if no_compile_cache or dry_run:
         disable()
@@ -139,7 +139,8 @@ def _writable(folder: Path) -> None:
         with TemporaryDirectory(prefix=".sweep-", dir=there):
             pass
     except OSError as error:
-        raise WriteError(f"--results {folder}: can't be written: {why(error)}") from None
+        kept = f". {CONTINUES}" if there == folder else ""
+        raise WriteError(f"{folder}: can't be written: {why(error)}{kept}") from None
 
 
 def _plan(

@@ -100,5 +100,6 @@ def test_where_nothing_can_be_written_one_sentence_says_so(folder, capsys, monke
         main(["report", str(folder)])
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"{folder}/points.parquet: can't be written: Read-only file system"
+    said = f"{folder}/points.parquet: can't be written: Read-only file system"
+    assert line == f"{said}; --to FILE writes the page elsewhere"
     assert json.loads((folder / "run.json").read_text())["finished"]
