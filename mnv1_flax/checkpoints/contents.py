@@ -83,12 +83,9 @@ class Checkpoint:
         if scale == 1.0 and low == own_low:
             return model
         offset = own_low - low * scale
-        other = model.anew(
-            input_scale=model.input_scale * scale,
-            input_offset=model.input_scale * offset + model.input_offset,
-        )
-        nnx.update(other, nnx.state(model, (nnx.Param, nnx.BatchStat)))
-        other.eval()
+        other = nnx.clone(model)
+        other.input_scale = model.input_scale * scale
+        other.input_offset = model.input_scale * offset + model.input_offset
         return other
 
 

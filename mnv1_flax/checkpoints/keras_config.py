@@ -98,8 +98,8 @@ def read_config(text: str | bytes) -> Config:
     activations: dict[str, list[str]] = {}
     problems += _different(rest, names, activations)
     norms = [layer for layer in used if layer.cls in _NORMS]
-    by_name = {each.name: each for each in used}
-    classifier = by_name.get(names["classifier"][0]) if "classifier" in names else None
+    found = names.get("classifier", ("", ""))[0]
+    classifier = next((each for each in used if each.name == found), None)
     return Config(
         resolution,
         _common(norms, "epsilon", BN_EPSILON, problems),
@@ -130,8 +130,7 @@ def _flat(model: dict[str, Any], problems: list[str]) -> Iterator[_KerasLayer]:
 def _layer(layer: Any) -> _KerasLayer:
     settings = layer["config"]
     settings = {"layers": settings} if isinstance(settings, list) else dict(settings)
-    name = str(layer.get("name", settings.get("name")))[:100]
-    name = str(settings.get("name", name))[:100] if name == "None" else name
+    name = str(layer.get("name") or settings.get("name"))[:100]
     node, cls = layer.get("inbound_nodes"), str(layer.get("class_name"))[:100]
     inputs = tuple(_sources(node))
     if cls == "TFOpLambda":

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sweep.measures.timings import Timing, TimingsError, read
 from sweep.metrics import LATENCY
 from sweep.results import devices
 from sweep.results.load import Results, load
-from sweep.results.schema import Stamp, conditions_of
+from sweep.results.schema import Stamp, reading_of
 from sweep.results.store import Store
 from sweep.running.provenance import commit
 from sweep.running.run import publish
@@ -129,21 +130,13 @@ def _reading(point: Point, timing: Timing) -> Reading:
 def _check_alike(device: str, results: Results, readings: Sequence[Reading]) -> None:
     """A frontier is of networks that were timed alike."""
     name = devices.on_device(LATENCY, device).name
-    before = results.readings.loc[results.readings["metric"] == name].to_dict("records")
+    rows: Any = results.readings.loc[results.readings["metric"] == name].to_dict("records")
     replaced = {reading.point.key for reading in readings}
-    told = [_taken(reading.conditions) for reading in readings]
-    told += [
-        _taken(conditions_of(row))
-        for row in before
-        if Point(*(row[each] for each in Point.__dataclass_fields__)).key not in replaced
-    ]
+    kept = [each for each in map(reading_of, rows) if each.point.key not in replaced]
+    told = [condition_words(each.conditions | {"batch": None}) for each in (*readings, *kept)]
     if len(ways := dict.fromkeys(told)) > 1:
         raise SettingsError(
             f'--device "{device}": its latencies were taken in several ways '
             f"({listed([each or 'nothing told' for each in ways])}): import them apart, under "
             "names that say so"
         )
-
-
-def _taken(conditions: dict[str, object]) -> str:
-    return condition_words(conditions | {"batch": None})
