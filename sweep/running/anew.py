@@ -52,6 +52,8 @@ def why_anew(
     versions: of the packages that bear on them, as they are now. again: --again asks for it.
     """
     keys = frozenset(network.point.key for network in identities)
+    if not keys:
+        return  # without reading all that is stored
     stored = readings_of(store.path, _Of(measure.name, keys)).drop_duplicates(
         ["family", "kind", "alpha", "resolution", "seed", "settings_hash", "machine_id", "failed"]
     )
@@ -83,8 +85,7 @@ def going_on(measure: Measure, networks: Sequence[Network], unfinished: Path) ->
         except Exception:  # noqa: BLE001 - measuring the point will say what is wrong with it
             name = ""
         if name and (unfinished / name).is_file():
-            seed = "" if network.seed is None else f", seed {network.seed}"
-            labels.append(f"{network.point.label}{seed}")
+            labels.append(network.label)
     labels = list(dict.fromkeys(labels))
     return [f"continued where they were cut off: {listed(labels)}"] if labels else []
 

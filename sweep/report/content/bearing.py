@@ -41,7 +41,7 @@ def bearing(known: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
     """Those that bear on this answer: of the accuracies that rank, of the quantities that are
     limited, of all points or of the one that is named first.
     """
-    first = picked.best or picked.highest or picked.closest
+    first = picked.first
     if first is None:
         return ()
     about = {limit.of.about for limit in picked.budget.limits}

@@ -140,10 +140,14 @@ class Picked:
         return self.fitting[0] if self.fitting and not self._better else None
 
     @property
+    def first(self) -> Candidate | None:
+        """The point that is named first."""
+        return self.best or self.highest or self.closest
+
+    @property
     def crossing(self) -> tuple[Crossing, ...]:
         """Of the points that are named."""
-        first, near = self.best or self.highest or self.closest, self.just_over
-        named = (first, self.runner_up, *(each.point for each in near))
+        named = (self.first, self.runner_up, *(each.point for each in self.just_over))
         return tuple(
             Crossing(each.label, limit, low, high)
             for each in named
