@@ -115,7 +115,9 @@ def test_the_cheapest_of_those_that_fit_is_by_what_is_limited():
 
 def test_what_is_told_apart_is_claimed_without_a_doubt():
     shown = view(trained(CLEAR))
-    assert typed(shown.title) == "Nothing cheaper than 1.0-224 surely gives 90 % of its accuracy"
+    assert typed(shown.title) == (
+        "Nothing lower in mult-adds than 1.0-224 surely gives 90 % of its accuracy"
+    )
     findings = typed(" ".join(shown.findings))
     assert "told apart" not in findings
     assert "more cost always buys accuracy" in findings
@@ -134,9 +136,12 @@ def test_nine_tenths_are_claimed_as_far_as_they_are_told_apart():
     )
     unsure = {0.5: [0.44, 0.47, 0.455], 1.0: [0.52, 0.48, 0.50]}
     shown = view(trained(unsure))
-    assert typed(shown.title).startswith("Nothing cheaper than 1.0-224 surely gives 90 %")
+    assert typed(shown.title).startswith("Nothing lower in mult-adds than 1.0-224 surely")
     said = typed(" ".join(shown.findings))
-    assert "0.5-224, which is cheaper, may have at least 90 % of it: its 91 % are not" in said
+    assert (
+        "0.5-224, which is lower in mult-adds, may have at least 90 % of it: its 91 % are not"
+        in said
+    )
 
 
 def test_a_frontier_point_carries_its_share():

@@ -41,9 +41,9 @@ def test_nothing_in_a_view_can_change(shown):
     walk(dataclasses.replace(shown, panel=None))
 
 
-def test_the_title_is_the_cheapest_point_with_nine_tenths_of_the_best_accuracy(shown):
+def test_the_title_is_the_point_of_fewest_mult_adds_with_nine_tenths_of_the_best_accuracy(shown):
     # Best 61.4 %, nine tenths 55.26 %: 0.5-224 has 55.9 % for 149.5 M of 568.7 M mult-adds, and
-    # every cheaper point has less. 55.9 / 61.4 = 0.910, 149.5 / 568.7 = 0.263.
+    # every point of fewer has less. 55.9 / 61.4 = 0.910, 149.5 / 568.7 = 0.263.
     assert typed(shown.title) == (
         "0.5-224 gives 91 % of the best accuracy at 26 % of its mult-adds "
         "(one training each: their order may be chance)"

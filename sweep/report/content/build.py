@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 from sweep import paper
 from sweep.metrics import LATENCY
 from sweep.paper.published import traps
-from sweep.report.content import bearing, cautions, devices, figures, findings, paper_tables, tables
+from sweep.report.content import (
+    bearing,
+    cautions,
+    devices,
+    figures,
+    findings,
+    headline,
+    paper_tables,
+    tables,
+)
 from sweep.report.content.beside import agreement, evidence_beside
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
@@ -42,7 +51,7 @@ def view(results: Results) -> View:
     evidence = {figures.MEASURED: measured, figures.BESIDE_NAME: evidence_beside(results.points)}
     return View(
         name=str(results.settings.get("name", results.path.name)),
-        title=findings.title(results.points, drawn, measured),
+        title=headline.title(results.points, drawn, measured),
         findings=(
             *findings.findings(results, drawn, tau, measured),
             *devices.agreement(results),

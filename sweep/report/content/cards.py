@@ -17,7 +17,7 @@ from sweep.report.content.axes import number, quantities
 from sweep.report.content.certainty import ONCE, covers, guessing, on_frontier
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated, evidence_of
 from sweep.report.content.figures import MEASURED, label
-from sweep.report.content.findings import at_chance, main
+from sweep.report.content.headline import at_chance, main
 from sweep.report.content.layers import layers_table
 from sweep.report.content.point_rows import (
     Place,

@@ -12,7 +12,7 @@ from sweep.paper.published import IMAGENET
 from sweep.report.content import bearing, certainty
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, sizes
-from sweep.report.content.findings import at_chance
+from sweep.report.content.headline import at_chance
 from sweep.report.content.own_data import PROXY, on_own_data
 from sweep.report.content.point_rows import set_apart
 from sweep.report.values.units import percent

@@ -5,104 +5,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from sweep.metrics import CLASSES, TOP1
 from sweep.paper import Tau
 from sweep.report.content import bearing
-from sweep.report.content.axes import number
+from sweep.report.content.axes import Quantity, number
 from sweep.report.content.certainty import (
     BY_ONE,
     NEIGHBOURS,
-    ONCE,
     SURE,
     guessing,
-    may_be_guessing,
     not_told_apart,
     on_frontier,
 )
-from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
+from sweep.report.content.evidence import Evidence
 from sweep.report.content.figures import MEASURED, label, sizes, written
+from sweep.report.content.headline import (
+    ENOUGH,
+    Rows,
+    at_chance,
+    best_of,
+    evidence_for,
+    is_as_read,
+    lowest,
+    lowest_enough,
+    main,
+    networks,
+    rated,
+    ratio,
+)
 from sweep.report.content.held_back import held_back, worth
 from sweep.report.content.own_data import PROXY, on_own_data
 from sweep.report.values.figures import Figure, Mark
-from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import Form, percent, share
-from sweep.results.points import end_of
 from sweep.types import listed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sweep.results.load import Results
-
-ENOUGH = 0.9  # of the best accuracy: what the headline asks the cheapest point for
-Rows = list[dict[str, Any]]
-
-
-def at_chance(rows: Rows) -> tuple[list[str], int]:
-    """The points whose accuracy may as well be that of guessing, and the number of classes."""
-    known = [
-        row for row in rows if number(row.get(CLASSES.name)) and number(row[TOP1.name]) is not None
-    ]
-    guessing = [
-        label(row) for row in known if may_be_guessing(_top1(row), number(row[CLASSES.name]))
-    ]
-    return guessing, int(known[0][CLASSES.name]) if known else 0
-
-
-def _top1(row: dict[str, Any]) -> Estimate:
-    low, high = (number(row[end_of(TOP1.name, end)]) for end in ("low", "high"))
-    return Estimate(float(row[TOP1.name]), low, high)
-
-
-def title(points: pd.DataFrame, drawn: tuple[Figure, ...], measured: Evidence) -> str:
-    """What a reader should take home from a run of these points, in one sentence."""
-    figure = main(drawn)
-    if figure is None:
-        return f"{_networks(len(points))}, none with an accuracy, measured or published"
-    rows = points.to_dict(orient="records")
-    if figure.source == MEASURED and len(at_chance(rows)[0]) == len(figure.marks):
-        return f"{_networks(len(figure.marks))}, none of them better than guessing yet"
-    by = _evidence(figure, measured)
-    told = _as_read(figure) if _is_as_read(figure, by) else _surely(figure, by)
-    return f"{told} ({ONCE})" if by.once and len(figure.marks) > 1 else told
-
-
-def _as_read(figure: Figure) -> str:
-    """Of published accuracies, and of what nothing is sure of."""
-    best, enough = _best(figure.marks), _cheapest_enough(figure.marks)
-    published = "" if figure.source == MEASURED else "published "
-    if enough is not best:
-        return (
-            f"{enough.label} gives {percent(_ratio(enough.y, best.y))} of the best "
-            f"{published}accuracy at {percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
-        )
-    if len(figure.marks) == 1:
-        return f"{best.label} reaches {written(best.y, Form.SHARE)} {published}top-1"
-    if _is_cheapest(best, figure):
-        return f"{best.label} is the most accurate and the cheapest"
-    return f"Nothing cheaper than {best.label} gives {percent(ENOUGH)} of its {published}accuracy"
-
-
-def _surely(figure: Figure, by: Evidence) -> str:
-    """What other trainings and other test images would not overturn."""
-    best, enough = _best(figure.marks), _cheapest_enough(figure.marks, by)
-    near = listed(by.not_apart(_rated(best), map(_rated, figure.marks)), NEIGHBOURS)
-    if enough is not best:
-        told = (
-            f"{enough.label} gives at least {percent(ENOUGH)} of the best accuracy at "
-            f"{percent(_ratio(enough.x, best.x))} of its {figure.of.called}"
-        )
-        return f"{told}; the best, {best.label}, is not told apart from {near}" if near else told
-    if len(figure.marks) == 1:
-        return f"{best.label} reaches {written(best.y, Form.SHARE)} top-1"
-    if _is_cheapest(best, figure):
-        if near:
-            return f"No network is surely more accurate than {best.label}, the cheapest"
-        return f"{best.label} is the most accurate and the cheapest"
-    told = f"Nothing cheaper than {best.label} surely gives {percent(ENOUGH)} of its accuracy"
-    return f"{told}, and it is not told apart from {near}" if near else told
 
 
 def findings(
@@ -122,7 +62,7 @@ def findings(
             *bearing.on_findings(results),
         )
     if figure is not None:
-        by = _evidence(figure, measured)
+        by = evidence_for(figure, measured)
         sentences += [
             *_best_and_enough(rows, drawn, figure, by),
             *(_how_sure(figure, results, by) if figure.source == MEASURED else ()),
@@ -157,7 +97,7 @@ def _swept(results: Results) -> str:
     where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
     where = where or machine.get("cpu", "an unknown machine")
     cores = f", {machine['cores']} cores" if "cores" in machine else ""
-    return f"{_networks(len(rows))}{of_kinds}; {ranges}; on {where}{cores}."
+    return f"{networks(len(rows))}{of_kinds}; {ranges}; on {where}{cores}."
 
 
 def _range(values: list[float]) -> str:
@@ -165,15 +105,11 @@ def _range(values: list[float]) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def _networks(n: int) -> str:
-    return f"{n} network" if n == 1 else f"{n} networks"
-
-
 def _best_and_enough(
     rows: Rows, drawn: tuple[Figure, ...], figure: Figure, by: Evidence
 ) -> list[str]:
     by_label = {label(row): row for row in rows}
-    best, enough = _best(figure.marks), _cheapest_enough(figure.marks, by)
+    best, enough = best_of(figure.marks), lowest_enough(figure.marks, by)
     dataset = by_label[best.label]["dataset"]
     of = f"top-1 on {dataset}" + (", a proxy for ImageNet" if dataset == PROXY else "")
     of = ", ".join(filter(None, (of, sizes([by_label[best.label]]))))
@@ -184,44 +120,72 @@ def _best_and_enough(
     first = [told if len(figure.marks) == 1 else f"{most} is {told}"]
     if figure.source == MEASURED:
         first += worth(best.label, *held_back(by_label[best.label]), len(figure.marks))
-    as_read = _is_as_read(figure, by)
+    as_read = is_as_read(figure, by)
     perhaps = [] if as_read else _perhaps_enough(figure, enough)
     if enough is best:
         return [*first, *perhaps]
     this, that = by_label[enough.label], by_label[best.label]
+    costs = [
+        of
+        for of in dict.fromkeys(each.of for each in drawn)
+        if of.column == of.metric.name
+        and number(this[of.column]) is not None
+        and number(that[of.column]) is not None
+    ]
     parts = [
         f"{share(enough.y.value)} against {share(best.y.value)} top-1",
         *(
             f"{of.written(this[of.column])} against {of.written(that[of.column])} {of.called}"
-            for of in dict.fromkeys(each.of for each in drawn)
-            if of.column == of.metric.name
-            and number(this[of.column]) is not None
-            and number(that[of.column]) is not None
+            for of in costs
         ),
     ]
-    has = f"{'with' if as_read else 'that surely has'} at least {percent(ENOUGH)} of that"
+    has = f"{'with' if as_read else 'that surely have'} at least {percent(ENOUGH)} of that"
     return [
         *first,
-        f"{enough.label} is the cheapest {has}: {listed(parts)}.",
+        f"Of those {has}, {enough.label} is {lowest(figure)}: {listed(parts)}.",
+        *_better_otherwise(by_label, figure, enough, costs),
         *perhaps,
     ]
 
 
+def _better_otherwise(
+    by_label: dict[str, dict[str, Any]], figure: Figure, enough: Mark, costs: list[Quantity]
+) -> list[str]:
+    """Which points beat one, that is low in the figure's cost alone, in all else."""
+    this = by_label[enough.label]
+    others = [each for each in costs if each != figure.of]
+    better = [
+        mark.label
+        for mark in figure.marks
+        if mark.y.value >= enough.y.value
+        and all((number(by_label[mark.label][of.column]) or inf) < this[of.column] for of in others)
+    ]
+    if len(others) < 2 or not better:
+        return []
+    verb = "is" if len(better) == 1 else "are"
+    of = listed([each.called for each in others])
+    return [
+        f"{listed(better, NEIGHBOURS)} {verb} no less accurate and lower in {of}, though not in "
+        f"{figure.of.called}."
+    ]
+
+
 def _perhaps_enough(figure: Figure, sure: Mark) -> list[str]:
-    """The cheapest by the means alone, where it is a cheaper one."""
-    other, best = _cheapest_enough(figure.marks), _best(figure.marks)
+    """The lowest by the means alone, where it is a lower one."""
+    other, best = lowest_enough(figure.marks), best_of(figure.marks)
     if other is sure:
         return []
     return [
-        f"{other.label}, which is cheaper, may have at least {percent(ENOUGH)} of it: its "
-        f"{percent(_ratio(other.y, best.y))} are not told apart from less."
+        f"{other.label}, which is lower in {figure.of.called}, may have at least "
+        f"{percent(ENOUGH)} of it: its {percent(ratio(other.y, best.y))} are not told apart from "
+        "less."
     ]
 
 
 def _how_sure(figure: Figure, results: Results, by: Evidence) -> Iterator[str]:
     """What bears on which point is best."""
-    best = _rated(_best(figure.marks))
-    near = by.not_apart(best, map(_rated, figure.marks))
+    best = rated(best_of(figure.marks))
+    near = by.not_apart(best, map(rated, figure.marks))
     if near:
         yield not_told_apart(best.label, near, by)
     yield from bearing.on_findings(results)
@@ -260,7 +224,7 @@ def _dominated(figure: Figure, by: Evidence) -> str:
         told = f"Over {figure.of.called} no point is dominated{once}"
         # Of each step up the frontier, or else a dearer point may as well be no better.
         order = sorted(figure.marks, key=lambda mark: mark.y.value)
-        sure = all(by.apart(_rated(low), _rated(high)) for low, high in pairwise(order))
+        sure = all(by.apart(rated(low), rated(high)) for low, high in pairwise(order))
         return f"{told}: more cost always buys accuracy." if sure else f"{told}."
     pairs = listed([f"{mark.label} by {mark.dominated_by}" for mark in beaten])
     sentence = f"Dominated over {figure.of.called}{once}: {pairs}."
@@ -268,57 +232,10 @@ def _dominated(figure: Figure, by: Evidence) -> str:
     ties = [
         mark.label
         for mark in beaten
-        if mark.y.has_interval and not by.apart(_rated(mark), _rated(by_label[mark.dominated_by]))
+        if mark.y.has_interval and not by.apart(rated(mark), rated(by_label[mark.dominated_by]))
     ]
     if by.once or not ties:
         return sentence
     if len(ties) == len(beaten):
         return f"{sentence} In each pair the accuracies are not told apart."
     return f"{sentence} Not told apart from what dominates them: {listed(ties)}."
-
-
-def _evidence(figure: Figure, measured: Evidence) -> Evidence:
-    return measured if figure.source == MEASURED else BY_INTERVALS
-
-
-def _is_as_read(figure: Figure, by: Evidence) -> bool:
-    """Whether nothing says how sure the accuracies are."""
-    return by.once or figure.source != MEASURED
-
-
-def _rated(mark: Mark) -> Rated:
-    return Rated(mark.label, mark.y)
-
-
-def main(drawn: tuple[Figure, ...]) -> Figure | None:
-    """The first figure that has points: measured accuracies over mult-adds, where there are any."""
-    return next((figure for figure in drawn if figure.marks), None)
-
-
-def _best(marks: tuple[Mark, ...]) -> Mark:
-    """The most accurate, of equals the cheapest."""
-    return max(marks, key=lambda mark: (mark.y.value, -mark.x.value))
-
-
-def _cheapest_enough(marks: tuple[Mark, ...], by: Evidence | None = None) -> Mark:
-    """The cheapest that reaches ENOUGH of the best: by the evidence, else by the means alone."""
-    best = _best(marks)
-    enough = [
-        mark
-        for mark in marks
-        if mark is best
-        or (
-            mark.y.value >= ENOUGH * best.y.value
-            if by is None
-            else by.reaches(_rated(mark), ENOUGH, _rated(best))
-        )
-    ]
-    return min(enough, key=lambda mark: (mark.x.value, -mark.y.value))
-
-
-def _is_cheapest(one: Mark, figure: Figure) -> bool:
-    return one.x.value == min(mark.x.value for mark in figure.marks)
-
-
-def _ratio(one: Estimate, other: Estimate) -> float:
-    return one.value / other.value if other.value else 1.0
