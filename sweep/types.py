@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from enum import StrEnum
 from math import isnan
@@ -56,6 +56,13 @@ class Point:
     def key(self) -> str:
         """Unique text, stable over time: what a stored reading belongs to."""
         return f"{self.family}/{self.kind}/{self.alpha!r}/{self.resolution}"
+
+    @classmethod
+    def of(cls, keys: Iterable[str]) -> tuple[Point, ...]:
+        """The points of keys, the widest and largest of a kind first; a key doesn't tell rho: 0."""
+        parts = (key.rsplit("/", 3) for key in keys)
+        found = [cls(f, kind, float(alpha), 0.0, int(side)) for f, kind, alpha, side in parts]
+        return tuple(sorted(found, key=lambda each: (each.kind, -each.alpha, -each.resolution)))
 
 
 def alpha_text(alpha: float) -> str:

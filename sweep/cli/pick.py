@@ -73,7 +73,7 @@ def pick(
     from sweep.cli import json_answers
     from sweep.cli.budget import at_percentile, latency_of, offered, stated
     from sweep.report.content.axes import quantities
-    from sweep.report.content.bearing import bearing
+    from sweep.report.content.bearing import bearing, outside
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
@@ -101,7 +101,7 @@ def pick(
         )
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
-    cautions = bearing(all_cautions(results), picked)
+    cautions = (*bearing(all_cautions(results), picked), *outside(results))
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
     paths = [folder / NETWORKS / name for name in names if accuracy == MEASURED]

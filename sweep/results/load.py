@@ -23,7 +23,7 @@ from sweep.results.schema import READINGS
 from sweep.results.sessions import Bridged, bridges, withheld
 from sweep.results.soundness import left_out, sound_curves
 from sweep.results.trainings import Trainings, trainings_of
-from sweep.types import ResultsError, listed
+from sweep.types import Point, ResultsError, listed
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,13 @@ class Results:
     source: str = ""
     devices: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
+
+    @cached_property
+    def outside(self) -> tuple[Point, ...]:
+        """Points that the folder has readings of, and the last run's grid has not, by size."""
+        of_run = self.run["points"]
+        grid = {Point(f, kind, float(alpha), 0.0, side).key for f, kind, alpha, side in of_run}
+        return Point.of({key for key, _ in self.earlier} - grid)
 
     @cached_property
     def trainings(self) -> Trainings | None:

@@ -12,7 +12,7 @@ from sweep.results.load import readings_of
 from sweep.results.schema import reading_of
 from sweep.results.sessions import SESSION, main_session
 from sweep.results.store import Store
-from sweep.running.anew import going_on, why_anew
+from sweep.running.anew import MOST_NAMED, going_on, why_anew
 from sweep.running.artefacts import Artefacts, in_order, seeds_of
 from sweep.running.attempts import FOLDER
 from sweep.running.identities import Hashes, machine_id
@@ -109,6 +109,7 @@ def make_plan(
     _look_up(parts, store, artefacts)
     most = engine.limit(settings.max_memory_share)
     tasks, notes = _tasks(parts, settings, store, engine, artefacts, most)
+    notes += _outside(points, store)
     return Plan(
         tuple(tasks),
         points,
@@ -121,6 +122,16 @@ def make_plan(
         frozenset(part.measure.name for part in parts if part.again),
         {part.device.name: part.device.machine.id for part in parts if part.device.name},
     )
+
+
+def _outside(points: Sequence[Point], store: Store) -> list[str]:
+    """Which stored points the report will not show."""
+    left = {identity[0] for identity in store.finished()} - {point.key for point in points}
+    if not left:
+        return []
+    are, they = ("point is", "it stays") if len(left) == 1 else ("points are", "they stay")
+    named = listed([point.label for point in Point.of(left)], longest=MOST_NAMED)
+    return [f"{len(left)} {are} stored that this grid does not have ({named}): {they}, unshown."]
 
 
 def _look_up(parts: Sequence[_Part], store: Store, artefacts: Artefacts) -> None:
@@ -254,10 +265,10 @@ def _bridged(
 
 
 def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Task]) -> list[str]:
-    """What a measure says of its data, and which points are refused."""
+    """What a measure that has something to do says of its data, and which points are refused."""
     told: list[str] = []
     try:
-        told += measure.describe(networks)
+        told += measure.describe(networks) if tasks else ()
     except SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 - a plan without its sentences is still one

@@ -224,8 +224,9 @@ def test_an_interrupted_run_says_what_is_left():
         "The same run command continues."
     )
     point = Point("mobilenet_v1", "separable", 0.25, 1.0, 224)
-    earlier = frozenset({(point.key, "accuracy"), ("nowhere", "accuracy")})
+    earlier = frozenset({(point.key, "accuracy")})
     more = dataclasses.replace(results, readings=readings[~undone], earlier=earlier)
+    assert more.outside == ()
     assert (
         "Of 0.25-224 there are readings of accuracy under earlier settings or "
         "versions, or of another machine: "

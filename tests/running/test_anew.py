@@ -5,6 +5,10 @@ from dataclasses import replace
 import pytest
 
 from sweep.contracts import Network
+from sweep.report.content.bearing import outside
+from sweep.report.content.build import view
+from sweep.results.load import load
+from sweep.results.points import with_points
 from sweep.results.store import Store
 from sweep.running import identities
 from sweep.running.anew import going_on
@@ -18,11 +22,14 @@ FAMILY = find("family", "mobilenet_v1")()
 TOYS = "tests.support.toys:"
 
 
-def anew(folder, measure="Perimeter", *, alphas="0.5, 0.25", machine=MACHINE, again=(), extra=""):
-    """What the plan tells of points that have readings."""
+def plan(folder, measure="Perimeter", *, alphas="0.5, 0.25", machine=MACHINE, again=(), extra=""):
     text = f'measures = ["{TOYS}{measure}"]\n' + GRID.format(alphas=alphas) + extra
-    plan = make_plan(parse(text, source="test"), Store(folder), machine, again=again)
-    return [note for note in plan.notes if "anew" in note]
+    return make_plan(parse(text, source="test"), Store(folder), machine, again=again)
+
+
+def anew(folder, measure="Perimeter", **others):
+    """What the plan tells of points that have readings."""
+    return [note for note in plan(folder, measure, **others).notes if "anew" in note]
 
 
 @pytest.fixture
@@ -51,6 +58,26 @@ def test_a_setting_that_changed_is_named(measured):
     (told,) = anew(measured, extra=extra.replace("5", "6"))
     assert told.startswith("perimeter: 4 points anew: read under other settings: ")
     assert told.endswith(f"{TOYS}Perimeter.factor = 5, now 6")
+
+
+def test_what_a_smaller_grid_leaves_out_is_told(measured):
+    """By the plan, by the page and, of what can be chosen, by `pick`."""
+    (told,) = [each for each in plan(measured, alphas="0.25").notes if "does not have" in each]
+    assert told == (
+        "2 points are stored that this grid does not have (0.5-64 and 0.5-32): they stay, unshown."
+    )
+    run(measured, "Perimeter", alphas="0.25")
+    results = with_points(load(measured))
+    assert [each.label for each in results.outside] == ["0.5-64", "0.5-32"]
+    (said,) = outside(results)
+    assert said == (
+        "0.5-64 and 0.5-32 are stored here, too, by earlier runs, and left out: the last run's "
+        "grid does not have them. A run of a grid that does shows them again."
+    )
+    assert said in view(results).warnings
+    # The grid that has them again: nothing is left out.
+    run(measured, "Perimeter")
+    assert load(measured).outside == ()
 
 
 def test_a_version_that_changed_is_named(tmp_path, monkeypatch):

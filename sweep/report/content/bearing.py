@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACCURACY = "accuracy"
 TRAINED_WITH = ("jax", "jaxlib", "flax", "optax")
+LEFT_OUT_NAMED = 4  # points, at most, that are named
 WIDE = 0.05  # of the median: a latency's interval wider than this is called unstable
 
 
@@ -49,6 +50,18 @@ def bearing(known: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
         about.add(ACCURACY)
     return tuple(
         each.text for each in known if each.about in about and each.label in ("", first.label)
+    )
+
+
+def outside(results: Results) -> tuple[str, ...]:
+    """Which stored points no answer is made from, as the last run's grid has them not."""
+    if not results.outside:
+        return ()
+    labels = listed([each.label for each in results.outside], longest=LEFT_OUT_NAMED)
+    are, them = ("is", "it") if len(results.outside) == 1 else ("are", "them")
+    return (
+        f"{labels} {are} stored here, too, by earlier runs, and left out: the last run's grid does "
+        f"not have {them}. A run of a grid that does shows {them} again.",
     )
 
 

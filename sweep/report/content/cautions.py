@@ -41,6 +41,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *_what_accuracies_are_of(rows),
         *_missing(results.readings),
         *_not_yet(results),
+        *bearing.outside(results),
         *([] if on_own_data(results.points) else _unprinted(rows)),
     )
 
