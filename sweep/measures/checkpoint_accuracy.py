@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from sweep.contracts import Measure, Network, Trained
@@ -97,11 +96,10 @@ class CheckpointAccuracy(Measure):
                 f"{time.perf_counter() - began:.1f} s to load and evaluate",
             ]
         )
-        classes = len(self.source.dataset.class_names)
         yield from score_readings(
             network.point,
             evaluation.score,
-            classes,
+            evaluation.classes,
             side,
             note,
             evaluation.left_out + (beside.left_out if beside else 0),
@@ -117,11 +115,14 @@ class CheckpointAccuracy(Measure):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A trained network's score, how many images could not be read, and what to know of both."""
+    """A trained network's score, how many images could not be read, what to know of both, and how
+    many classes it chooses among.
+    """
 
     score: Score
     left_out: int
     notes: tuple[str, ...]
+    classes: int
 
 
 def evaluated(
@@ -135,31 +136,53 @@ def evaluated(
 
     background: the user says that the first output is none of the classes. images: others than
     those that points are chosen by, of that resolution. Raises ValueError where the outputs don't
-    fit the classes, or have other names than these.
+    fit the classes, or the file names none of the outputs as the data set does a class.
     """
-    if trained.classes and trained.classes != source.dataset.class_names:
-        raise ValueError(_differ(trained.classes, source.dataset.class_names))
-    shifted = has_background(trained.num_classes, source.dataset.class_names, background)
+    named = source.dataset.class_names
+    outputs = _by_name(trained.classes, named)
+    classes = named if outputs is None else trained.classes
+    shifted = has_background(trained.num_classes, classes, background)
     test = source.evaluation(trained.resolution) if images is None else images
     total = max(1, len(test))
 
     def report(done: int) -> None:
         progress(done / total, f"{done} of {total} images")
 
-    score = evaluate(trained.module, test, background=shifted, progress=report)
+    score = evaluate(trained.module, test, background=shifted, outputs=outputs, progress=report)
     left_away = f"the first of {trained.num_classes} outputs is left away as a background class"
-    notes = (*trained.notes, *([left_away] if shifted else []), *source.told_classes)
-    return Evaluated(score, test.left_out(), notes)
+    told = source.told_classes if outputs is None else _told_by_name(trained.classes, named)
+    notes = (*trained.notes, *([left_away] if shifted else []), *told)
+    return Evaluated(score, test.left_out(), notes, len(classes))
 
 
-def _differ(theirs: Sequence[str], ours: Sequence[str]) -> str:
-    names = zip_longest(theirs, ours, fillvalue="none")
-    at, (one, other) = next((n, pair) for n, pair in enumerate(names) if pair[0] != pair[1])
-    return (
-        f"the network was trained on other classes than the data set's, or in another order: its "
-        f"output {at} is {one}, and the data set's class {at} is {other}; a list of the classes in "
-        "the network's order mends the order (--classes FILE, or accuracy.data.classes)"
-    )
+def _by_name(theirs: Sequence[str], ours: Sequence[str]) -> list[int] | None:
+    """Which output each class of the data set is, where the network's file names its outputs in
+    another order or has more of them. Raises ValueError where it has none of a class's name.
+    """
+    if not theirs or tuple(theirs) == tuple(ours):
+        return None
+    of_name = {name: output for output, name in enumerate(theirs)}
+    if lacking := [name for name in ours if name not in of_name]:
+        raise ValueError(
+            f"{listed(lacking, MOST_CLASSES_NAMED)}: no class of the network, whose outputs its "
+            f"file calls {listed(theirs, MOST_CLASSES_NAMED)}; labels that are numbers get names "
+            "from a list, a line each (--classes FILE, or accuracy.data.classes)"
+        )
+    if len(of_name) < len(theirs):
+        twice = next(name for name in theirs if theirs.count(name) > 1)
+        raise ValueError(
+            f"the network's file calls several outputs {twice}: which is which, a list of all its "
+            "classes in its own order tells (--classes FILE, or accuracy.data.classes)"
+        )
+    return [of_name[name] for name in ours]
+
+
+def _told_by_name(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+    told = ["classes are found by the names that the network's file has"]
+    if absent := [name for name in theirs if name not in ours]:
+        share = f"{len(absent)} of its {len(theirs)} classes"
+        told.append(f"no image of {share} ({listed(absent, MOST_CLASSES_NAMED)})")
+    return told
 
 
 def has_background(outputs: int, classes: Sequence[str], asked: bool) -> bool:

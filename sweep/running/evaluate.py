@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.contracts import Family, LoadsCheckpoints, Network, Trained
+from sweep.datasets.records import DatasetError
 from sweep.datasets.splits import split_of
+from sweep.host.files import is_there
 from sweep.maths.statistics import Interval, wilson
 from sweep.measures.checkpoint_accuracy import Evaluated, evaluated
 from sweep.measures.scores import FIVE, no_share
@@ -20,7 +22,7 @@ from sweep.results.writing import NETWORKS
 from sweep.settings.config import SMALLEST, AccuracySettings, Settings, SettingsError, validated
 from sweep.settings.registry import find
 from sweep.training.sources import ImageSource
-from sweep.types import Point, Progress, listed
+from sweep.types import Point, Progress, ResultsError, listed
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,33 @@ def evaluate_checkpoint(
             f"{SMALLEST} (--resolution)"
         )
     evaluation = evaluated(trained, source, background, progress)
-    return _told(trained, evaluation, source)
+    return _told(trained, evaluation, source, _learned(checkpoint, source))
 
 
-def _told(trained: Trained, evaluation: Evaluated, source: ImageSource) -> Evaluation:
-    """Raises SettingsError where there is no accuracy."""
-    score, classes = evaluation.score, len(source.dataset.class_names)
+def _learned(checkpoint: Path, source: ImageSource) -> list[str]:
+    """A sentence on images that a network which a run has kept was trained on, where the run's data
+    is still there to tell.
+    """
+    folder = checkpoint.parent.parent
+    if checkpoint.parent.name != NETWORKS or not is_there(folder / RUN):
+        return []
+    try:
+        learned = source.learned_by(source_of_run(folder))
+    except (ResultsError, SettingsError, DatasetError, OSError):
+        return []
+    if not learned:
+        return []
+    return [
+        f"it was trained on {learned:,} of these images: what it gets right of those says little "
+        f"of others (--run {folder} takes those that it has not seen)"
+    ]
+
+
+def _told(
+    trained: Trained, evaluation: Evaluated, source: ImageSource, more: Sequence[str] = ()
+) -> Evaluation:
+    """more: notes. Raises SettingsError where there is no accuracy."""
+    score, classes = evaluation.score, evaluation.classes
     if reason := no_share(score, classes, 1):
         raise SettingsError(f"there is no accuracy: {reason}")
     told = not no_share(score, classes, FIVE)
@@ -115,7 +138,7 @@ def _told(trained: Trained, evaluation: Evaluated, source: ImageSource) -> Evalu
         top5=score.top5 / score.images if told else None,
         top5_interval=wilson(score.top5, score.images) if told else None,
         left_out=evaluation.left_out,
-        notes=(*evaluation.notes, *source.dataset.notes(trains=False)),
+        notes=(*more, *evaluation.notes, *source.dataset.notes(trains=False)),
     )
 
 
@@ -207,7 +230,7 @@ def evaluate_shared(
         family.save_checkpoint(cut.module, export, classes=source.dataset.class_names)
     trained = Trained(cut.module, alpha, resolution, len(source.dataset.class_names))
     note = measure.cutting.said(network)
-    return _told(trained, Evaluated(cut.score, cut.left_out, (note,)), source)
+    return _told(trained, Evaluated(cut.score, cut.left_out, (note,), trained.num_classes), source)
 
 
 def _kind_of(data: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -66,26 +66,33 @@ def evaluate(
     batches: Batches,
     *,
     background: bool = False,
+    outputs: Sequence[int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
     """Scores every image exactly once.
 
     batches: of one shape, (images u8 or f32[B,S,S,C], labels i32[B]); a label of -1 is padding.
     background: the network's first output is no class of the labels', and is left out.
+    outputs: which of the others is that of each label; None where they are in the labels' order.
     progress: told how many images are done.
     """
-    return evaluator(module, background=background)(batches, progress)
+    return evaluator(module, background=background, outputs=outputs)(batches, progress)
 
 
-def evaluator(module: nnx.Module, *, background: bool = False) -> Evaluator:
+def evaluator(
+    module: nnx.Module, *, background: bool = False, outputs: Sequence[int] | None = None
+) -> Evaluator:
     """`evaluate` for several sets of images: batches of one shape are compiled for once."""
     graph, state = nnx.split(module)
+    of_label = None if outputs is None else np.asarray(outputs, np.int32)
 
     @partial(jax.jit, compiler_options=options())
     def told(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
         logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))
         finite = jnp.isfinite(logits).all(axis=1)
-        rank = ranks(logits[:, int(background) :], jnp.maximum(labels, 0))
+        labels = jnp.maximum(labels, 0)
+        own = labels if of_label is None else jnp.asarray(of_label)[labels]
+        rank = ranks(logits[:, int(background) :], own)
         return jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
 
     def scored(batches: Batches, progress: Callable[[int], None] | None = None) -> Score:

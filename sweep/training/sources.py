@@ -192,6 +192,19 @@ class ImageSource:
             told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
         return tuple(told)
 
+    def learned_by(self, trained: ImageSource) -> int:
+        """How many of the images to evaluate on another source trains on, by the names of files and
+        rows; 0 where either draws its images.
+        """
+        if not (self.dataset.in_files and trained.dataset.in_files):
+            return 0
+        asked, seen = self._records("validation"), trained._records("train")
+        own, others = (
+            {str(Path(each.name(index)).absolute()) for index in range(len(each.labels))}
+            for each in (asked, seen)
+        )
+        return len(own & others)
+
     def look(self, *, trains: bool, most_s: float = LOOK_S) -> tuple[str, ...]:
         """Decodes what is going to be read, before anything is measured; returns what to tell.
         trains: whether that is the images to train on, too.

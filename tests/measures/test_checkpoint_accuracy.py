@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mnv1_flax import checkpoints
 from sweep.contracts import Network
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy_sources import accuracy
@@ -206,6 +207,26 @@ def test_one_output_more_than_classes_is_a_background_where_that_is_asked_for(
     found = json.loads(out)
     assert found["top1"] * 21 >= top1 - 1e-6
     assert top5 <= round(found["top5"] * 21) < 21
+
+
+def test_classes_are_found_by_the_names_that_the_network_has(garden, zoo, right, tmp_path, command):
+    """Of nine, there are images of seven: folders of the other two are not there."""
+    names = ("alder", *CLASSES, "hazel")
+    loaded = checkpoints.load(zoo / f"mobilenet_0.25_{SIDE}.keras")
+    checkpoints.save(loaded.model, tmp_path / "own.safetensors", classes=names)
+    call = ["evaluate", "--checkpoint", tmp_path / "own.safetensors", "--data", garden, "--json"]
+    status, out, error = command(*call)
+    assert status == 0, error
+    found = json.loads(out)
+    assert (found["top1"], found["top5"]) == pytest.approx([each / 21 for each in right])
+    assert "no image of 2 of its 9 classes (alder and hazel)" in found["notes"]
+    # A class that the network does not have is refused by its name.
+    others = (*names[:3], "oak", *names[4:])
+    checkpoints.save(loaded.model, tmp_path / "other.safetensors", classes=others)
+    call[2] = tmp_path / "other.safetensors"
+    status, _, error = command(*call)
+    assert status == 2
+    assert "cedar: no class of the network, whose outputs its file calls alder, ash" in flat(error)
 
 
 @pytest.mark.parametrize(

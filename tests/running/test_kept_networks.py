@@ -13,6 +13,7 @@ from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
+from tests.support import stripes
 from tests.support.engines import MACHINE
 from tests.support.runs import Watcher
 from tests.support.toys import Brightness
@@ -76,6 +77,25 @@ def test_evaluated_again_it_has_the_stored_accuracy(trained, top1, command):
     )
     assert status == 0
     assert json.loads(told)["top1"] == top1["value"]
+
+
+def test_images_that_it_was_trained_on_are_told_of(tmp_path, command):
+    """Class folders without splits: of 48 images a quarter is kept for evaluation."""
+    images = stripes.folder(tmp_path) / "train"
+    data = f'[accuracy.data]\npath = "{images}"\nvalidation_share = 0.25\n'
+    text = TEXT.replace("tests.support.toys:Brightness", "imagefolder").replace(
+        "train_images = 256\ntest_images = 200\nepochs = 3", "epochs = 1\nbase_resolution = 32"
+    )
+    plan, settings, store = plan_of(tmp_path / "run", text + data)
+    with jax.numpy_dtype_promotion("standard"):
+        assert execute(plan, settings, store, MACHINE, Watcher()).failures == ()
+    (kept,) = (tmp_path / "run" / "networks").iterdir()
+    status, told, _ = command("evaluate", "--checkpoint", kept, "--data", images, "--json")
+    assert status == 0
+    assert "trained on 36 of these images" in json.loads(told)["notes"][0]
+    status, told, _ = command("evaluate", "--checkpoint", kept, "--run", tmp_path / "run", "--json")
+    assert status == 0
+    assert "trained on" not in told
 
 
 def test_the_answer_to_a_budget_names_it(trained, top1, command):
