@@ -12,6 +12,7 @@ from rich.table import Column as BarText
 from rich.text import Text
 
 from sweep.host.failures import shortened
+from sweep.host.interrupts import ends
 from sweep.report.terminal.rendering import printed, rendered
 from sweep.report.values.printable import visible
 from sweep.report.values.tables import Column, Table, Value
@@ -84,6 +85,15 @@ class _Left(ProgressColumn):
         )
 
 
+class _Doing(TextColumn):
+    """What is going on; after Ctrl-C, while it is put down, that."""
+
+    def render(self, task: BarTask) -> Text:
+        return (
+            Text("interrupted: putting down what is under way") if ends() else super().render(task)
+        )
+
+
 class ProgressBar:
     """An observer of a run that draws to a terminal, or prints a line a task elsewhere."""
 
@@ -102,7 +112,7 @@ class ProgressBar:
             TextColumn("left:"),
             _Left(),
             # Cut on the right where the line is full: the figures on the left stay.
-            TextColumn(
+            _Doing(
                 "{task.description}",
                 markup=False,
                 table_column=BarText(ratio=1, no_wrap=True, overflow="ellipsis"),

@@ -21,7 +21,7 @@ from sweep.host.failures import shortened
 from sweep.host.files import CONTINUES, WriteError, not_through_links, why
 from sweep.host.interrupts import Terminated, ended_by, ends_at_once, heard
 from sweep.report.values.printable import visible
-from sweep.settings.config import Settings, SettingsError, load
+from sweep.settings.config import Settings, SettingsError, load, told_source
 from sweep.settings.registry import UnknownPartError, look_in
 from sweep.types import digest_of, listed
 
@@ -118,7 +118,15 @@ def run(
         store = Store(results / settings.name)
         engine = _cluster(settings, store, compile_cache=not no_compile_cache)
         machine = machine if engine is None else engine.machine
-        plan = _plan(config, settings, store, machine, again or (), only or (), engine)
+        plan = _plan(
+            told_source(str(config), changes),
+            settings,
+            store,
+            machine,
+            again or (),
+            only or (),
+            engine,
+        )
     if as_json:
         write_json(json_answers.plan(plan, store.path))
         return
@@ -144,7 +152,7 @@ def _writable(folder: Path) -> None:
 
 
 def _plan(
-    config: Path,
+    source: str,
     settings: Settings,
     store: Store,
     machine: Machine,
@@ -152,13 +160,13 @@ def _plan(
     only: Sequence[str],
     engine: RayEngine | None,
 ) -> Plan:
-    """Raises SettingsError naming the file."""
+    """Raises SettingsError naming the source of the settings."""
     from sweep.running.plan import make_plan
 
     try:
         return make_plan(settings, store, machine, again=again, only=only, engine=engine)
     except (SettingsError, UnknownPartError) as error:
-        raise SettingsError(f"{error}  ({config})") from None
+        raise SettingsError(f"{error}  ({source})") from None
 
 
 def _on(engine: str | None) -> tuple[str, ...]:
@@ -229,6 +237,8 @@ def _tell(outcome: Outcome, seconds: float) -> None:
         tell(f"{stage}: {duration(took)}")
     out.print(f"in all: {duration(seconds)}", highlight=False)
     tell(f"report: {outcome.report}")
+    for line in outcome.cut_off:
+        say(line)
     if outcome.interrupted:
         _end(terminated=outcome.terminated)
     if outcome.failures:

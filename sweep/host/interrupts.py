@@ -73,6 +73,11 @@ def heard() -> Iterator[None]:
         sys.unraisablehook = told
 
 
+def ends() -> bool:
+    """Whether something was heard, and what is under way is being put down."""
+    return bool(_heard)
+
+
 def go_on() -> None:
     """Between two steps of what is done within `heard`: raises what was heard and is lost."""
     if _heard:

@@ -14,6 +14,7 @@ from sweep.results.identity import Identity
 from sweep.results.load import readings_of
 from sweep.results.soundness import Kept
 from sweep.results.store import Store
+from sweep.running.tasks import Task
 from sweep.settings.config import Settings
 from sweep.settings.toml_data import short
 from sweep.types import Point, ResultsError, listed
@@ -77,7 +78,9 @@ def why_anew(
 
 
 def going_on(measure: Measure, networks: Sequence[Network], unfinished: Path) -> list[str]:
-    """Which networks' calls were cut off and go on from there. unfinished: the folder."""
+    """Labels of the networks whose calls were cut off and go on from there. unfinished: the folder
+    of what was left.
+    """
     labels = []
     for network in networks:
         try:
@@ -86,8 +89,25 @@ def going_on(measure: Measure, networks: Sequence[Network], unfinished: Path) ->
             name = ""
         if name and (unfinished / name).is_file():
             labels.append(network.label)
-    labels = list(dict.fromkeys(labels))
-    return [f"continued where they were cut off: {listed(labels)}"] if labels else []
+    return list(dict.fromkeys(labels))
+
+
+def cut_off(tasks: Sequence[Task], unfinished: Path) -> tuple[str, ...]:
+    """What becomes of tasks that Ctrl-C has ended on this machine: a sentence on those that go on,
+    and on those that begin again.
+    """
+    goes_on, again = [], []
+    for task in tasks:
+        left = going_on(task.measure, task.networks, unfinished)
+        (goes_on if left else again).append(task.label)
+    return tuple(
+        f"{what} from {where}: {listed(labels)}"
+        for what, where, labels in (
+            ("continued next time", "where it was cut off", goes_on),
+            ("done again next time", "its beginning", again),
+        )
+        if labels
+    )
 
 
 def _is_of(row: Mapping[str, Any], network: Network) -> bool:

@@ -211,7 +211,8 @@ def _tasks(
             own = [_bridged(task, store, part.there, artefacts, most) for task in own]
         tasks += own
         lines = _sentences(measure, part.networks, own)
-        lines += going_on(measure, part.missing, store.path / FOLDER)
+        if left := going_on(measure, part.missing, store.path / FOLDER):
+            lines.append(f"continued where they were cut off: {listed(left)}")
         missing = _identities(part, part.missing, artefacts)
         versions = part.hashes.versions
         lines += why_anew(measure, missing, part.name, settings, versions, store, again=part.again)

@@ -56,6 +56,8 @@ class Recorder:
         self.failures: list[str] = []  # "accuracy 0.5-160: why"
         self.machines = {self.machine.id: self.machine}  # that have executed something
         self.attempts = Attempts(self.store.path)
+        self.under_way: dict[str, Task] = {}  # by their labels
+        self.cut_off: tuple[str, ...] = ()  # what becomes of those that Ctrl-C has ended
         self._tasks: Sequence[Task] = ()
 
     def record(self, engine: Engine, tasks: Sequence[Task]) -> None:
@@ -73,6 +75,7 @@ class Recorder:
                 go_on()
                 if event.here:
                     self.attempts.begin(task.label)
+                self.under_way[task.label] = task
                 self.observer.started(task)
                 log.info("%s: started", task.label)
             case Progressed():
@@ -83,6 +86,7 @@ class Recorder:
             case Ended():
                 self._end(task, event)
                 self.attempts.end(task.label)
+                self.under_way.pop(task.label, None)
 
     def refuse(self, task: Task, reason: str) -> None:
         """A task that no engine is given has failed."""

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sweep.contracts import Engine
-from sweep.host.interrupts import Terminated
+from sweep.host.interrupts import Terminated, ended_by
 from sweep.host.machine import PACKAGES, versions_of
 from sweep.report.content.build import view
 from sweep.report.page.page import write
 from sweep.results.load import load
 from sweep.results.points import with_points
 from sweep.results.store import Store, writer
+from sweep.running.anew import cut_off
 from sweep.running.attempts import Attempts
 from sweep.running.identities import machine_id
 from sweep.running.local import LocalEngine
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended: seconds by measure and of the report, what failed, whether by Ctrl-C or, as
-    `terminated` says, by SIGTERM.
+    `terminated` says, by SIGTERM; and what becomes of tasks that this cut off.
     """
 
     stage_s: dict[str, float]
@@ -44,6 +45,7 @@ class Outcome:
     interrupted: bool
     report: Path
     terminated: bool = False
+    cut_off: tuple[str, ...] = ()
 
 
 def execute(
@@ -82,7 +84,12 @@ def execute(
         report = publish(store)
         stage_s = stage_s | {"report": time.perf_counter() - began}
     return Outcome(
-        stage_s, tuple(recorder.failures), end is not None, report, isinstance(end, Terminated)
+        stage_s,
+        tuple(recorder.failures),
+        end is not None,
+        report,
+        isinstance(end, Terminated),
+        recorder.cut_off,
     )
 
 
@@ -138,6 +145,11 @@ def _execute(
                 took = time.perf_counter() - began
                 stage_s[name] = stage_s.get(name, 0.0) + took
     except KeyboardInterrupt as error:
+        log.warning("%s", ended_by(isinstance(error, Terminated))[0].lower())
+        if engine.name == LocalEngine.name:  # others' machines keep what they leave
+            recorder.cut_off = cut_off(tuple(recorder.under_way.values()), attempts.path)
+        for line in recorder.cut_off:
+            log.warning("%s", line)
         return stage_s, error
     finally:
         attempts.close()

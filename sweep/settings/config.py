@@ -333,9 +333,14 @@ def parse(
         data["name"] = name
     for change in changes:
         toml_data.put(data, change)
-        source = f"{source}, {short(change)}"
+    source = told_source(source, changes)
     toml_data.check(data, source=source)
     return validated(Settings, data, source=source)
+
+
+def told_source(path: str, changes: Sequence[str]) -> str:
+    """Where settings come from, in errors: "sweep.toml, accuracy.epochs=3"."""
+    return ", ".join([path, *map(short, changes)])
 
 
 S = TypeVar("S", bound=Section)

@@ -11,8 +11,9 @@ from sweep.results.load import load
 from sweep.results.points import with_points
 from sweep.results.store import Store
 from sweep.running import identities
-from sweep.running.anew import going_on
+from sweep.running.anew import cut_off, going_on
 from sweep.running.plan import make_plan
+from sweep.running.tasks import Task
 from sweep.settings.config import parse
 from sweep.settings.registry import find
 from tests.support.runs import GRID, MACHINE, run
@@ -110,6 +111,10 @@ def test_a_training_that_was_cut_off_is_told_of(tmp_path):
 
     networks = [Network(point(0.5, 64), FAMILY), Network(point(0.5, 32), FAMILY)]
     (tmp_path / "0.5-32.ckpt").touch()
-    told = going_on(Written(), networks, tmp_path)
-    assert told == ["continued where they were cut off: 0.5-32"]
+    assert going_on(Written(), networks, tmp_path) == ["0.5-32"]
+    tasks = [Task(Written(), (each,)) for each in networks]
+    assert cut_off(tasks, tmp_path) == (
+        "continued next time from where it was cut off: perimeter 0.5-32",
+        "done again next time from its beginning: perimeter 0.5-64",
+    )
     assert going_on(Written(), networks, tmp_path / "none") == []

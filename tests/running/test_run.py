@@ -42,6 +42,8 @@ def test_ctrl_c_keeps_what_is_finished_and_draws_it(tmp_path):
     assert len(load(tmp_path / "r").readings) == 2
     assert outcome.report.exists()
     assert json.loads((tmp_path / "r" / "run.json").read_text())["interrupted"]
+    # It leaves nothing to go on from.
+    assert outcome.cut_off == ("done again next time from its beginning: interrupted 0.25-64",)
     CALLS.clear()
     CALLS.extend(["-"] * 9)  # past the third call
     _, outcome, _ = run(tmp_path / "r", "Interrupted")
