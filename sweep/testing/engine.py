@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, cast
@@ -38,7 +38,7 @@ from sweep.types import Better, CurvePoint, Metric, Point, Progress, Reading
 log = logging.getLogger(__name__)
 
 SIDE = Metric("side", "Side of the input", "1", Better.NEITHER)
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Check(Measure):
@@ -226,19 +226,20 @@ class EngineContract:
         wait_for(lambda: not is_alive(pid))
 
     def test_ctrl_c_ends_a_driver_and_what_it_has_under_way(self, tmp_path: Path) -> None:
-        driver, pid = self.driver(tmp_path)
-        driver.send_signal(signal.SIGINT)
-        driver.wait(PATIENCE_S)
-        assert (tmp_path / "put down").exists()
-        wait_for(lambda: not is_alive(pid))
+        with self.driver(tmp_path) as (driver, pid):
+            driver.send_signal(signal.SIGINT)
+            driver.wait(PATIENCE_S)
+            assert (tmp_path / "put down").exists()
+            wait_for(lambda: not is_alive(pid))
 
     def test_nothing_outlives_a_driver_that_is_killed(self, tmp_path: Path) -> None:
-        driver, pid = self.driver(tmp_path)
-        driver.kill()
-        driver.wait(PATIENCE_S)
-        wait_for(lambda: not is_alive(pid))
+        with self.driver(tmp_path) as (driver, pid):
+            driver.kill()
+            driver.wait(PATIENCE_S)
+            wait_for(lambda: not is_alive(pid))
 
-    def driver(self, folder: Path) -> tuple[subprocess.Popen[str], int]:
+    @contextmanager
+    def driver(self, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         """A process with an engine at work, and the one that executes its call."""
         code = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -251,10 +252,14 @@ class EngineContract:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        with cast("IO[str]", driver.stdout) as lines:
-            pid = int(lines.readline())
-        wait_for((folder / "hangs").exists)
-        return driver, pid
+        try:
+            with cast("IO[str]", driver.stdout) as lines:
+                pid = int(lines.readline())
+            wait_for((folder / "hangs").exists)
+            yield driver, pid
+        finally:
+            driver.kill()
+            driver.wait()
 
 
 def wait_for(what: Callable[[], bool]) -> None:
