@@ -77,6 +77,7 @@ def pick(
     from sweep.report.content.bearing import cautions as all_cautions
     from sweep.report.content.budget import pick as pick_from
     from sweep.report.content.candidates import candidates
+    from sweep.report.content.cautions import not_yet
     from sweep.report.content.evidence import evidence_of
     from sweep.report.content.figures import MEASURED
     from sweep.report.content.point_rows import kept_networks
@@ -101,18 +102,19 @@ def pick(
         )
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
-    cautions = (*bearing(all_cautions(results), picked), *outside(results))
+    told = *bearing(all_cautions(results), picked), *outside(results), *not_yet(results)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
     paths = [folder / NETWORKS / name for name in names if accuracy == MEASURED]
     files = [str(path) for path in paths if path.is_file()]
     if as_json:
-        write_json(json_answers.picked(picked, called, cautions, costs) | {"networks": files})
+        write_json(json_answers.picked(picked, called, told, costs) | {"networks": files})
     else:
-        told = tuple(each for each in costs if each.is_axis)
-        out.print(answers.picked(picked, called, cautions, told))
+        axes = tuple(each for each in costs if each.is_axis)
+        out.print(answers.picked(picked, called, told, axes))
         if files:
             tell(f"Trained: {', '.join(files)}")
+            tell("On other images: python -m sweep evaluate --checkpoint FILE --data DIR")
         elif paths:
             tell(f"The networks that were trained are not in {folder / NETWORKS}.")
     if picked.best is None:

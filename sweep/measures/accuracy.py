@@ -175,7 +175,7 @@ class Accuracy(Measure):
             f"{source.said_held_back}; "
             f"at {', '.join(map(str, sides))} px"
         ]
-        lines += source.dataset.notes(trains=True)
+        lines += [*source.dataset.notes(trains=True), *source.enlarged(sides)]
         if settings.start:
             lines.append(
                 f"each begins with {settings.start} (accuracy.start) and a new classifier, trained "

@@ -58,6 +58,7 @@ class CheckpointAccuracy(Measure):
         data += source.said_held_back
         data = "; ".join([data, *source.told_classes])
         notes = source.dataset.notes(trains=False)
+        notes += source.enlarged(sorted({network.point.resolution for network in networks}))
         return data, *notes, trained_files.how_many(self._where, networks), *cautions()
 
     def local_files(self, networks: Sequence[Network]) -> tuple[str, ...]:

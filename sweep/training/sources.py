@@ -168,6 +168,21 @@ class ImageSource:
         """Seconds that a process takes to make a training image, timed on a few."""
         return speed.decode_s(self._records("train"), self.base_resolution)
 
+    def enlarged(self, sides: Sequence[int]) -> tuple[str, ...]:
+        """A sentence where images are shown larger than they are, by the middle one of a few.
+        sides: in pixels, that they are shown at.
+        """
+        if not self.dataset.in_files:
+            return ()
+        own = speed.shorter_side(self._records("validation"))
+        larger = [str(side) for side in sides if side > own > 0]
+        if not larger:
+            return ()
+        return (
+            f"the images' shorter side is {own} px: at {listed(larger)} px they are enlarged, and "
+            "show no more",
+        )
+
     @cached_property
     def never_learned(self) -> tuple[str, ...]:
         """Classes that there are images of to evaluate on, but none to train on."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sweep.contracts import Records
+
+if TYPE_CHECKING:
+    from sweep.loading.images import Pixels
 
 # Side of the product that is timed, and how often: some tens of milliseconds on two cores.
 _SIDE, _TIMES = 1024, 5
@@ -33,19 +39,28 @@ def multiply_add_s() -> float:
 
 
 def decode_s(records: Records, side: int) -> float:
-    """Seconds that one process takes to read, decode and resize an image: the mean of a few, drawn
-    evenly from all.
-    """
+    """Seconds that one process takes to read, decode and resize an image: the mean of a few."""
     from sweep.loading.crops import CentralCrop, shown
+
+    began, images = time.perf_counter(), 0
+    for pixels in _a_few(records):
+        shown(CentralCrop(1.0), side, pixels)
+        images += 1
+    return (time.perf_counter() - began) / max(1, images)
+
+
+def shorter_side(records: Records) -> int:
+    """Of an image, in pixels: the middle of a few; 0 where none of them can be read."""
+    sides = [min(pixels.shape[:2]) for pixels in _a_few(records)]
+    return int(np.median(sides)) if sides else 0
+
+
+def _a_few(records: Records) -> Iterator[Pixels]:
+    """Drawn evenly from all; those that can't be read are told of when it is their turn."""
     from sweep.loading.images import BadImageError
     from sweep.loading.reading import pixels_of
 
     places = np.unique(np.linspace(0, len(records.labels) - 1, _DECODED).astype(int))
-    began = time.perf_counter()
     for index in map(int, places):
-        try:
-            pixels = pixels_of(records, index)
-        except BadImageError:
-            continue  # told when it is its turn
-        shown(CentralCrop(1.0), side, pixels)
-    return (time.perf_counter() - began) / len(places)
+        with suppress(BadImageError):
+            yield pixels_of(records, index)

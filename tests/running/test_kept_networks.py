@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import jax
 import pytest
@@ -102,6 +103,21 @@ def test_the_answer_to_a_budget_names_it(trained, top1, command):
     status, told, _ = command("pick", trained, "--json")
     assert status == 0
     assert json.loads(told)["networks"] == [str(trained / "networks" / top1["artefacts"][0])]
+
+
+def test_an_answer_from_a_run_that_was_broken_off_says_what_is_left(trained, tmp_path, command):
+    class Impatient(Watcher):
+        def started(self, task):
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    plan, settings, store = plan_of(folder, TEXT.replace("[0.25]", "[0.25, 0.5]"))
+    assert execute(plan, settings, store, MACHINE, Impatient()).interrupted
+    status, told, _ = command("pick", folder)
+    assert status == 0
+    assert "Best: shallow 0.25-160" in told
+    assert "Not measured yet: accuracy of shallow 0.5-160. The same run command continues." in told
 
 
 def test_nothing_is_trained_again_for_a_network_that_nobody_asks_for(trained, tmp_path):

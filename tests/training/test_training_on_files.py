@@ -63,6 +63,17 @@ def test_held_on_the_device_or_streamed_it_is_the_same_training(tmp_path):
         assert readings["left_out_images"] == 0
 
 
+def test_images_that_are_enlarged_are_told_of(tmp_path):
+    """They are 40 px high and as wide, or wider."""
+    source = Accuracy(settings(folder(tmp_path, wider_by=30))).source
+    assert source.enlarged([32, 40]) == ()
+    assert source.enlarged([32, 48, 64]) == (
+        "the images' shorter side is 40 px: at 48 and 64 px they are enlarged, and show no more",
+    )
+    measure = Accuracy(settings(tmp_path, base_resolution=48))
+    assert source.enlarged([48])[0] in measure.describe([NETWORK])
+
+
 @pytest.mark.parametrize("wider_by", [0, 8])
 def test_random_crops_learn_too_on_the_device_and_streamed(tmp_path, wider_by):
     recipe = settings(folder(tmp_path, wider_by=wider_by), crop="resized", crop_area=(0.6, 1.0))

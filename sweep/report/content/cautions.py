@@ -40,7 +40,7 @@ def warnings(results: Results, compared: tuple[Row, ...]) -> tuple[str, ...]:
         *bearing.on_findings(results),
         *_what_accuracies_are_of(rows),
         *_missing(results.readings),
-        *_not_yet(results),
+        *not_yet(results),
         *bearing.outside(results),
         *([] if on_own_data(results.points) else _unprinted(rows)),
     )
@@ -146,7 +146,7 @@ def _missing(readings: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _not_yet(results: Results) -> list[str]:
+def not_yet(results: Results) -> list[str]:
     """Readings that the settings ask for and nobody took: the run was interrupted."""
     if not results.settings:
         return []  # lost: nothing tells what was asked for
