@@ -193,7 +193,7 @@ def _nothing_is_done(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
     patch.setattr(sweep.running.run, "execute", execute)
     patch.setattr(sweep.datasets.fetch, "fetch", fetch)
-    found = Evaluated(Score(np.arange(4) < 1, np.ones(4, bool)), left_out=0, notes=())
+    found = Evaluated(Score(np.arange(4) < 1, np.ones(4, bool)), left_out=0, notes=(), classes=9)
     patch.setattr(sweep.running.evaluate, "evaluated", lambda *_: found)
     patch.setattr(
         sweep.report.print.export,
