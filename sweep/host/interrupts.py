@@ -73,6 +73,14 @@ def heard() -> Iterator[None]:
         sys.unraisablehook = told
 
 
+def interruptible() -> None:
+    """Has KeyboardInterrupt raised in this process where SIGINT is ignored, as in all that a script
+    leaves in the background: `ray.cancel` is one that the process sends itself.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def ends() -> bool:
     """Whether something was heard, and what is under way is being put down."""
     return bool(_heard)
@@ -107,7 +115,10 @@ def held_back() -> Iterator[None]:
                 signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     finally:
         if came:
-            signal.raise_signal(came[0])
+            # Not sent once more: where it is blocked, as Ray blocks it in its processes, it would
+            # never come.
+            handler: Any = signal.getsignal(came[0])
+            handler(came[0], None)
 
 
 def end_with_parent() -> None:

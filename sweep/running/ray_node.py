@@ -21,7 +21,7 @@ from sweep.contracts import Event, Limit, Progressed, Said, Started
 from sweep.host import compile_cache
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.claims import claimed
-from sweep.host.interrupts import held_back
+from sweep.host.interrupts import held_back, interruptible
 from sweep.host.machine import PACKAGES, cores, this_machine, versions_of
 from sweep.host.memory import limit
 from sweep.running.attempts import FOLDER
@@ -135,6 +135,7 @@ def perform_all(job: Job, measure: bytes, *files: bytes) -> Iterator[str | Event
     """
     import ray
 
+    interruptible()
     yield ray.get_runtime_context().get_node_id()
     if source_digest() != job.source:  # it has come since the cluster was looked at
         raise ElsewhereError("this machine has another version of mobilenet-sweep than the driver")

@@ -85,24 +85,17 @@ class Tasks:
                 time.sleep(WAIT_S)  # for a machine
 
     def end(self) -> None:
-        """All that is under way, with some seconds to put down how far it is."""
-        for generator in self._under_way:
-            with suppress(RayError, ValueError):
-                ray.cancel(generator, force=False)
-        until = time.monotonic() + 2 * GRACE_S
-        left: set[Any] = set(self._under_way)
-        while left and time.monotonic() < until:
-            ready: list[Any] = ray.wait(list(left), timeout=WAIT_S)[0]
-            for generator in ready:
-                try:
-                    ray.get(next(generator))
-                except StopIteration:
-                    left.discard(generator)
-                except RayError:
-                    left.discard(generator)
-        for generator in left:
-            with suppress(RayError, ValueError):
-                ray.cancel(generator, force=True)
+        """All that is under way, with some seconds to put down how far it is. Nothing is read any
+        more: the next word of a task that never heard of it could be waited for without end.
+        """
+        left = {generator.completed(): generator for generator in self._under_way}
+        for force in (False, False, True):  # an interrupt can be lost where libraries call back
+            for generator in left.values():
+                with suppress(RayError, ValueError):
+                    ray.cancel(generator, force=force)
+            if left and not force:
+                _, late = ray.wait(list(left), num_returns=len(left), timeout=GRACE_S)
+                left = {ref: left[ref] for ref in late}
         with suppress(OSError):  # whoever has not taken a file over yet has it there
             self._files.rmdir()
 

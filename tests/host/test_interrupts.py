@@ -1,14 +1,23 @@
 """Ctrl-C before anything has begun, as a shell sees it."""
 
+import _thread
 import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from sweep.host.interrupts import Terminated, ends_at_once, go_on, heard, held_back
+from sweep.host.interrupts import (
+    Terminated,
+    ends_at_once,
+    go_on,
+    heard,
+    held_back,
+    interruptible,
+)
 
 # What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
 # JAX's, and goes on as if nothing had been raised.
@@ -53,6 +62,33 @@ def test_afterwards_ctrl_c_is_what_it_was():
     with ends_at_once():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_held_back_it_comes_afterwards_where_signals_are_blocked():
+    """As in Ray's processes, which interrupt themselves."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with pytest.raises(KeyboardInterrupt), held_back():
+            interrupted()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert signal.SIGINT not in signal.sigpending()
+
+
+def test_a_process_that_ignores_ctrl_c_can_be_interrupted():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        interrupted()  # comes to nothing
+        interruptible()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupted():
+    _thread.interrupt_main()
+    time.sleep(0.01)
 
 
 def test_held_back_it_comes_afterwards():
