@@ -192,7 +192,7 @@ def test_a_machine_without_the_files_is_told_by_name_and_given_nothing(monkeypat
 
 def test_each_named_kind_of_machine_is_a_device_of_its_own(cluster):
     fast = cluster.add(kinds={"fast": 1})
-    slow = cluster.add(kinds={"slow": 1}, env={"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"})
+    slow = cluster.add(kinds={"slow": 1}, env={"XLA_FLAGS": "--xla_cpu_max_isa=AVX"})
     try:
         engine = RayEngine()
         measure = Where()
@@ -200,7 +200,7 @@ def test_each_named_kind_of_machine_is_a_device_of_its_own(cluster):
         one, two = engine.devices(measure)
         assert (one.name, two.name) == ("fast", "slow")
         assert one.machine.id != two.machine.id
-        assert two.machine.xla_flags == "--xla_cpu_max_isa=AVX2"
+        assert two.machine.xla_flags == "--xla_cpu_max_isa=AVX"
         calls = [
             replace(call(), measure=measure, machine=each.machine.id) for each in (two, one, two)
         ]
@@ -218,7 +218,7 @@ def test_each_named_kind_of_machine_is_a_device_of_its_own(cluster):
 
 def test_run_on_ray_times_each_kind_of_machine_and_the_page_has_them_both(cluster, tmp_path):
     fast = cluster.add(cpus=2, kinds={"fast": 1})
-    slow = cluster.add(kinds={"slow": 1}, env={"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"})
+    slow = cluster.add(kinds={"slow": 1}, env={"XLA_FLAGS": "--xla_cpu_max_isa=AVX"})
     file, place = tmp_path / "sweep.toml", (tmp_path / "unfinished").as_uri()
     file.write_text(SHORT.replace("[latency]", '[latency]\nnodes = ["fast", "slow"]'))
     try:
