@@ -182,7 +182,7 @@ def test_a_dry_run_says_what_would_not_be_begun(tmp_path, command):
     status, out, error = command("run", "--dry-run", inside=tmp_path)
     assert status == 0, error
     told = flat(out)
-    assert "accuracy: 0.25-64 and 0.25-32: not begun: it would take about 1.0 GB of memory" in told
+    assert "accuracy: 0.25-64 and 0.25-32: not begun: it would take about 0.9 GB of memory" in told
     assert "max_memory_share allows" in told
     assert not (tmp_path / "results").exists()
 
