@@ -176,6 +176,7 @@ class Accuracy(Measure):
             f"at {', '.join(map(str, sides))} px"
         ]
         lines += [*source.dataset.notes(trains=True), *source.enlarged(sides)]
+        lines += self._other_outputs(networks)
         if settings.start:
             lines.append(
                 f"each begins with {settings.start} (accuracy.start) and a new classifier, trained "
@@ -196,6 +197,19 @@ class Accuracy(Measure):
             size = said(FLOAT_BYTES * sum(row.params_with_statistics for row in rows))
             lines.append(f"trained networks are kept, {size} of them (accuracy.keep)")
         return (*lines, *cautions())
+
+    def _other_outputs(self, networks: Sequence[Network]) -> list[str]:
+        """Of images of the user's own, where costs are of another number of outputs than they have
+        classes.
+        """
+        classes = len(self.source.dataset.class_names)
+        deployed = {network.num_classes for network in networks} - {classes}
+        if not self.source.dataset.in_files or not deployed:
+            return []
+        return [
+            f"costs and latencies are of {listed(list(map(str, sorted(deployed))))} outputs "
+            f"(num_classes), and the images have {classes} classes"
+        ]
 
     def _kept_networks(self, networks: Sequence[Network]) -> Sequence[Network]:
         """That there is a file of, once these have been measured."""

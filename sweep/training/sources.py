@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +32,7 @@ MEBIBYTE = 1 << 20
 SPLITS: tuple[Split, ...] = ("train", "validation")
 IMAGENET_CLASSES = 1000
 MOST_NAMED = 3  # classes, in a note
+READ_FOR_CONTENT = 20_000  # images, at most, that are told apart by it
 LOOK_S = 30.0  # that a first look at a split takes at most
 # Of drawn images that are kept for the next network of the same size: of the default's four sizes.
 DRAWN_BYTES = 256 * MEBIBYTE
@@ -48,6 +50,19 @@ def _texts(data: Any) -> Iterator[str]:
     elif isinstance(data, dict | list | tuple):
         for each in data.values() if isinstance(data, dict) else data:
             yield from _texts(each)
+
+
+def _marks(records: Records, *, content: bool) -> Iterator[object]:
+    """What tells each image from others: its content, else its name."""
+    for index in range(len(records.labels)):
+        if not content:
+            yield str(Path(records.name(index)).resolve())
+            continue
+        try:
+            data = records.read(index)
+        except OSError:
+            continue
+        yield hashlib.sha256(data if isinstance(data, bytes) else data.tobytes()).digest()
 
 
 @dataclass(frozen=True)
@@ -208,17 +223,16 @@ class ImageSource:
         return tuple(told)
 
     def learned_by(self, trained: ImageSource) -> int:
-        """How many of the images to evaluate on another source trains on, by the names of files and
-        rows; 0 where either draws its images.
+        """How many of the images to evaluate on another source trains on, whatever folder they lie
+        in: by their content, or by their names where reading them all would take long; 0 where
+        either draws its images.
         """
         if not (self.dataset.in_files and trained.dataset.in_files):
             return 0
         asked, seen = self._records("validation"), trained._records("train")
-        own, others = (
-            {str(Path(each.name(index)).absolute()) for index in range(len(each.labels))}
-            for each in (asked, seen)
-        )
-        return len(own & others)
+        few = len(asked.labels) + len(seen.labels) <= READ_FOR_CONTENT
+        known = set(_marks(seen, content=few))
+        return sum(mark in known for mark in _marks(asked, content=few))
 
     def look(self, *, trains: bool, most_s: float = LOOK_S) -> tuple[str, ...]:
         """Decodes what is going to be read, before anything is measured; returns what to tell.

@@ -88,10 +88,18 @@ def test_images_that_it_was_trained_on_are_told_of(tmp_path, command):
         "train_images = 256\ntest_images = 200\nepochs = 3", "epochs = 1\nbase_resolution = 32"
     )
     plan, settings, store = plan_of(tmp_path / "run", text + data)
+    outputs = "costs and latencies are of 1000 outputs (num_classes), and the images have 3 classes"
+    assert f"accuracy: {outputs}" in plan.notes
     with jax.numpy_dtype_promotion("standard"):
         assert execute(plan, settings, store, MACHINE, Watcher()).failures == ()
     (kept,) = (tmp_path / "run" / "networks").iterdir()
     status, told, _ = command("evaluate", "--checkpoint", kept, "--data", images, "--json")
+    assert status == 0
+    assert "trained on 36 of these images" in json.loads(told)["notes"][0]
+    # Whatever they are called, and wherever they lie.
+    shutil.copytree(images, tmp_path / "copy")
+    data = ("--data", tmp_path / "run" / ".." / "copy")
+    status, told, _ = command("evaluate", "--checkpoint", kept, *data, "--json")
     assert status == 0
     assert "trained on 36 of these images" in json.loads(told)["notes"][0]
     status, told, _ = command("evaluate", "--checkpoint", kept, "--run", tmp_path / "run", "--json")
