@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 from hypothesis import settings
 
 from mnv1_flax import MobileNetV1
-from mnv1_flax.normalisation import BatchNormReLU
 from tests.support.commands import SHORT, Command, sweep
 
 # A silent change of dtype is an error. Rank promotion stays allowed: [C] against [N,H,W,C] is how
@@ -106,25 +103,10 @@ def as_users_run_it() -> Iterator[None]:
 
 @pytest.fixture
 def randomise() -> Callable[[MobileNetV1], None]:
-    """Moves batch norm and biases far from their starting values, so that a mix-up shows.
+    """See `tests.support.networks`, which imports Keras."""
+    from tests.support.networks import randomise
 
-    The variances are about those of the convolutions' outputs, so that an image still matters.
-    """
-
-    def move(model: MobileNetV1) -> None:
-        rng = np.random.default_rng(1)
-        for unit in model.units.values():
-            assert isinstance(unit.norm, BatchNormReLU)
-            channels = unit.norm.mean.shape
-            unit.norm.scale[...] = jnp.asarray(rng.uniform(0.5, 1.5, channels), jnp.float32)
-            unit.norm.bias[...] = jnp.asarray(rng.normal(0.3, 0.3, channels), jnp.float32)
-            unit.norm.mean[...] = jnp.asarray(rng.normal(0.0, 0.3, channels), jnp.float32)
-            unit.norm.var[...] = jnp.asarray(rng.uniform(0.04, 0.16, channels), jnp.float32)
-        assert model.classifier.bias is not None
-        biases = rng.normal(size=model.num_classes)
-        model.classifier.bias[...] = jnp.asarray(biases, jnp.float32)
-
-    return move
+    return randomise
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,9 +18,36 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from mnv1_flax import MobileNetV1
 from mnv1_flax.checkpoints import save
+from mnv1_flax.normalisation import BatchNormReLU
 
 # Compiled once for all networks of the same arguments.
 _run = nnx.jit(lambda model, images: model(images))
+
+
+def randomise(model: MobileNetV1) -> None:
+    """Moves batch norm and biases far from their starting values, so that a mix-up shows.
+
+    The variances are about those of the convolutions' outputs, so that an image still matters.
+    """
+    rng = np.random.default_rng(1)
+    for unit in model.units.values():
+        assert isinstance(unit.norm, BatchNormReLU)
+        channels = unit.norm.mean.shape
+        unit.norm.scale[...] = jnp.asarray(rng.uniform(0.5, 1.5, channels), jnp.float32)
+        unit.norm.bias[...] = jnp.asarray(rng.normal(0.3, 0.3, channels), jnp.float32)
+        unit.norm.mean[...] = jnp.asarray(rng.normal(0.0, 0.3, channels), jnp.float32)
+        unit.norm.var[...] = jnp.asarray(rng.uniform(0.04, 0.16, channels), jnp.float32)
+    assert model.classifier.bias is not None
+    biases = rng.normal(size=model.num_classes)
+    model.classifier.bias[...] = jnp.asarray(biases, jnp.float32)
+
+
+def randomised(alpha: float = 0.25, resolution: int = 64, **others: Any) -> MobileNetV1:
+    """A network of such values, in evaluation."""
+    model = MobileNetV1(alpha, resolution, rngs=nnx.Rngs(0), **others)
+    randomise(model)
+    model.eval()
+    return model
 
 
 def random_images(resolution: int, count: int = 2) -> npt.NDArray[np.float32]:
