@@ -6,12 +6,17 @@ import codecs
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from sweep.report.values.printable import visible
+from sweep.types import Progress
 
 # Without a terminal rich would fold tables at 80 columns, also in a file.
 _narrow = sys.stdout is not None and sys.stdout.isatty()  # None: closed, as by >&-
@@ -59,3 +64,19 @@ def write_json(data: dict[str, Any]) -> None:
 
     if sys.stdout is not None:
         sys.stdout.write(json.dumps(plain_data(data), indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on a terminal, nothing elsewhere; it goes when it is done."""
+    bar = Bar(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TimeRemainingColumn(compact=True),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("loading", total=1.0)
+        yield lambda share, text: bar.update(task, completed=share, description=text)

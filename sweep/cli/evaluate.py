@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from sweep.cli.console import err, say, tell, write_json
+from sweep.cli.console import progress_bar, say, tell, write_json
 from sweep.cli.options import AsJson
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.interrupts import ends_at_once
 from sweep.report.values import units
 from sweep.settings.config import SettingsError
 from sweep.settings.registry import find
-from sweep.types import Progress, listed
+from sweep.types import listed
 
 if TYPE_CHECKING:
     from sweep.maths.statistics import Interval
@@ -139,7 +135,7 @@ def evaluate(
         else:
             name, where = checkpoint, data or run
             source = _source(data, run, classes, of_data, others)
-            with _bar() as progress:
+            with progress_bar() as progress:
                 evaluation = evaluate_checkpoint(
                     find("family", "mobilenet_v1")(),
                     checkpoint,
@@ -172,7 +168,7 @@ def _inside(
     if alpha is None or resolution is None:
         raise SettingsError("--shared: which network? Give --alpha and --resolution")
     run = shared_of_run(folder, kind=kind, seed=seed)
-    with _bar() as progress:
+    with progress_bar() as progress:
         return evaluate_shared(
             run, alpha=alpha, resolution=resolution, export=export, progress=progress
         )
@@ -234,22 +230,6 @@ def _source(
             raise SettingsError(f"--run {run}: takes the run's own {what}: no {option} beside it")
     _check_as_run("--run", run, others)
     return source_of_run(run)
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A bar on a terminal, nothing elsewhere; it goes when it is done."""
-    bar = Bar(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
-        TimeRemainingColumn(compact=True),
-        console=err,
-        disable=not err.is_terminal,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("loading", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)
 
 
 def _log_to_standard_error() -> None:

@@ -20,6 +20,7 @@ from sweep.cli.console import err, say, spell_out, tell
 from sweep.cli.data import data_app
 from sweep.cli.evaluate import evaluate
 from sweep.cli.export import export
+from sweep.cli.figures import figures
 from sweep.cli.import_ import import_
 from sweep.cli.init import init
 from sweep.cli.layers import layers
@@ -92,8 +93,8 @@ app.command(rich_help_panel=MEASURING)(init)
 app.command("import", rich_help_panel=MEASURING)(import_)
 for panel, commands in {
     MEASURING: (run, layers),
-    READING: (report, show, pick, compare, diff, export, check),
-    IMAGES: (evaluate,),
+    READING: (report, show, pick, compare, diff, figures, check),
+    IMAGES: (evaluate, export),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

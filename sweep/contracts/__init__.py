@@ -18,6 +18,7 @@ from sweep.contracts.engine import (
     Started,
 )
 from sweep.contracts.family import (
+    Exports,
     Family,
     LayerRow,
     LoadsCheckpoints,
@@ -37,6 +38,7 @@ __all__ = [
     "Ended",
     "Engine",
     "Event",
+    "Exports",
     "Failed",
     "Family",
     "Item",

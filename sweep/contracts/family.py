@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from sweep.types import Point
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from flax import nnx
 
 
@@ -244,3 +246,29 @@ class Network:
         )
         module.eval()
         return module
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A family whose networks can be written as files that other runtimes execute."""
+
+    @property
+    def file_suffixes(self) -> tuple[str, ...]:
+        """Of the formats: (".onnx", ".tflite")."""
+        ...
+
+    def export(
+        self,
+        module: nnx.Module,
+        path: Path,
+        *,
+        classes: Sequence[str],
+        int8: Iterable[npt.NDArray[np.float32]] | None,
+    ) -> None:
+        """Writes a new file in the format of its suffix, for one image a call. classes: names in
+        the order of the outputs, or none. int8: images f32[1,R,R,3] in [-1, 1] by which activations
+        are quantised; None writes float32.
+
+        Raises ValueError, naming the file, where it can't be so.
+        """
+        ...

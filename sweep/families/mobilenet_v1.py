@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+import numpy.typing as npt
 from flax import nnx
 
-from mnv1_flax import DepthwiseKernel, Kind, Layer, Lowering, MobileNetV1, checkpoints, layers
+from mnv1_flax import (
+    DepthwiseKernel,
+    Kind,
+    Layer,
+    Lowering,
+    MobileNetV1,
+    checkpoints,
+    export,
+    layers,
+)
 from mnv1_flax.convolution import SUM_OF_PRODUCTS
 from mnv1_flax.deployment import compiler_options
 from mnv1_flax.unfolding import unfolded
@@ -30,6 +41,7 @@ class MobileNetV1Family:
     kinds = tuple(kind.value for kind in Kind)
     lowerings = tuple(lowering.value for lowering in Lowering)
     sum_of_products = SUM_OF_PRODUCTS
+    file_suffixes = export.SUFFIXES
     _network = MobileNetV1
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:
@@ -122,6 +134,17 @@ class MobileNetV1Family:
     def save_checkpoint(self, module: nnx.Module, path: Path, *, classes: Sequence[str]) -> None:
         """Our own: see `mnv1_flax.checkpoints.save`."""
         checkpoints.save(_ours(module), path, classes=classes)
+
+    def export(
+        self,
+        module: nnx.Module,
+        path: Path,
+        *,
+        classes: Sequence[str],
+        int8: Iterable[npt.NDArray[np.float32]] | None,
+    ) -> None:
+        """ONNX or TFLite: see `mnv1_flax.export`."""
+        export.save(_ours(module), path, classes=classes, int8=int8)
 
     def shares_weights(self, point: Point, larger: Point) -> bool:
         """The first int(alpha * C) channels of each layer, as in slimmable networks."""

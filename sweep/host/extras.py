@@ -17,9 +17,13 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
         "files of trained networks",
         ("flatbuffers", "h5py", "tflite"),
     ),
-    "export": ("figures as files", ("choreographer", "kaleido")),
+    "figures": ("figures as files", ("choreographer", "kaleido")),
     "torch": ("fvcore's counts, and the network in PyTorch", ("fvcore", "torch")),
     "keras": ("Keras's own checkpoints", ("keras",)),
+    "runtimes": (
+        "ONNX and TFLite files",
+        ("ai_edge_litert", "flatbuffers", "litert_quantizer", "onnx", "onnxruntime", "openvino"),
+    ),
     "ray": ("runs on a cluster", ("fsspec", "ray")),
 }
 

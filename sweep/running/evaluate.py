@@ -166,6 +166,19 @@ class Shared:
         self.measure.check_points([network])
         return network
 
+    def cut(self, alpha: float, resolution: int) -> Trained:
+        """The network of that size, its batch norm calibrated on the run's training images, at the
+        side of the images that a point of that resolution is scored on.
+        """
+        network, measure = self.network(alpha, resolution), self.measure
+        whole = measure.load_shared(network, self.file)
+        module, names = (
+            measure.cutting.calibrated(whole, network),
+            measure.source.dataset.class_names,
+        )
+        side, note = measure.source.side(network.point), measure.cutting.said(network)
+        return Trained(module, alpha, side, len(names), (note,), tuple(names))
+
 
 def shared_of_run(folder: Path, *, kind: str | None, seed: int | None) -> Shared:
     """kind, seed: of the shared networks that are kept; None where there is one, or for the first

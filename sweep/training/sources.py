@@ -335,13 +335,14 @@ class ImageSource:
             each: first if each == largest else self.training(each, recipe)[0] for each in sides
         }
 
-    def calibration(self, side: int, images: int, batch: int) -> TestImages:
+    def calibration(self, side: int, images: int, batch: int, split: Split = "train") -> TestImages:
         """So many of the images to train on, or all where there are fewer, as they are shown in
-        evaluation, in a random order, and in whole batches where they make one.
+        evaluation, in a random order, and in whole batches where they make one. split: of images in
+        files, which; raises DatasetError where it has none.
         """
         seed = self.settings.seed
         if self.dataset.in_files:
-            picked = some(self._records("train"), images, seed)
+            picked = some(self._records(split), images, seed)
             order = picked.order(np.random.default_rng(seed))
             count = _in_batches(len(order), batch)
             order = order[:count]
