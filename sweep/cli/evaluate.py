@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def evaluate(
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Keras (.h5, .keras), TFLite, safetensors of timm or our own."),
+        typer.Option(help="Keras (.h5, .keras), TFLite, ONNX, safetensors of timm or our own."),
     ] = None,
     shared: Annotated[
         Path | None,
@@ -80,6 +80,15 @@ def evaluate(
             "-1,1. 0,1 and 0,255 are usual, too.",
         ),
     ] = "",
+    runtime: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What executes the file: flax, which reads it as its own network; onnxruntime or "
+            "openvino (.onnx), litert (.tflite). Default: onnxruntime; litert where it is "
+            "quantised; else flax.",
+        ),
+    ] = "",
     alpha: Annotated[
         float | None, typer.Option(help="Width multiplier; default: the file's own.")
     ] = None,
@@ -120,7 +129,17 @@ def evaluate(
     of_data = {name: value for name, value in of_data.items() if value}
     try:
         if shared is not None:
-            _check_alone(shared, checkpoint, data, run, classes, background, of_data, input_range)
+            others_beside = (
+                checkpoint,
+                data,
+                run,
+                classes,
+                background,
+                of_data,
+                input_range,
+                runtime,
+            )
+            _check_alone(shared, *others_beside)
             _check_as_run("--shared", shared, others)
             name, where = shared, shared
             evaluation = _inside(shared, kind, seed, alpha, resolution, export)
@@ -144,6 +163,7 @@ def evaluate(
                     resolution=resolution,
                     background=background,
                     input_range=_range(input_range),
+                    runtime=runtime,
                     progress=progress,
                 )
     except ValueError as error:
@@ -266,8 +286,9 @@ def _words(evaluation: Evaluation, checkpoint: Path, data: Path | None) -> str:
         return f"{title}  {units.share(share)}  ({low} to {high})"
 
     without = evaluation.left_out
+    alpha = "" if evaluation.alpha is None else f"alpha {evaluation.alpha:g}, "
     lines = [
-        f"{checkpoint}: alpha {evaluation.alpha:g}, {evaluation.resolution} px",
+        f"{checkpoint}: {alpha}{evaluation.resolution} px",
         f"{data}: {evaluation.images} images"
         + (f", {without} left out: they could not be read" if without else ""),
         line("top-1", evaluation.top1, evaluation.top1_interval),

@@ -29,6 +29,7 @@ from sweep.contracts.family import (
     TunesTrained,
 )
 from sweep.contracts.measure import Artefact, Failed, Item, Measure
+from sweep.contracts.runtime import Program, Runtime
 
 __all__ = [
     "Artefact",
@@ -47,8 +48,10 @@ __all__ = [
     "LoadsCheckpoints",
     "Measure",
     "Network",
+    "Program",
     "Progressed",
     "Records",
+    "Runtime",
     "Said",
     "SavesCheckpoints",
     "SharesWeights",

@@ -113,11 +113,12 @@ class Family(Protocol):
 class Trained:
     """A network that somebody has trained, in evaluation: f32[N,R,R,3] in [-1, 1] ->
     f32[N,num_classes]. notes: what a user should know of how it was read. classes: names in the
-    order of the outputs, where the file has them.
+    order of the outputs, where the file has them. Where another runtime executes its file, module
+    is a function of NumPy's arrays, and alpha is None if the file tells none.
     """
 
-    module: nnx.Module
-    alpha: float
+    module: Any
+    alpha: float | None
     resolution: int
     num_classes: int
     notes: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from sweep.metrics import TOP1
 from sweep.results.load import load
 from sweep.results.run_file import RUN
 from sweep.results.writing import NETWORKS
+from sweep.running.executed import FLAX, executed, runtime_of
 from sweep.settings.config import SMALLEST, AccuracySettings, Settings, SettingsError, validated
 from sweep.settings.registry import find
 from sweep.training.sources import ImageSource
@@ -32,7 +33,7 @@ class Evaluation:
     more than five classes.
     """
 
-    alpha: float
+    alpha: float | None
     resolution: int
     images: int
     top1: float
@@ -82,17 +83,27 @@ def evaluate_checkpoint(
     resolution: int | None,
     background: bool,
     input_range: tuple[float, float] | None = None,
+    runtime: str = "",
     progress: Progress,
 ) -> Evaluation:
     """alpha, resolution: None where the file is to say. background: the network's first output is
     none of the classes. input_range: of the images that the network takes, where not as the file
-    says.
+    says. runtime: what executes it, as `runtime_of` has it.
 
     Raises ValueError where the checkpoint can't be read or does not fit the classes, where an image
     can't be read and is not to be left out, and where there is no accuracy.
     """
-    told = {} if input_range is None else {"input_range": input_range}
-    trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution, **told)
+    name = runtime_of(checkpoint, runtime)
+    if name == FLAX:
+        told = {} if input_range is None else {"input_range": input_range}
+        trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution, **told)
+    elif alpha is not None or resolution is not None:
+        raise SettingsError(
+            f"--alpha, --resolution: {checkpoint} is executed by {name} as it is (--runtime {FLAX} "
+            "reads it as a network of Flax, where it is one of TFLite's)"
+        )
+    else:
+        trained = executed(name, checkpoint, input_range)
     if trained.resolution < SMALLEST:
         raise SettingsError(
             f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "

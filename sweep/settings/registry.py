@@ -12,7 +12,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from sweep.contracts import Dataset, Measure
+from sweep.contracts import Dataset, Measure, Runtime
 from sweep.settings.config import SettingsError, validated
 from sweep.settings.toml_data import short
 
@@ -29,15 +29,25 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "latency": "sweep.measures.latency:Latency",
         "accuracy": "sweep.measures.accuracy_sources:accuracy",
     },
+    "runtime": {
+        "onnxruntime": "sweep.runtimes.onnx_runtime:OnnxRuntime",
+        "litert": "sweep.runtimes.litert:LiteRT",
+        "openvino": "sweep.runtimes.openvino:OpenVINO",
+    },
 }
 
 
 # What a part from anywhere has to be before it is called: a name in a settings file must not be
 # able to start what is no part at all, such as subprocess:Popen.
-_BASES: dict[str, type] = {"dataset": Dataset, "measure": Measure}
+_BASES: dict[str, type] = {"dataset": Dataset, "measure": Measure, "runtime": Runtime}
 _FAMILY_METHODS = ("layers", "build")  # a family derives from nothing
-# Where a part is named in sweep.toml.
-_KEYS = {"family": "family", "dataset": "accuracy.dataset", "measure": "measures"}
+# Where a part is named: in sweep.toml, or on the command line.
+_KEYS = {
+    "family": "family",
+    "dataset": "accuracy.dataset",
+    "measure": "measures",
+    "runtime": "--runtime",
+}
 
 
 class UnknownPartError(LookupError):
@@ -54,7 +64,7 @@ def look_in(folder: Path) -> None:
 
 
 def find(part: str, name: str) -> Any:
-    """The class behind a name. part is "family", "dataset" or "measure".
+    """The class behind a name. part is "family", "dataset", "measure" or "runtime".
 
     Entry points are looked up in the group "sweep.<part>". Raises UnknownPartError.
     """

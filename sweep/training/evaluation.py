@@ -21,6 +21,9 @@ NEVER = 2**31 - 1  # rank of an answer that is none
 
 Batches = Iterable[tuple[Any, Any]]
 Evaluator = Callable[..., "Score"]  # (batches, and perhaps a progress)
+# Images f32[N,S,S,3] in [-1, 1] -> outputs f32[N,C], by a runtime that isn't JAX.
+Executed = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+Judged = Callable[[Any, Any], jax.Array]  # (logits, or images; labels) -> bool[3,N]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,7 @@ def ranks(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def evaluate(
-    module: nnx.Module,
+    module: nnx.Module | Executed,
     batches: Batches,
     *,
     background: bool = False,
@@ -80,26 +83,28 @@ def evaluate(
 
 
 def evaluator(
-    module: nnx.Module, *, background: bool = False, outputs: Sequence[int] | None = None
+    module: nnx.Module | Executed,
+    *,
+    background: bool = False,
+    outputs: Sequence[int] | None = None,
 ) -> Evaluator:
     """`evaluate` for several sets of images: batches of one shape are compiled for once."""
-    graph, state = nnx.split(module)
     of_label = None if outputs is None else np.asarray(outputs, np.int32)
 
-    @partial(jax.jit, compiler_options=options())
-    def told(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
-        logits = nnx.merge(graph, state)(three_channels(as_floats(batch)))
+    def judged(logits: jax.Array, labels: jax.Array) -> jax.Array:
         finite = jnp.isfinite(logits).all(axis=1)
         labels = jnp.maximum(labels, 0)
         own = labels if of_label is None else jnp.asarray(of_label)[labels]
         rank = ranks(logits[:, int(background) :], own)
         return jnp.stack([finite & (rank < 1), finite & (rank < TOP), ~finite])
 
+    told = _by_flax(module, judged) if isinstance(module, nnx.Module) else _by(module, judged)
+
     def scored(batches: Batches, progress: Callable[[int], None] | None = None) -> Score:
         done = [np.zeros((3, 0), bool)]
         images = 0
         for pixels, labels in batches:
-            done.append(np.asarray(told(state, pixels, labels))[:, np.asarray(labels) >= 0])
+            done.append(np.asarray(told(pixels, labels))[:, np.asarray(labels) >= 0])
             images += done[-1].shape[1]
             if progress is not None:
                 progress(images)
@@ -107,3 +112,25 @@ def evaluator(
         return Score(first, within, int(wild.sum()))
 
     return scored
+
+
+def _by_flax(module: nnx.Module, judged: Judged) -> Judged:
+    """One program for the network and what its outputs come to."""
+    graph, state = nnx.split(module)
+
+    @partial(jax.jit, compiler_options=options())
+    def told(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
+        return judged(nnx.merge(graph, state)(three_channels(as_floats(batch))), labels)
+
+    return partial(told, state)
+
+
+def _by(executed: Executed, judged: Judged) -> Judged:
+    """The outputs are another runtime's."""
+    compiled = jax.jit(judged, compiler_options=options())
+
+    def told(batch: Any, labels: Any) -> jax.Array:
+        images = np.asarray(three_channels(as_floats(jnp.asarray(batch))))
+        return compiled(executed(images), jnp.asarray(labels))
+
+    return told

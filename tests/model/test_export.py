@@ -40,7 +40,7 @@ def images_of(model, count=3, seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, (count, side, side, 3)).astype(np.float32)
 
 
-@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS)
+@pytest.fixture(params=NETWORKS.values(), ids=list(NETWORKS))
 def model(request):
     """With batch norm whose statistics are not those of a new network."""
     return randomised(**request.param)

@@ -1,0 +1,105 @@
+"""A file in the hands of the runtime that ships it, evaluated as any trained network is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sweep.contracts import Program, Runtime, Trained
+from sweep.host.files import is_there
+from sweep.host.machine import versions_of
+from sweep.settings.config import SettingsError
+from sweep.settings.registry import find
+from sweep.training.evaluation import Executed
+
+FLAX = "flax"
+_BY_SUFFIX = {".onnx": "onnxruntime", ".tflite": "litert"}
+_PLAIN = (-1.0, 1.0)  # what images are shown in
+
+
+def runtime_of(file: Path, asked: str) -> str:
+    """The name of the runtime that executes a file: the one that is asked for; else ONNX's own for
+    its files, LiteRT for those of TFLite that are quantised, where it is installed, and "flax" for
+    all others, which reads them as a network of its own.
+    """
+    own = _BY_SUFFIX.get(file.suffix.lower(), FLAX)
+    if asked or own != "litert" or not is_there(file):
+        return asked or own
+    try:
+        return own if find("runtime", own)().open(file).quantised else FLAX
+    except (ModuleNotFoundError, ValueError):  # Flax tells what is wrong with it, or can read it
+        return FLAX
+
+
+def executed(name: str, file: Path, input_range: tuple[float, float] | None) -> Trained:
+    """The network of a file, by a runtime. input_range: of the images that it takes, where not as
+    the file says.
+
+    Raises ValueError, naming the file, where the runtime can't execute it, UnknownPartError where
+    there is no such runtime.
+    """
+    runtime: Runtime = find("runtime", name)()
+    if not is_there(file):
+        raise ValueError(f"{file}: there is no such file")
+    if file.suffix.lower() not in runtime.suffixes:
+        raise SettingsError(
+            f"--runtime {name}: executes {', '.join(runtime.suffixes)}, and not {file}"
+        )
+    program = runtime.open(file)
+    about = {name: _parsed(text) for name, text in program.about.items()}
+    told = about.get("input_range") or program.input_range
+    low, high = input_range or (tuple(told) if told else _PLAIN)
+    network = about.get("mobilenet_v1")
+    classes = about.get("classes")
+    return Trained(
+        _shown(program, float(low), float(high)),
+        network.get("alpha") if isinstance(network, dict) else None,
+        program.resolution,
+        program.num_classes,
+        (_told(runtime, program), f"its images are in [{low:g}, {high:g}]"),
+        tuple(classes) if isinstance(classes, list) else (),
+    )
+
+
+def _told(runtime: Runtime, program: Program) -> str:
+    versions = versions_of(runtime.packages)
+    which = " ".join(f"{name} {version}" for name, version in versions.items())
+    numbers = "integers" if program.quantised else "float32"
+    return f"executed by {which} ({program.kernels}), in {numbers}"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _shown(program: Program, low: float, high: float) -> Executed:
+    """Images f32[N,R,R,3] in [-1, 1], as many as there are, to the program as it takes them."""
+
+    def outputs(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if (low, high) != _PLAIN:
+            images = (images + 1) * np.float32((high - low) / 2) + np.float32(low)
+        size = program.batch or len(images)
+        return np.concatenate([_call(program, images, at, size) for at in _starts(images, size)])
+
+    return outputs
+
+
+def _starts(images: Sequence[Any] | npt.NDArray[Any], size: int) -> range:
+    return range(0, len(images), size)
+
+
+def _call(
+    program: Program, images: npt.NDArray[np.float32], at: int, size: int
+) -> npt.NDArray[np.float32]:
+    """Of `size` images from `at` on; the last ones are filled up."""
+    some = images[at : at + size]
+    filled = np.pad(some, ((0, size - len(some)), (0, 0), (0, 0), (0, 0)))
+    return program(filled)[: len(some)]
