@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "report.print": "words host report.values report.page",
     "report.terminal": "words report.values report.content",
     "families": "words mnv1_flax",
+    "runtimes": "words host",
     "loading": "words host",
     "datasets": "words settings host loading",
     "training": "words settings host loading datasets",

@@ -20,11 +20,11 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "figures": ("figures as files", ("choreographer", "kaleido")),
     "torch": ("fvcore's counts, and the network in PyTorch", ("fvcore", "torch")),
     "keras": ("Keras's own checkpoints", ("keras",)),
+    "ray": ("runs on a cluster", ("fsspec", "ray")),
     "runtimes": (
         "ONNX and TFLite files",
         ("ai_edge_litert", "flatbuffers", "litert_quantizer", "onnx", "onnxruntime", "openvino"),
     ),
-    "ray": ("runs on a cluster", ("fsspec", "ray")),
 }
 
 

@@ -108,10 +108,10 @@ def test_layers_show_the_papers_tables_1_and_2(command):
         (["layers", "--alpha=wide"], '--alpha = "wide": must be a number'),
         (["layers", "--classes", "0"], "--classes = 0: must be at least 1"),
         (
-            ["export", ".", "--to", "x", "--format", "gif"],
+            ["figures", ".", "--to", "x", "--format", "gif"],
             '--format = "gif": must be one of svg, png',
         ),
-        (["export", ".", "--to", "bad.toml"], "--to bad.toml: is a file; must be a folder"),
+        (["figures", ".", "--to", "bad.toml"], "--to bad.toml: is a file; must be a folder"),
         (["show", "bad.toml"], "bad.toml: is a file; must be a results folder"),
         (["check", "bad.toml"], "bad.toml: is a file; must be a results folder"),
         (["run", "--set", "measures=[cost]"], "--set 'measures=[\"cost\"]'"),

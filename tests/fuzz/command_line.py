@@ -73,7 +73,7 @@ def seeds() -> list[bytes]:
     calls = [
         ["run", "sweep.toml", "--dry-run"],
         ["layers", "--json"],
-        *([name, FOLDER] for name in ("report", "show", "compare", "export")),
+        *([name, FOLDER] for name in ("report", "show", "compare", "figures")),
         ["pick", FOLDER, "--max-latency", "5ms"],
         ["diff", FOLDER, OTHER],
         ["evaluate", "--checkpoint", "x.tflite", "--data", "images"],

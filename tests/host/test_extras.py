@@ -76,6 +76,7 @@ from sweep.training.checkpointing import Checkpoint
 Checkpoint(folder / "training.ckpt", {{}}, 60)
 images = PhotoPatches().load(16, train=20, test=20, seed=0)
 
+network = ["random", "--alpha", "0.25", "--resolution", "32"]
 checkpoint = ["--checkpoint", str(folder / "network.h5"), "--data", str(folder)]
 print(json.dumps({{
     "run": of("run", str(folder / "sweep.toml"), "--results", str(folder)),
@@ -85,7 +86,8 @@ print(json.dumps({{
     "parquet": plan("accuracy.dataset=parquet", f"accuracy.data.path={{folder}}"),
     "fetch": of("data", "cifar10", "--to", str(folder / "to")),
     "evaluate": of("evaluate", *checkpoint),
-    "export": of("export", str(folder / "small"), "--to", str(folder / "to")),
+    "figures": of("figures", str(folder / "small"), "--to", str(folder / "to")),
+    "export": of("export", *network, "--to", str(folder / "m.onnx")),
     "keras": [1, keras],
     "images": images.train.images.shape,
 }}))
@@ -117,7 +119,8 @@ def test_the_default_run_and_its_page_need_no_extra(without_extras, command):
         ("parquet", "images"),
         ("fetch", "images"),
         ("evaluate", "checkpoints"),
-        ("export", "export"),
+        ("figures", "figures"),
+        ("export", "runtimes"),
         ("keras", "keras"),
     ],
 )

@@ -124,7 +124,7 @@ def test_every_name_of_a_file_differs():
 def test_the_command_names_its_files(tmp_path, monkeypatch, capsys):
     trimmed = replace(few(view(fake_results.results())), heat_maps=(), trends=())
     monkeypatch.setattr("sweep.report.content.build.view", lambda results: trimmed)
-    command = ["export", str(ROOT / "results" / "reference"), "--to", str(tmp_path)]
+    command = ["figures", str(ROOT / "results" / "reference"), "--to", str(tmp_path)]
     with pytest.raises(SystemExit) as ended:
         main([*command, "--format", "png", "--width", "400", "--scale", "1"])
     assert ended.value.code in (None, 0)
@@ -146,7 +146,7 @@ def test_without_a_browser_one_sentence_says_what_to_install(tmp_path, more, sai
     environment = {key: value for key, value in os.environ.items() if key != "CHROMIUM"}
     environment |= {"PATH": away, "PLAYWRIGHT_BROWSERS_PATH": away, **more}
     done = subprocess.run(
-        [sys.executable, "-m", "sweep", "export", "results/reference", "--to", away],
+        [sys.executable, "-m", "sweep", "figures", "results/reference", "--to", away],
         cwd=ROOT,
         env=environment,
         capture_output=True,
