@@ -7,7 +7,7 @@ import pytest
 
 from mnv1_flax import export
 from mnv1_flax.export.deployed import deployed
-from sweep.running.executed import executed
+from sweep.measures.executed import executed
 from sweep.settings.registry import UnknownPartError, find
 from tests.support.commands import ROOT, flat
 from tests.support.image_files import write_folder

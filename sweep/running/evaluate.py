@@ -13,13 +13,13 @@ from sweep.datasets.splits import split_of
 from sweep.host.files import is_there
 from sweep.maths.statistics import Interval, wilson
 from sweep.measures.checkpoint_accuracy import Evaluated, evaluated
+from sweep.measures.executed import FLAX, executed, runtime_of
 from sweep.measures.scores import FIVE, no_share
 from sweep.measures.shared_accuracy import SHARED_NETWORK, SharedAccuracy
 from sweep.metrics import TOP1
 from sweep.results.load import load
 from sweep.results.run_file import RUN
 from sweep.results.writing import NETWORKS
-from sweep.running.executed import FLAX, executed, runtime_of
 from sweep.settings.config import SMALLEST, AccuracySettings, Settings, SettingsError, validated
 from sweep.settings.registry import find
 from sweep.training.sources import ImageSource

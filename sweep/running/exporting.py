@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Exports, Family, LoadsCheckpoints, Trained
 from sweep.datasets.records import DatasetError
 from sweep.host.files import is_there
+from sweep.measures.int8 import calibrating
 from sweep.metrics import TOP1
 from sweep.results.load import Results, load
 from sweep.results.run_file import RUN
@@ -20,7 +20,6 @@ from sweep.results.writing import NETWORKS
 from sweep.running.evaluate import image_source, shared_of_run, source_of_run
 from sweep.settings.config import Settings, SettingsError, validated
 from sweep.settings.registry import find
-from sweep.training.augment import as_floats, three_channels
 from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, listed
 
@@ -171,10 +170,7 @@ def calibration_images(
         images = source.calibration(side, count, 1, split="validation")
     if not len(images):
         raise SettingsError(f"{folder or network.run}: no images to calibrate by")
-    for number, (pixels, labels) in enumerate(images):
-        progress(number / len(images), f"calibrating, {number} of {len(images)} images")
-        if int(labels[0]) >= 0:
-            yield np.asarray(three_channels(as_floats(jnp.asarray(pixels))), np.float32)
+    return calibrating(images, progress)
 
 
 def _calibration_source(network: Chosen, folder: Path | None) -> ImageSource:

@@ -310,11 +310,17 @@ def _measures(settings: Settings) -> dict[str, Measure]:
 
 
 def _measure(settings: Settings, name: str) -> Measure:
-    """A measure with its section: one of this package's own, or [custom.<name>]."""
+    """A measure with its section: one of this package's own, with those that it names as `also`
+    behind it, or [custom.<name>].
+    """
     part = find("measure", name)
     section = getattr(settings, name, None) if name in type(settings).model_fields else None
+    others = [getattr(settings, other) for other in getattr(part, "also", ())]
     try:
-        measure = part(**settings.custom.get(name, {})) if section is None else part(section)
+        if section is None:
+            measure = part(**settings.custom.get(name, {}))
+        else:
+            measure = part(section, *others)
     except UnknownPartError:
         raise
     except (TypeError, ValueError) as error:

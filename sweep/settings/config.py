@@ -271,6 +271,14 @@ class RunSettings(Section):
     checkpoints: str = ""
 
 
+class Int8Settings(Section):
+    """[int8]: the accuracies that trained networks keep in 8 bits."""
+
+    # What quantises and executes them: "litert", "onnxruntime", "openvino", or one of yours.
+    runtimes: Annotated[tuple[Name, ...], Field(min_length=1)] = ("litert",)
+    calibration_images: Count = 200  # of training
+
+
 class Settings(Section):
     name: Name = "default"
     family: str = "mobilenet_v1"
@@ -284,6 +292,7 @@ class Settings(Section):
     cost: CostSettings = CostSettings()
     latency: LatencySettings = LatencySettings()
     accuracy: AccuracySettings = AccuracySettings()
+    int8: Int8Settings = Int8Settings()
     # Sections for measures from outside this package, handed to them as they stand.
     custom: dict[str, dict[str, Any]] = {}
 

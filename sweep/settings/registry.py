@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cost": "sweep.measures.cost:Cost",
         "latency": "sweep.measures.latency:Latency",
         "accuracy": "sweep.measures.accuracy_sources:accuracy",
+        "int8": "sweep.measures.int8:Int8Accuracy",
     },
     "runtime": {
         "onnxruntime": "sweep.runtimes.onnx_runtime:OnnxRuntime",

@@ -99,7 +99,7 @@ def test_layers_show_the_papers_tables_1_and_2(command):
     [
         (["run", "none.toml"], "none.toml: there is no such file"),
         (["run", "bad.toml"], "grid.alpha[0] = 9.0: must be at most 4  (bad.toml)"),
-        (["run", "part.toml"], 'measures = "speed": must be one of accuracy, cost, latency'),
+        (["run", "part.toml"], 'measures = "speed": must be one of accuracy, cost, int8, latency'),
         (["run", "kind.toml"], 'grid.kind = "deep": must be one of separable, standard, shallow'),
         (["layers", "--alpha", "0"], "--alpha = 0.0: must be a finite number above 0"),
         (["layers", "--kind", "deep"], '--kind = "deep": must be one of separable'),

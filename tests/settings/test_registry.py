@@ -14,7 +14,8 @@ from sweep.settings.registry import BUILT_IN, UnknownPartError, find
 def test_every_built_in_part_bears_the_name_it_is_found_under(part, name):
     built = find(part, name)
     if part == "measure":
-        built = built(getattr(Settings(), name))
+        sections = (name, *getattr(built, "also", ()))
+        built = built(*(getattr(Settings(), each) for each in sections))
     assert built.name == name
 
 
@@ -31,7 +32,7 @@ def test_a_part_from_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("speed", 'measures = "speed": must be one of accuracy, cost, latency, or'),
+        ("speed", 'measures = "speed": must be one of accuracy, cost, int8, latency, or'),
         ("nowhere_to_be:Found", "no module named nowhere_to_be"),
         ("sweep.maths.pareto:Nothing", "sweep.maths.pareto has no Nothing"),
         (":", "can't be imported: ValueError"),

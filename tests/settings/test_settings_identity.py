@@ -55,6 +55,7 @@ def data(name: str, **settings: str) -> tuple[str, ...]:
     )
 
 
+INT8 = ('measures=["accuracy", "int8"]',)
 FOLDER = data("imagefolder", path='"folder"')
 SPLIT = ('accuracy.data.path="one"', "accuracy.data.validation_share=0.25")
 ARCHIVE = data("numpy", path='"archive"')
@@ -90,6 +91,8 @@ ROWS: dict[str, Row] = {
     "run.engine": Row('run.engine="ray"'),
     "run.address": Row('run.address="first:6379"'),
     "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
+    "int8.runtimes": Row('int8.runtimes=["onnxruntime"]', "int8", given=INT8),
+    "int8.calibration_images": Row("int8.calibration_images=100", "int8", given=INT8),
     "latency.nodes": Row('latency.nodes=["pi5"]'),
     "latency.batch_sizes": Row("latency.batch_sizes=[1, 8]", "latency"),
     "latency.dtype": Row('latency.dtype="bfloat16"', "latency"),
