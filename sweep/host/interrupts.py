@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -119,6 +120,16 @@ def held_back() -> Iterator[None]:
             # never come.
             handler: Any = signal.getsignal(came[0])
             handler(came[0], None)
+
+
+@contextlib.contextmanager
+def spawning() -> Iterator[None]:
+    """`held_back`, for processes that are spawned within it. Python's resource tracker, which the
+    first of them starts, would let Ctrl-C through again, to this thread and to them.
+    """
+    resource_tracker.ensure_running()
+    with held_back():
+        yield
 
 
 def end_with_parent() -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from absl import flags
 
 from sweep.contracts import Records
-from sweep.host.interrupts import held_back
+from sweep.host.interrupts import spawning
 from sweep.loading.crops import CentralCrop, Crop, shown
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
@@ -169,7 +169,7 @@ def _run(
         )
     iterator = iter(stream)
     try:
-        with held_back():  # the processes start with the first batch
+        with spawning():  # the processes start with the first batch
             first = list(islice(iterator, 1))
         for packed in chain(first, iterator):
             yield _unpacked(packed)

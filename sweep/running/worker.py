@@ -16,7 +16,7 @@ from typing import Any
 from sweep.contracts import Call, Progressed, Said
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.failures import OUT_OF_MEMORY, end_of, reason_of
-from sweep.host.interrupts import TERMINATED, end_with_parent, held_back
+from sweep.host.interrupts import TERMINATED, end_with_parent, spawning
 from sweep.host.machine import pin
 from sweep.running.calls import Packed, Result, failed, perform
 
@@ -61,7 +61,7 @@ class Worker:
         self._process = context.Process(
             target=_serve, args=(other, self._cores), daemon=self._daemon
         )
-        with held_back():  # half a process can be neither used nor ended
+        with spawning():  # half a process can be neither used nor ended
             self._process.start()
         other.close()
         self.holds = 0

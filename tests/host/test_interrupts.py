@@ -18,6 +18,7 @@ from sweep.host.interrupts import (
     held_back,
     interruptible,
 )
+from tests.support.commands import ROOT
 
 # What swallows a KeyboardInterrupt: Python calls it in the middle of a collection, as it calls
 # JAX's, and goes on as if nothing had been raised.
@@ -84,6 +85,25 @@ def test_a_process_that_ignores_ctrl_c_can_be_interrupted():
             interrupted()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_process_that_is_spawned_never_sees_ctrl_c():
+    """Nor does the first one, which starts Python's resource tracker."""
+    code = """
+import multiprocessing, pathlib, time
+from sweep.host.interrupts import spawning
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+    with spawning():
+        child.start()
+    print(pathlib.Path(f"/proc/{child.pid}/status").read_text())
+    child.kill()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (blocked,) = [line.split()[1] for line in done.stdout.splitlines() if "SigBlk" in line]
+    assert int(blocked, 16) & 1 << (signal.SIGINT - 1)
 
 
 def interrupted():
