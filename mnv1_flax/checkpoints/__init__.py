@@ -67,6 +67,8 @@ def _check(path: Path) -> None:
     """Raises CheckpointError where there is nothing to read."""
     if not path.exists():
         raise CheckpointError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder, must be a file")
     if path.suffix.lower() not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise CheckpointError(f"{path}: suffix {path.suffix!r} is unknown; known are {known}")

@@ -33,7 +33,8 @@ class ImageFolder(ImagesInFiles):
         super().__init__(settings)
         self.root = Path(settings.path)
         if not self.root.is_dir():
-            raise DatasetError(f"{self._place}: there is no such folder")
+            is_file = "is a file, must be a folder" if self.root.is_file() else ""
+            raise DatasetError(f"{self._place}: {is_file or 'there is no such folder'}")
 
     @cached_property
     def _classes(self) -> NumberedClasses:

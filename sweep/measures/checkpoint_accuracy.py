@@ -151,7 +151,10 @@ def evaluated(
 
     score = evaluate(trained.module, test, background=shifted, outputs=outputs, progress=report)
     left_away = f"the first of {trained.num_classes} outputs is left away as a background class"
-    told = source.told_classes if outputs is None else _told_by_name(trained.classes, named)
+    if outputs is not None:
+        told = _told_by_name(trained.classes, named)
+    else:  # named alike, the order is no guess
+        told = source.told_absent if trained.classes else source.told_classes
     notes = (*trained.notes, *([left_away] if shifted else []), *told)
     return Evaluated(score, test.left_out(), notes, len(classes))
 
@@ -178,7 +181,7 @@ def _by_name(theirs: Sequence[str], ours: Sequence[str]) -> list[int] | None:
     return [of_name[name] for name in ours]
 
 
-def _told_by_name(theirs: Sequence[str], ours: Sequence[str]) -> list[str]:
+def _told_by_name(theirs: Sequence[str], ours: Sequence[str]) -> Sequence[str]:
     told = ["classes are found by the names that the network's file has"]
     if absent := [name for name in theirs if name not in ours]:
         share = f"{len(absent)} of its {len(theirs)} classes"

@@ -207,20 +207,25 @@ class ImageSource:
         names = self.dataset.class_names
         return tuple(names[label] for label in sorted(asked - seen))
 
-    @cached_property
+    @property
     def told_classes(self) -> tuple[str, ...]:
         """What to know of the classes where others have trained the network: the order that they
         are taken in, where the user has not said it, and which of them there are no images of.
         """
         names, order = self.dataset.class_names, self.dataset.class_order()
         told = [f"order of the classes: {order} ({listed(names, MOST_NAMED)})"] if order else []
+        return (*told, *self.told_absent)
+
+    @cached_property
+    def told_absent(self) -> tuple[str, ...]:
+        """Which classes there are no images of to evaluate on."""
         if not self.dataset.in_files:
-            return tuple(told)
-        seen = set(self._records("validation").labels.tolist())
-        if absent := [name for label, name in enumerate(names) if label not in seen]:
-            share = f"{len(absent)} of the {len(names)} classes"
-            told.append(f"no image of {share} ({listed(absent, MOST_NAMED)})")
-        return tuple(told)
+            return ()
+        names, seen = self.dataset.class_names, set(self._records("validation").labels.tolist())
+        if not (absent := [name for label, name in enumerate(names) if label not in seen]):
+            return ()
+        share = f"{len(absent)} of the {len(names)} classes"
+        return (f"no image of {share} ({listed(absent, MOST_NAMED)})",)
 
     def learned_by(self, trained: ImageSource) -> int:
         """How many of the images to evaluate on another source trains on, whatever folder they lie

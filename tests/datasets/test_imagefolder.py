@@ -133,7 +133,7 @@ def test_a_folder_that_is_not_there_is_refused_by_its_path(tmp_path):
         folder(tmp_path / "nowhere")
     file = tmp_path / "file.png"
     file.write_bytes(b"")
-    with pytest.raises(SettingsError, match="there is no such folder"):
+    with pytest.raises(SettingsError, match=r"file\.png': is a file, must be a folder"):
         folder(file)
 
 
