@@ -7,7 +7,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from sweep.metrics import LATENCY, MULT_ADDS, PARAMS, PEAK_MEMORY
-from sweep.report.content.budget import Budget, Limit, costs_at
+from sweep.report.content.axes import number
+from sweep.report.content.budget import Budget, Limit, Picked, costs_at
+from sweep.report.content.figures import label
 from sweep.report.values.quantity import Quantity
 from sweep.results.devices import on_device, slug
 from sweep.results.load import Results
@@ -50,6 +52,26 @@ def at_percentile(costs: Sequence[Quantity], results: Results, latency: Metric) 
     return replace(of, column=column, low="", high="", percentile=P95)
 
 
+def over_at_p95(results: Results, picked: Picked) -> tuple[str, ...]:
+    """Where the best point keeps a limit on latency by its median alone."""
+    if picked.best is None:
+        return ()
+    (row,) = [
+        each for each in results.points.to_dict("records") if label(each) == picked.best.label
+    ]
+    sentences = []
+    for limit in picked.budget.limits:
+        of, column = limit.of, end_of(limit.of.column, f"p{P95}")
+        value = number(row.get(column)) if of.percentile is None else None
+        if value is not None and value > limit.value:
+            sentences.append(
+                f"The 95th percentile of the {of.noun} of {picked.best.label}, "
+                f"{of.written(value)}, is over the limit, which its median keeps (--p95 holds the "
+                "percentile against it)."
+            )
+    return tuple(sentences)
+
+
 def latency_of(device: str, results: Results) -> Metric:
     """The metric that is a device's latency. Raises SettingsError for one that isn't there."""
     for name in results.devices.values():
@@ -82,17 +104,17 @@ def stated(
     ]
     asked += [("--max", text, *text.partition("=")[::2]) for text in more]
     limits = {}
-    for option, text, name, number in asked:
+    for option, text, name, told in asked:
         of = known.get(name.strip())
         try:
-            if of is None or not number.strip():
+            if of is None or not told.strip():
                 names = [each.metric.name for each in costs]
                 meant = get_close_matches(name.strip(), names, 1)
                 raise ValueError(
                     "must be METRIC=VALUE of a metric of this run that is better lower: "
                     f"{', '.join(names)}{f' (did you mean {meant[0]}?)' if meant else ''}"
                 )
-            limit = Limit(of, quantities.of_unit(number, of.metric.unit))
+            limit = Limit(of, quantities.of_unit(told, of.metric.unit))
         except ValueError as error:
             raise SettingsError(f'{option} = "{text}": {error}') from None
         if of.metric.name in limits:

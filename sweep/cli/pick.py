@@ -71,7 +71,7 @@ def pick(
     fits is better than chance.
     """
     from sweep.cli import json_answers
-    from sweep.cli.budget import at_percentile, latency_of, offered, stated
+    from sweep.cli.budget import at_percentile, latency_of, offered, over_at_p95, stated
     from sweep.report.content.axes import quantities
     from sweep.report.content.bearing import bearing, outside
     from sweep.report.content.bearing import cautions as all_cautions
@@ -102,7 +102,8 @@ def pick(
         )
     called = _called(accuracy, results)
     picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
-    told = *bearing(all_cautions(results), picked), *outside(results), *not_yet(results)
+    told = *bearing(all_cautions(results), picked), *over_at_p95(results, picked)
+    told = *told, *outside(results), *not_yet(results)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
     paths = [folder / NETWORKS / name for name in names if accuracy == MEASURED]

@@ -222,8 +222,8 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
     """The intervals of the accuracies, and what they are of."""
     scored = [each for each in group if each["dataset"] and not pd.isna(each["value"])]
     columns: dict[str, Any] = {each["metric"]: each["value"] for each in scored}
-    if scored:
-        last = scored[-1]
+    if scored:  # of other measures of the same images, the accuracy's own names them
+        last = ([each for each in scored if each["metric"] == TOP1.name] or scored)[-1]
         columns["dataset"] = (title if last["measure"] == "accuracy" else "") or last["dataset"]
     counts = {TOP1: TEST_IMAGES, TOP5: TEST_IMAGES, HELD_BACK: HELD_BACK_IMAGES}
     for name, images in ((each.name, columns.get(of.name)) for each, of in counts.items()):

@@ -26,6 +26,7 @@ kind = ["shallow"]
 [accuracy]
 dataset = "imagefolder"
 data.path = "{path}"
+title = "Stripes"
 base_resolution = 32
 epochs = 12
 batch_size = 12
@@ -84,6 +85,7 @@ def test_it_has_columns_beside_the_accuracy_and_is_no_axis(run):
     points = tidy(load(run))
     assert {"top1_int8_litert", "file_int8_onnxruntime_bytes"} <= set(points)
     assert "on_front_top1_int8_litert" not in points
+    assert points["dataset"].tolist() == ["Stripes"]
 
 
 def test_nothing_is_read_twice_and_no_training_depends_on_it(run, text):
