@@ -39,7 +39,9 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_every_command_works(folder, command):
-    assert [shlex.split(each)[2] for each in COMMANDS] == ["evaluate", "data", "run", "run"]
+    assert [shlex.split(each)[2] for each in COMMANDS] == [
+        *("evaluate", "export", "export", "evaluate", "data", "run", "run"),
+    ]
     for line in COMMANDS:
         arguments = shlex.split(line)[2:]
         if arguments[0] == "data":
