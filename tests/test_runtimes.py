@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from mnv1_flax import export
@@ -63,6 +64,18 @@ def test_images_come_in_the_file_s_batches_and_range(name, tmp_path):
     alone = export.content(deployed(randomised(resolution=32, num_classes=7)), suffix)
     expected = by_itself(alone, (shown + 1) * 127.5)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("told", ["[1]", "[1, 0]", "[0, NaN]", '"wide"', "{", "null"])
+def test_metadata_that_tell_no_range_are_passed_over(told, tmp_path):
+    file = written(tmp_path, ".onnx")
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {"input_range": told, "classes": told, "mobilenet_v1": told})
+    onnx.save(model, file)
+    trained = executed("onnxruntime", file, None)
+    assert trained.notes[1] == "its images are in [-1, 1]"
+    assert (trained.alpha, trained.classes) == (None, ())
+    assert trained.module(images(2)).shape == (2, 7)
 
 
 def test_a_runtime_of_nobody_s_is_refused():

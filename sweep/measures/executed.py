@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +52,17 @@ def executed(name: str, file: Path, input_range: tuple[float, float] | None) -> 
         )
     program = runtime.open(file)
     about = {name: _parsed(text) for name, text in program.about.items()}
-    told = about.get("input_range") or program.input_range
-    low, high = input_range or (tuple(told) if told else _PLAIN)
+    low, high = input_range or _range(about.get("input_range")) or program.input_range or _PLAIN
     network = about.get("mobilenet_v1")
     classes = about.get("classes")
+    named = isinstance(classes, list) and all(isinstance(each, str) for each in classes)
     return Trained(
-        _shown(program, float(low), float(high)),
+        _shown(program, low, high),
         network.get("alpha") if isinstance(network, dict) else None,
         program.resolution,
         program.num_classes,
         (_told(runtime, program), f"its images are in [{low:g}, {high:g}]"),
-        tuple(classes) if isinstance(classes, list) else (),
+        tuple(classes) if named and len(classes) == program.num_classes else (),
     )
 
 
@@ -71,6 +71,14 @@ def _told(runtime: Runtime, program: Program) -> str:
     which = " ".join(f"{name} {version}" for name, version in versions.items())
     numbers = "integers" if program.quantised else "float32"
     return f"executed by {which} ({program.kernels}), in {numbers}"
+
+
+def _range(told: object) -> tuple[float, float] | None:
+    """Out of metadata that may be anybody's."""
+    match told:
+        case [int() | float() as low, int() | float() as high] if -inf < low < high < inf:
+            return float(low), float(high)
+    return None
 
 
 def _parsed(text: str) -> Any:
@@ -87,13 +95,10 @@ def _shown(program: Program, low: float, high: float) -> Executed:
         if (low, high) != _PLAIN:
             images = (images + 1) * np.float32((high - low) / 2) + np.float32(low)
         size = program.batch or len(images)
-        return np.concatenate([_call(program, images, at, size) for at in _starts(images, size)])
+        starts = range(0, len(images), size)
+        return np.concatenate([_call(program, images, at, size) for at in starts])
 
     return outputs
-
-
-def _starts(images: Sequence[Any] | npt.NDArray[Any], size: int) -> range:
-    return range(0, len(images), size)
 
 
 def _call(

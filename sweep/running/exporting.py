@@ -24,7 +24,6 @@ from sweep.training.sources import ImageSource
 from sweep.types import Point, Progress, listed
 
 RANDOM = "random"  # in place of a file: for timing alone
-CALIBRATION_IMAGES = 200
 
 
 @dataclass(frozen=True)
