@@ -54,15 +54,13 @@ def executed(name: str, file: Path, input_range: tuple[float, float] | None) -> 
     about = {name: _parsed(text) for name, text in program.about.items()}
     low, high = input_range or _range(about.get("input_range")) or program.input_range or _PLAIN
     network = about.get("mobilenet_v1")
-    classes = about.get("classes")
-    named = isinstance(classes, list) and all(isinstance(each, str) for each in classes)
     return Trained(
         _shown(program, low, high),
         network.get("alpha") if isinstance(network, dict) else None,
         program.resolution,
         program.num_classes,
         (_told(runtime, program), f"its images are in [{low:g}, {high:g}]"),
-        tuple(classes) if named and len(classes) == program.num_classes else (),
+        _names(about.get("classes"), program.num_classes),
     )
 
 
@@ -79,6 +77,12 @@ def _range(told: object) -> tuple[float, float] | None:
         case [int() | float() as low, int() | float() as high] if -inf < low < high < inf:
             return float(low), float(high)
     return None
+
+
+def _names(told: object, outputs: int) -> tuple[str, ...]:
+    """As `_range`; none where they are not those of all outputs."""
+    names = tuple(each for each in told if isinstance(each, str)) if isinstance(told, list) else ()
+    return names if len(names) == outputs else ()
 
 
 def _parsed(text: str) -> Any:
