@@ -14,6 +14,7 @@ from sweep.measures.accuracy import Accuracy
 from sweep.measures.accuracy_sources import accuracy
 from sweep.running.evaluate import image_source
 from sweep.settings.config import AccuracySettings, SettingsError
+from tests.support.commands import typed
 from tests.support.image_files import encoded, plain, write_folder
 from tests.support.toys import point
 
@@ -103,7 +104,7 @@ def test_the_cases_of_people_who_do_this_job(case, images, note, capsys):
             ]
         )
     assert ended.value.code == 0
-    said = capsys.readouterr().out
+    said = typed(capsys.readouterr().out)
     assert f"{case}: {images} images" in said
     assert "top-1  100.0 %" in said
     assert note in said
