@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from enum import StrEnum
@@ -107,6 +108,11 @@ def listed(names: Sequence[str], longest: int = LONGEST_LIST) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def slug(name: str) -> str:
+    """A name inside the names of metrics and columns: "Pixel 9" -> "pixel_9"."""
+    return re.sub(r"\W+", "_", name.casefold()).strip("_")
 
 
 class Better(StrEnum):

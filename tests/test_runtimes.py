@@ -8,7 +8,7 @@ import pytest
 
 from mnv1_flax import export
 from mnv1_flax.export.deployed import deployed
-from sweep.measures.executed import executed
+from sweep.measures.executed import executed, opened
 from sweep.settings.registry import UnknownPartError, find
 from tests.support.commands import ROOT, flat
 from tests.support.image_files import write_folder
@@ -31,6 +31,12 @@ def written(folder, suffix, *, int8=False, batch=1, **others):
     shown = [images(batch, seed) for seed in range(5)] if int8 else None
     export.save(model, path, classes=CLASSES, int8=shown, batch=batch, **others)
     return path
+
+
+def network_of(file, name):
+    found = opened(file, name)
+    assert found is not None
+    return executed(*found)
 
 
 def images(count, seed=0):
@@ -57,7 +63,7 @@ def test_images_come_in_the_file_s_batches_and_range(name, tmp_path):
     """Seven images to calls of four; a network of [0, 255] sees pixels."""
     suffix, by_itself = BY_THEMSELVES[name]
     file = written(tmp_path, suffix, batch=4, input_range=(0.0, 255.0))
-    trained = executed(name, file, None)
+    trained = network_of(file, name)
     assert (trained.alpha, trained.resolution, trained.classes) == (0.25, 32, CLASSES)
     shown = images(7)
     found = trained.module(shown)
@@ -72,7 +78,7 @@ def test_metadata_that_tell_no_range_are_passed_over(told, tmp_path):
     model = onnx.load(file)
     onnx.helper.set_model_props(model, {"input_range": told, "classes": told, "mobilenet_v1": told})
     onnx.save(model, file)
-    trained = executed("onnxruntime", file, None)
+    trained = network_of(file, "onnxruntime")
     assert trained.notes[1] == "its images are in [-1, 1]"
     assert (trained.alpha, trained.classes) == (None, ())
     assert trained.module(images(2)).shape == (2, 7)

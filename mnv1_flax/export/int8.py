@@ -71,7 +71,9 @@ def int8_onnx(
             weight_type=quantised.QuantType.QInt8,
             per_channel=per_channel,
         )
-        return _with_metadata(target.read_bytes(), model)
+        made = onnx.load(target)
+        onnx.helper.set_model_props(made, network.about)
+        return made.SerializeToString()
 
 
 @contextmanager
@@ -86,14 +88,6 @@ def _quietly() -> Iterator[None]:
                 yield
     finally:
         root.setLevel(told)
-
-
-def _with_metadata(model: bytes, of: bytes) -> bytes:
-    import onnx
-
-    made, own = onnx.load_model_from_string(model), onnx.load_model_from_string(of)
-    onnx.helper.set_model_props(made, {each.key: each.value for each in own.metadata_props})
-    return made.SerializeToString()
 
 
 def int8_tflite(network: Deployed, images: Iterable[Floats], *, batch: int = 1) -> bytes:

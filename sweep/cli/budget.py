@@ -11,12 +11,12 @@ from sweep.report.content.axes import number
 from sweep.report.content.budget import Budget, Limit, Picked, costs_at
 from sweep.report.content.figures import label
 from sweep.report.values.quantity import Quantity
-from sweep.results.devices import on_device, slug
+from sweep.results.devices import on_device
 from sweep.results.load import Results
 from sweep.results.points import end_of
 from sweep.settings import quantities
 from sweep.settings.config import SettingsError
-from sweep.types import Metric
+from sweep.types import Metric, slug
 
 P95 = 95
 # The options that have a name of their own; any metric has --max.

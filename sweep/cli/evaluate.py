@@ -129,17 +129,8 @@ def evaluate(
     of_data = {name: value for name, value in of_data.items() if value}
     try:
         if shared is not None:
-            others_beside = (
-                checkpoint,
-                data,
-                run,
-                classes,
-                background,
-                of_data,
-                input_range,
-                runtime,
-            )
-            _check_alone(shared, *others_beside)
+            of_file = checkpoint, background, input_range, runtime
+            _check_alone(shared, *of_file, data, run, classes, of_data)
             _check_as_run("--shared", shared, others)
             name, where = shared, shared
             evaluation = _inside(shared, kind, seed, alpha, resolution, export)

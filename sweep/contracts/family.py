@@ -253,11 +253,6 @@ class Network:
 class Exports(Protocol):
     """A family whose networks can be written as files that other runtimes execute."""
 
-    @property
-    def file_suffixes(self) -> tuple[str, ...]:
-        """Of the formats: (".onnx", ".tflite")."""
-        ...
-
     def export(
         self,
         module: nnx.Module,

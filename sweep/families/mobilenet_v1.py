@@ -41,7 +41,6 @@ class MobileNetV1Family:
     kinds = tuple(kind.value for kind in Kind)
     lowerings = tuple(lowering.value for lowering in Lowering)
     sum_of_products = SUM_OF_PRODUCTS
-    file_suffixes = export.SUFFIXES
     _network = MobileNetV1
 
     def layers(self, point: Point, *, num_classes: int) -> tuple[Layer, ...]:

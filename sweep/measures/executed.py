@@ -22,35 +22,40 @@ _BY_SUFFIX = {".onnx": "onnxruntime", ".tflite": "litert"}
 _PLAIN = (-1.0, 1.0)  # what images are shown in
 
 
-def runtime_of(file: Path, asked: str) -> str:
-    """The name of the runtime that executes a file: the one that is asked for; else ONNX's own for
-    its files, LiteRT for those of TFLite that are quantised, where it is installed, and "flax" for
-    all others, which reads them as a network of its own.
-    """
-    own = _BY_SUFFIX.get(file.suffix.lower(), FLAX)
-    if asked or own != "litert" or not is_there(file):
-        return asked or own
-    try:
-        return own if find("runtime", own)().open(file).quantised else FLAX
-    except (ModuleNotFoundError, ValueError):  # Flax tells what is wrong with it, or can read it
-        return FLAX
-
-
-def executed(name: str, file: Path, input_range: tuple[float, float] | None) -> Trained:
-    """The network of a file, by a runtime. input_range: of the images that it takes, where not as
-    the file says.
+def opened(file: Path, asked: str) -> tuple[Runtime, Program] | None:
+    """A file in the runtime that is asked for; else in ONNX's own, or in LiteRT where it is one of
+    TFLite that is quantised, and LiteRT is installed. None for all others, and where "flax" is
+    asked for: Flax reads them as a network of its own.
 
     Raises ValueError, naming the file, where the runtime can't execute it, UnknownPartError where
     there is no such runtime.
     """
-    runtime: Runtime = find("runtime", name)()
+    name = asked or _BY_SUFFIX.get(file.suffix.lower(), FLAX)
+    if name == FLAX:
+        return None
     if not is_there(file):
         raise ValueError(f"{file}: there is no such file")
+    runtime: Runtime = find("runtime", name)()
     if file.suffix.lower() not in runtime.suffixes:
         raise SettingsError(
             f"--runtime {name}: executes {', '.join(runtime.suffixes)}, and not {file}"
         )
-    program = runtime.open(file)
+    perhaps = not asked and name == "litert"
+    try:
+        program = runtime.open(file)
+    except (ModuleNotFoundError, ValueError):
+        if perhaps:  # Flax tells what is wrong with it, or can read it
+            return None
+        raise
+    return None if perhaps and not program.quantised else (runtime, program)
+
+
+def executed(
+    runtime: Runtime, program: Program, input_range: tuple[float, float] | None = None
+) -> Trained:
+    """The network of a file that the runtime has opened. input_range: of the images that it takes,
+    where not as the file says.
+    """
     about = {name: _parsed(text) for name, text in program.about.items()}
     low, high = input_range or _range(about.get("input_range")) or program.input_range or _PLAIN
     network = about.get("mobilenet_v1")

@@ -4,7 +4,6 @@ runtime that ships it, on the images that its float32 accuracy is counted on.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from sweep.settings.registry import find
 from sweep.training.augment import as_floats, three_channels
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
-from sweep.types import Better, Form, Metric, Progress, Reading, listed
+from sweep.types import Better, Form, Metric, Progress, Reading, listed, slug
 
 QUANTISERS = ("litert-quantizer", "onnxruntime")
 QUANTISED_S = 0.03  # an image to calibrate by; for estimates alone
@@ -59,7 +58,9 @@ class Int8Accuracy(Measure):
         }
         packages = (package for each in self.runtimes.values() for package in each.packages)
         self.versions = tuple(dict.fromkeys([*packages, *QUANTISERS]))
-        self.metrics = tuple(metric for each in self.runtimes for metric in metrics_by(each))
+        self.metrics = tuple(
+            metric for each in self.runtimes.values() for metric in metrics_by(each.name)
+        )
 
     def identity(self) -> dict[str, Any]:
         """The images, those to calibrate by among them; the network is an artefact."""
@@ -97,25 +98,25 @@ class Int8Accuracy(Measure):
         file = network.artefacts[TRAINED_NETWORK]
         trained = family.load_checkpoint(file, alpha=None, resolution=None)
         with TemporaryDirectory(prefix="sweep-int8-") as folder:
-            for number, (name, runtime) in enumerate(self.runtimes.items()):
+            for number, runtime in enumerate(self.runtimes.values()):
                 low, high = (each / len(self.runtimes) for each in (number, number + 1))
                 to = Path(folder) / f"{number}{runtime.suffixes[0]}"
-                yield from self._read(network, trained, name, to, part_of(progress, low, high))
+                yield from self._read(network, trained, runtime, to, part_of(progress, low, high))
 
     def _read(
-        self, network: Network, trained: Trained, name: str, to: Path, progress: Progress
+        self, network: Network, trained: Trained, runtime: Runtime, to: Path, progress: Progress
     ) -> Iterator[Reading]:
         began, family = time.perf_counter(), network.family
         count = self.settings.calibration_images
         images = self.source.calibration(trained.resolution, count, 1)
         shown = calibrating(images, part_of(progress, 0.0, 0.5))
         family.export(trained.module, to, classes=trained.classes, int8=shown)  # type: ignore[attr-defined]
-        program = executed(name, to, None)
+        program = executed(runtime, runtime.open(to))
         score = evaluated(program, self.source, False, part_of(progress, 0.5, 1.0)).score
-        accuracy, size = metrics_by(name)
+        accuracy, size = metrics_by(runtime.name)
         note = f"{program.notes[0]}; {time.perf_counter() - began:.1f} s to quantise and evaluate"
         conditions: dict[str, Any] = {
-            "runtime": name, "precision": "int8", "dataset": self.source.dataset.name,
+            "runtime": runtime.name, "precision": "int8", "dataset": self.source.dataset.name,
             "seed": network.seed,
         }  # fmt: skip
         classes = len(self.source.dataset.class_names)
@@ -138,7 +139,7 @@ def calibrating(images: TestImages, progress: Progress) -> Iterator[npt.NDArray[
 
 def metrics_by(runtime: str) -> tuple[Metric, Metric]:
     """Top-1 of the int8 file as a runtime executes it, and the size of the file."""
-    stem = re.sub(r"\W+", "_", runtime.casefold()).strip("_")
+    stem = slug(runtime)
     return (
         Metric(
             f"top1_int8_{stem}", f"Top-1 accuracy in int8, by {runtime}", "1", Better.HIGHER,

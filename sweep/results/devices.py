@@ -7,7 +7,6 @@ They are of kinds of machine that the run names (`latency.nodes`), which stand i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ import pandas as pd
 
 from sweep.metrics import BUILT_IN, LATENCY, PROCESS, metric_of
 from sweep.results.sessions import bridges, withheld
-from sweep.types import Machine, Metric, digest_of
+from sweep.types import Machine, Metric, digest_of, slug
 
 MEASURE = "latency"
 IMPORTED = "imported"  # platform
@@ -27,11 +26,6 @@ IMPORTED_HASH = digest_of([MEASURE, IMPORTED])
 def imported(device: str) -> Machine:
     """A device of which its name is known alone."""
     return Machine(device, 0, 0, "unknown", IMPORTED, device, "unknown", "", "")
-
-
-def slug(device: str) -> str:
-    """A device's name inside the names of metrics and columns: "Pixel 9" -> "pixel_9"."""
-    return re.sub(r"\W+", "_", device.casefold()).strip("_")
 
 
 def on_device(metric: Metric, device: str) -> Metric:

@@ -13,7 +13,7 @@ from sweep.datasets.splits import split_of
 from sweep.host.files import is_there
 from sweep.maths.statistics import Interval, wilson
 from sweep.measures.checkpoint_accuracy import Evaluated, evaluated
-from sweep.measures.executed import FLAX, executed, runtime_of
+from sweep.measures.executed import FLAX, executed, opened
 from sweep.measures.scores import FIVE, no_share
 from sweep.measures.shared_accuracy import SHARED_NETWORK, SharedAccuracy
 from sweep.metrics import TOP1
@@ -88,22 +88,22 @@ def evaluate_checkpoint(
 ) -> Evaluation:
     """alpha, resolution: None where the file is to say. background: the network's first output is
     none of the classes. input_range: of the images that the network takes, where not as the file
-    says. runtime: what executes it, as `runtime_of` has it.
+    says. runtime: what executes it, as `opened` has it.
 
     Raises ValueError where the checkpoint can't be read or does not fit the classes, where an image
     can't be read and is not to be left out, and where there is no accuracy.
     """
-    name = runtime_of(checkpoint, runtime)
-    if name == FLAX:
+    program = opened(checkpoint, runtime)
+    if program is None:
         told = {} if input_range is None else {"input_range": input_range}
         trained = family.load_checkpoint(checkpoint, alpha=alpha, resolution=resolution, **told)
     elif alpha is not None or resolution is not None:
         raise SettingsError(
-            f"--alpha, --resolution: {checkpoint} is executed by {name} as it is (--runtime {FLAX} "
-            "reads it as a network of Flax, where it is one of TFLite's)"
+            f"--alpha, --resolution: {checkpoint} is executed by {program[0].name} as it is "
+            f"(--runtime {FLAX} reads it as a network of Flax, where it is one of TFLite's)"
         )
     else:
-        trained = executed(name, checkpoint, input_range)
+        trained = executed(*program, input_range)
     if trained.resolution < SMALLEST:
         raise SettingsError(
             f"{checkpoint}: would be evaluated at {trained.resolution} px, must be at least "

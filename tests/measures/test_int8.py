@@ -2,20 +2,15 @@
 
 import json
 
-import jax
 import numpy as np
 import pytest
 
 from sweep.results.load import load
 from sweep.results.points import tidy
-from sweep.results.store import Store
-from sweep.running.plan import make_plan
-from sweep.running.run import execute
-from sweep.settings.config import SettingsError, parse
+from sweep.settings.config import SettingsError
 from sweep.settings.registry import UnknownPartError
 from tests.support import stripes
-from tests.support.engines import MACHINE
-from tests.support.runs import Watcher
+from tests.support.runs import plan_of, trained
 
 TEXT = """
 measures = ["accuracy", "int8"]
@@ -40,11 +35,6 @@ calibration_images = 40
 """
 
 
-def plan_of(folder, text):
-    settings, store = parse(text, source="test"), Store(folder)
-    return make_plan(settings, store, MACHINE), settings, store
-
-
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     return TEXT.format(path=stripes.folder(tmp_path_factory.mktemp("images")))
@@ -54,12 +44,9 @@ def text(tmp_path_factory):
 def run(text, tmp_path_factory):
     """A results folder with one network that has learnt stripes."""
     folder = tmp_path_factory.mktemp("int8") / "run"
-    plan, settings, store = plan_of(folder, text)
+    plan, _, _ = plan_of(folder, text)
     assert [task.measure.name for task in plan.tasks] == ["accuracy", "int8"]
-    with jax.numpy_dtype_promotion("standard"):
-        outcome = execute(plan, settings, store, MACHINE, Watcher())
-    assert outcome.failures == ()
-    return folder
+    return trained(folder, text)
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnxruntime"])

@@ -1,20 +1,14 @@
 """`python -m sweep export`: whichever network is meant, its file computes what it does."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from mnv1_flax import checkpoints
-from sweep.results.store import Store
-from sweep.running.plan import make_plan
-from sweep.running.run import execute
-from sweep.settings.config import parse
 from tests.support.commands import flat
-from tests.support.engines import MACHINE
 from tests.support.image_files import plain, write_folder
 from tests.support.networks import randomised
-from tests.support.runs import Watcher
+from tests.support.runs import trained as run_there
 from tests.support.runtimes import by_litert, by_onnxruntime
 
 TEXT = """
@@ -36,18 +30,10 @@ SHARED = TEXT.replace("epochs = 1", 'epochs = 1\nsource = "shared"') + (
 )
 
 
-def run(folder, text):
-    settings, store = parse(text, source="test"), Store(folder)
-    plan = make_plan(settings, store, MACHINE)
-    with jax.numpy_dtype_promotion("standard"):
-        assert execute(plan, settings, store, MACHINE, Watcher()).failures == ()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A results folder with one network, trained at 17 px: 24 * 160 / 224."""
-    return run(tmp_path_factory.mktemp("exported") / "run", TEXT)
+    return run_there(tmp_path_factory.mktemp("exported") / "run", TEXT)
 
 
 def kept(folder):
@@ -89,7 +75,7 @@ def test_in_int8_it_is_calibrated_by_what_the_run_trained_on(
 
 
 def test_one_that_is_cut_out_of_a_shared_training(tmp_path, command):
-    folder = run(tmp_path / "run", SHARED)
+    folder = run_there(tmp_path / "run", SHARED)
     to, checkpoint = tmp_path / "m.onnx", tmp_path / "m.safetensors"
     size = ("--alpha", "0.25", "--resolution", "160")
     status, told, error = command("export", folder, *size, "--to", to)

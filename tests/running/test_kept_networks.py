@@ -10,13 +10,12 @@ import pytest
 
 from mnv1_flax import checkpoints
 from sweep.results.load import load
-from sweep.results.store import Store
-from sweep.running.plan import make_plan
 from sweep.running.run import execute
-from sweep.settings.config import SettingsError, parse
+from sweep.settings.config import SettingsError
 from tests.support import stripes
 from tests.support.engines import MACHINE
 from tests.support.runs import Watcher
+from tests.support.runs import plan_of as written_plan
 from tests.support.toys import Brightness
 
 TEXT = """
@@ -36,8 +35,7 @@ threads = 0
 
 
 def plan_of(folder, text=TEXT):
-    settings, store = parse(text, source="test"), Store(folder)
-    return make_plan(settings, store, MACHINE), settings, store
+    return written_plan(folder, text)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
+
 from sweep.results.store import Store
-from sweep.running.plan import make_plan
+from sweep.running.plan import Plan, make_plan
 from sweep.running.run import execute
-from sweep.settings.config import parse
+from sweep.settings.config import Settings, parse
 from tests.support.engines import MACHINE
 
-__all__ = ["GRID", "MACHINE", "Watcher", "run"]
+__all__ = ["GRID", "MACHINE", "Watcher", "plan_of", "run", "trained"]
 
 GRID = "[grid]\nalpha = [{alphas}]\nresolution = [64, 32]\n"
 
@@ -41,3 +43,17 @@ def run(folder: Path, measure: str, alphas: str = "0.5, 0.25", extra: str = ""):
     plan = make_plan(settings, store, MACHINE)
     watcher = Watcher()
     return plan, execute(plan, settings, store, MACHINE, watcher), watcher
+
+
+def plan_of(folder: Path, text: str) -> tuple[Plan, Settings, Store]:
+    """Of an experiment that is written out, in a results folder."""
+    settings, store = parse(text, source="test"), Store(folder)
+    return make_plan(settings, store, MACHINE), settings, store
+
+
+def trained(folder: Path, text: str) -> Path:
+    """The folder, once the experiment is run there without a failure."""
+    plan, settings, store = plan_of(folder, text)
+    with jax.numpy_dtype_promotion("standard"):
+        assert execute(plan, settings, store, MACHINE, Watcher()).failures == ()
+    return folder
