@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO, Any, cast
 
 from benchmarks.harness import ROOT, options, publish, table
@@ -170,14 +171,14 @@ def _train(case: Case) -> int:
 
 
 def _time(case: Case) -> tuple[int, int]:
-    """As the latency measure's processes do: one that compiles, and this one, which times. The
-    estimate, and the peak of the other.
+    """As the latency measure's processes do: one that makes programs, and this one, which times
+    them. The estimate, and the peak of the other.
     """
     from sweep.contracts import Network
     from sweep.families.mobilenet_v1 import MobileNetV1Family
-    from sweep.measures import latency_worker
+    from sweep.measures import timing_worker
     from sweep.measures.latency import Latency
-    from sweep.measures.latency_session import job_of
+    from sweep.measures.latency_session import Session
     from sweep.settings.config import LatencySettings
     from sweep.types import Point
 
@@ -186,29 +187,37 @@ def _time(case: Case) -> tuple[int, int]:
         rounds=3,
         min_sample_s=1e-3,
         warmup_s=0.05,
-        dtype=case.dtype,  # type: ignore[arg-type]
+        precisions=(case.dtype,),  # type: ignore[arg-type]
     )
     networks = [
         Network(Point("mobilenet_v1", kind, alpha, 1.0, side), MobileNetV1Family())
         for kind, alpha, side in case.networks
     ]
     with tempfile.TemporaryDirectory() as folder:
-        job = {"folder": folder, "process": 0}
-        peak = _peak_of_worker(job_of(settings, networks, (), stage="compile", **job))
-        timing = job_of(settings, networks, (), stage="time", **job)
-        latency_worker.main(json.dumps(timing), sys.stdout)
+        session = Session(settings, networks)
+        ((runtime, threads), programs), *_ = session.jobs(Path(folder)).items()
+        peak = _peak_of_worker(session.making(Path(folder), threads))
+        length = {"min_sample_s": settings.min_sample_s, "warmup_s": settings.warmup_s}
+        commands = [
+            {"do": do, "index": each["index"], "calls": 1, **length}
+            for do in ("warm", *("sample" for _ in range(settings.rounds)))
+            for each in programs
+        ]
+        job = {"runtime": runtime, "threads": threads, "programs": programs}
+        timing_worker.main(iter([job, *commands]), lambda _: None)
     return Latency(settings).bytes_of(networks), peak
 
 
 def _peak_of_worker(job: dict[str, Any]) -> int:
     """Bytes at the peak of a worker of its own."""
-    command = [sys.executable, "-m", "sweep.measures.latency_worker"]
+    command = [sys.executable, "-m", "sweep.measures.timing_files"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as worker:
-        stdin = cast("IO[str]", worker.stdin)
+        stdin, stdout = cast("IO[str]", worker.stdin), cast("IO[str]", worker.stdout)
         stdin.write(json.dumps(job) + "\n")
         stdin.flush()
+        stdout.read()  # to its end
         _, status, usage = os.wait4(worker.pid, 0)
         worker.returncode = os.waitstatus_to_exitcode(status)
     if worker.returncode:

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from sweep.host.allocator import keep_freed_memory
-from sweep.measures.latency_worker import sample
+from sweep.measures.timing_worker import sample
 
 
 def main() -> None:

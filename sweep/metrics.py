@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sweep.types import Better, Form, Metric
+from sweep.types import Better, Form, Metric, slug
 
 # What a network costs whatever it runs on.
 MULT_ADDS = Metric("mult_adds", "Mult-adds", "1", Better.LOWER)
@@ -47,6 +47,14 @@ PEAK_ACTIVATION_BYTES = Metric(
     "peak_activation_bytes", "Peak activation bytes, float32, one image", "B", Better.LOWER,
     short="Peak activation bytes", beside=PEAK_MEMORY.name,
 )  # fmt: skip
+PROCESS_MEMORY = Metric(
+    "process_memory_bytes", "Memory that a process grows by", "B", Better.LOWER,
+    short="Process grows by", beside=LATENCY.name,
+)  # fmt: skip
+FILE = Metric(
+    "file_bytes", "Size of the file", "B", Better.LOWER, short="File", beside=LATENCY.name
+)
+# Of a program that is opened from a file, until it is ready.
 COMPILE = Metric(
     "compile_s", "Compile time", "s", Better.LOWER, short="Compile", beside=LATENCY.name
 )
@@ -86,6 +94,18 @@ TRAINED = Metric(
     Form.PIXELS, short="Trained",
 )  # fmt: skip
 
+# Of the int8 file of a network, by a runtime; beside the float32 ones.
+TOP1_INT8 = "top1_int8_"
+
+
+def in_int8(runtime: str) -> Metric:
+    """Top-1 of a network's int8 file as a runtime executes it."""
+    return Metric(
+        TOP1_INT8 + slug(runtime), f"Top-1 accuracy in int8, by {runtime}", "1", Better.HIGHER,
+        Form.SHARE, short=f"Top-1 in int8, {runtime}", beside=TOP1.name,
+    )  # fmt: skip
+
+
 PER_LAYER = (LAYER_MULT_ADDS, LAYER_WEIGHTS)
 BUILT_IN: Mapping[str, Metric] = {
     each.name: each
@@ -94,7 +114,7 @@ BUILT_IN: Mapping[str, Metric] = {
         *(MULT_ADDS, TRACED, FVCORE, XLA),
         *(PARAMS, WEIGHTS, PARAMS_WITH_STATISTICS, WEIGHT_BYTES),
         *(LATENCY, COMPILE, REFERENCE, PROCESS, CALLS, DRIFT),
-        *(PEAK_MEMORY, PEAK_ACTIVATION_BYTES),
+        *(PEAK_MEMORY, PEAK_ACTIVATION_BYTES, PROCESS_MEMORY, FILE),
         *PER_LAYER,
     )
 }

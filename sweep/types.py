@@ -66,6 +66,23 @@ class Point:
         return tuple(sorted(found, key=lambda each: (each.kind, -each.alpha, -each.resolution)))
 
 
+@dataclass(frozen=True, order=True)
+class Deployment:
+    """What executes a network: a runtime by its name, in numbers of a type ("float32", "int8"), on
+    so many threads; 0: on as many as there are cores.
+    """
+
+    runtime: str
+    precision: str = "float32"
+    threads: int = 0
+
+    @property
+    def label(self) -> str:
+        """ "litert, int8, 1 thread"."""
+        conditions = asdict(self) | {"threads": self.threads or None}
+        return condition_words(conditions)
+
+
 def alpha_text(alpha: float) -> str:
     """A width multiplier as the paper writes it: "1.0", "0.75"."""
     text = f"{alpha:g}"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.contracts import Dataset, Family, Measure, Network
+from sweep.contracts import Dataset, Family, Measure, Network, Runtime
 from sweep.datasets.photo_patches import PhotoPatches
 from sweep.families.mobilenet_v1 import MobileNetV1Family
 from sweep.measures.accuracy import Accuracy
@@ -17,8 +17,8 @@ from sweep.measures.checkpoint_accuracy import CheckpointAccuracy
 from sweep.measures.cost import Cost
 from sweep.measures.latency import Latency
 from sweep.settings.config import AccuracySettings, CostSettings, LatencySettings
-from sweep.settings.registry import make_dataset
-from sweep.testing import DatasetContract, FamilyContract, MeasureContract
+from sweep.settings.registry import find, make_dataset
+from sweep.testing import DatasetContract, FamilyContract, MeasureContract, RuntimeContract
 from sweep.types import Point
 from tests.support.image_files import encoded, plain, write_folder
 from tests.support.networks import save_constant
@@ -38,7 +38,7 @@ class TestCost(MeasureContract):
 
 class TestLatency(MeasureContract):
     exact = False
-    changes: ClassVar = {"rounds": 4, "dtype": "bfloat16"}
+    changes: ClassVar = {"rounds": 4, "lowering": "grouped"}
     held_elsewhere = OF_SECTIONS
 
     def measure(self, **settings: Any) -> Measure:
@@ -47,6 +47,26 @@ class TestLatency(MeasureContract):
 
     def networks(self) -> Sequence[Network]:
         return [Network(point(0.25, side), Short(), num_classes=8) for side in (32, 40)]
+
+
+class TestXLA(RuntimeContract):
+    def runtime(self) -> Runtime:
+        return find("runtime", "xla")()
+
+
+class TestOnnxRuntime(RuntimeContract):
+    def runtime(self) -> Runtime:
+        return find("runtime", "onnxruntime")()
+
+
+class TestLiteRT(RuntimeContract):
+    def runtime(self) -> Runtime:
+        return find("runtime", "litert")()
+
+
+class TestOpenVINO(RuntimeContract):
+    def runtime(self) -> Runtime:
+        return find("runtime", "openvino")()
 
 
 @pytest.mark.usefixtures("as_users_run_it")

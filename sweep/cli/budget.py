@@ -11,6 +11,7 @@ from sweep.report.content.axes import number
 from sweep.report.content.budget import Budget, Limit, Picked, costs_at
 from sweep.report.content.figures import label
 from sweep.report.values.quantity import Quantity
+from sweep.results.deployments import Deployed
 from sweep.results.devices import on_device
 from sweep.results.load import Results
 from sweep.results.points import end_of
@@ -72,16 +73,40 @@ def over_at_p95(results: Results, picked: Picked) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def latency_of(device: str, results: Results) -> Metric:
-    """The metric that is a device's latency. Raises SettingsError for one that isn't there."""
+def latency_of(device: str, results: Results, latency: Metric = LATENCY) -> Metric:
+    """The metric that is that latency on a device. Raises SettingsError where it isn't there."""
     for name in results.devices.values():
         if device and slug(device) == slug(name):
-            return on_device(LATENCY, name)
+            return on_device(latency, name)
     if device not in ("", results.device):
         names = [each for each in (results.device, *results.devices.values()) if each]
         allowed = f"must be one of {', '.join(names)}" if names else "the run has no other device"
         raise SettingsError(f'--device "{device}": {allowed}')
-    return LATENCY
+    return latency
+
+
+def deployed(
+    runtime: str, precision: str, threads: int | None, results: Results
+) -> Deployed | None:
+    """The first deployment of the run that is as asked, of texts and numbers that are given; None
+    where none was timed and nothing is asked. Raises SettingsError where there is none such.
+    """
+    asked = {"--runtime": runtime, "--precision": precision, "--threads": threads}
+    given = {option: value for option, value in asked.items() if value not in ("", None)}
+    for each in results.deployments:
+        of = each.deployment
+        own = {"--runtime": of.runtime, "--precision": of.precision, "--threads": of.threads}
+        if all(own[option] == value for option, value in given.items()):
+            return each
+    if not given:
+        return None
+    told = " ".join(f"{option} {value}" for option, value in given.items())
+    labels = "; ".join(each.deployment.label for each in results.deployments)
+    raise SettingsError(
+        f"{told}: must be of what this run timed: {labels}"
+        if labels
+        else f"{told}: this run timed nothing, or is of a version that did not keep by what"
+    )
 
 
 def stated(

@@ -11,9 +11,12 @@ from sweep.cli.options import AsJson, Folder, read_results
 from sweep.settings.config import SettingsError
 
 if TYPE_CHECKING:
+    from sweep.results.deployments import Deployed
     from sweep.results.load import Results
+    from sweep.types import Metric
 
 NOTHING_FITS = 1
+INT8 = "int8"
 
 
 def pick(
@@ -49,6 +52,21 @@ def pick(
             metavar="NAME", help="Whose latency --max-latency limits, where there are several."
         ),
     ] = "",
+    runtime: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Likewise, by which runtime: xla, onnxruntime, litert."),
+    ] = "",
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="TYPE",
+            help="Likewise, in which numbers: float32, int8; points are ranked by their accuracy "
+            "in int8 then, where the run has counted it.",
+        ),
+    ] = "",
+    threads: Annotated[
+        int | None, typer.Option(metavar="COUNT", help="Likewise, on how many threads.")
+    ] = None,
     p95: Annotated[
         bool,
         typer.Option(
@@ -61,17 +79,19 @@ def pick(
         str,
         typer.Option(
             metavar="SOURCE",
-            help="What ranks the points: measured (by this run), tfslim (published, June 2017) or "
-            "paper (printed in it).",
+            help="What ranks the points: measured (by this run), int8-litert (by this run, of the "
+            "int8 file, by that runtime), tfslim (published, June 2017) or paper (printed in it); "
+            "by default measured, or as --precision says.",
         ),
-    ] = "measured",
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """The best point within a budget and the runner-up; exits 1 where nothing fits, or nothing that
     fits is better than chance.
     """
     from sweep.cli import json_answers
-    from sweep.cli.budget import at_percentile, latency_of, offered, over_at_p95, stated
+    from sweep.cli.budget import at_percentile, deployed, latency_of, offered, over_at_p95, stated
+    from sweep.metrics import LATENCY
     from sweep.report.content.axes import quantities
     from sweep.report.content.bearing import bearing, outside
     from sweep.report.content.bearing import cautions as all_cautions
@@ -92,7 +112,9 @@ def pick(
     }
     results = read_results(folder)
     costs = offered(quantities(results), batch)
-    latency = latency_of(device, results)
+    executed = deployed(runtime, precision, threads, results)
+    latency = latency_of(device, results, executed.metric if executed else LATENCY)
+    accuracy, caution = _ranked_by(accuracy, executed, results)
     tail = at_percentile(costs, results, latency) if p95 else None
     costs = (*costs, tail) if tail else costs
     budget = stated(named, maximum or [], costs, latency)
@@ -101,9 +123,10 @@ def pick(
             "--p95: says what a limit on latency is held against: --max-latency TIME"
         )
     called = _called(accuracy, results)
-    picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence_of(results))
+    evidence = evidence_of(results, _metric(accuracy))
+    picked = pick_from(candidates(results.points, costs), budget, accuracy, evidence)
     told = *bearing(all_cautions(results), picked), *over_at_p95(results, picked)
-    told = *told, *outside(results), *not_yet(results)
+    told = *caution, *told, *outside(results), *not_yet(results)
     best = picked.best
     names = kept_networks(results.readings, best.label) if best else ()
     paths = [folder / NETWORKS / name for name in names if accuracy == MEASURED]
@@ -122,17 +145,53 @@ def pick(
         raise typer.Exit(NOTHING_FITS)
 
 
+def _ranked_by(
+    asked: str, executed: Deployed | None, results: Results
+) -> tuple[str, tuple[str, ...]]:
+    """The accuracies that rank the points, by their source's name; and what to know of them."""
+    from sweep.report.content.figures import MEASURED, int8_source
+
+    if asked or executed is None or executed.deployment.precision != INT8:
+        return asked or MEASURED, ()
+    name = int8_source(executed.deployment.runtime)
+    if name in _sources(results):
+        return name, ()
+    return MEASURED, (
+        f"Latencies are in int8, and accuracies in float32: this run has not counted what int8 "
+        f'leaves by {executed.deployment.runtime} (measures = [.., "int8"]).',
+    )
+
+
+def _metric(source: str) -> Metric:
+    """Of accuracies that the run has measured."""
+    from sweep.metrics import TOP1, in_int8
+    from sweep.report.content.figures import INT8 as OF_INT8
+
+    return in_int8(source.removeprefix(OF_INT8)) if source.startswith(OF_INT8) else TOP1
+
+
+def _sources(results: Results) -> dict[str, str]:
+    """What the accuracies of each source are called in a sentence, by the source's name."""
+    from sweep.report.content.candidates import CALLED
+    from sweep.report.content.figures import sources
+
+    rows = results.points.to_dict(orient="records")
+    own = {each.name: each.called for each in sources(rows) if each.called} if rows else {}
+    return CALLED | own
+
+
 def _called(source: str, results: Results) -> str:
     """The accuracies inside a sentence. Raises SettingsError for a source that there isn't."""
     from sweep.metrics import TOP1
-    from sweep.report.content.candidates import CALLED
-    from sweep.report.content.figures import MEASURED
+    from sweep.report.content.figures import of_the_run
 
-    if source not in CALLED:
-        raise SettingsError(f'--accuracy = "{source}": must be one of {", ".join(CALLED)}')
+    called = _sources(results)
+    if source not in called:
+        raise SettingsError(f'--accuracy = "{source}": must be one of {", ".join(called)}')
     points = results.points
     datasets = (
         dict.fromkeys(points.loc[points[TOP1.name].notna(), "dataset"]) if len(points) else {}
     )
-    of = f" on {', '.join(map(str, datasets))}" if source == MEASURED and datasets else ""
-    return f"accuracy {CALLED[source]}{of}"
+    own = of_the_run(source) and datasets
+    of = f" on {', '.join(map(str, datasets))}" if own else ""
+    return f"accuracy {called[source]}{of}"

@@ -29,7 +29,7 @@ from sweep.contracts.family import (
     TunesTrained,
 )
 from sweep.contracts.measure import Artefact, Failed, Item, Measure
-from sweep.contracts.runtime import Program, Runtime
+from sweep.contracts.runtime import Made, Program, Runtime
 
 __all__ = [
     "Artefact",
@@ -46,6 +46,7 @@ __all__ = [
     "LayerRow",
     "Limit",
     "LoadsCheckpoints",
+    "Made",
     "Measure",
     "Network",
     "Program",

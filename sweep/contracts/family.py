@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from sweep.types import Point
+from sweep.types import Deployment, Point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -211,7 +211,7 @@ class Network:
 
     artefacts: files that other measures have made of this point, by their kind: of each kind that
     the measure `needs`, where there is one. seed: which of its replicates is asked for, where the
-    measure has `seeds`.
+    measure has `seeds`. deployment: what is to execute it, where the measure has `deployments`.
     """
 
     point: Point
@@ -219,11 +219,13 @@ class Network:
     num_classes: int = 1000
     artefacts: Mapping[str, Path] = field(default_factory=dict, compare=False)
     seed: int | None = None
+    deployment: Deployment | None = None
 
     @property
     def label(self) -> str:
-        """The point's, and which replicate: "0.5-160, seed 1"."""
-        return self.point.label + ("" if self.seed is None else f", seed {self.seed}")
+        """The point's, which replicate, and what executes it: "0.5-160, seed 1"."""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return self.point.label + seed + (f", {self.deployment.label}" if self.deployment else "")
 
     def layers(self) -> Sequence[LayerRow]:
         """The deployed network's layers in closed form."""
@@ -260,10 +262,11 @@ class Exports(Protocol):
         *,
         classes: Sequence[str],
         int8: Iterable[npt.NDArray[np.float32]] | None,
+        batch: int = 1,
     ) -> None:
-        """Writes a new file in the format of its suffix, for one image a call. classes: names in
-        the order of the outputs, or none. int8: images f32[1,R,R,3] in [-1, 1] by which activations
-        are quantised; None writes float32.
+        """Writes a new file in the format of its suffix. classes: names in the order of the
+        outputs, or none. int8: images f32[batch,R,R,3] in [-1, 1] by which activations are
+        quantised; None writes float32. batch: images of a call.
 
         Raises ValueError, naming the file, where it can't be so.
         """

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweep.contracts.family import Network
 from sweep.contracts.hooks import Hooks
-from sweep.types import CurvePoint, Metric, Point, Progress, Reading, listed
+from sweep.types import CurvePoint, Deployment, Metric, Point, Progress, Reading, listed
 
 # What a call is taken to last where a measure has no estimate of its own, for each of its networks.
 UNKNOWN_ESTIMATE_S = 10.0
@@ -20,10 +20,12 @@ UNKNOWN_ESTIMATE_S = 10.0
 class Failed:
     """What a measure gives of a point that failed, beside the others' readings: the point is
     measured again by the next run. Readings of it that are there all the same are shown.
+    deployment: which of the point's, where the measure has several.
     """
 
     point: Point
     reason: str
+    deployment: Deployment | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class Measure(Hooks, ABC):
     seeds: of its replicates, where it has several: it is asked for each point from each seed, which
     `Network.seed` tells, and no call is of two. `identity` leaves the list out, so that more can be
     added. A measure that needs an artefact is asked for the replicates of whoever gives it.
+    deployments: what it has each point executed by, where it reads that: it is asked for the point
+    in each, which `Network.deployment` tells, all in one call where it is `together`. A reading's
+    `runtime`, `precision` and `threads` tell which it is of. `identity` leaves the list out.
     """
 
     name: str
@@ -77,6 +82,7 @@ class Measure(Hooks, ABC):
     gives: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
@@ -95,6 +101,10 @@ class Measure(Hooks, ABC):
     def identity_of(self, network: Network) -> dict[str, Any]:
         """What the readings of this point depend on beside `identity`, such as a file."""
         return {}
+
+    def versions_of(self, network: Network) -> tuple[str, ...]:
+        """Those of `versions` that the readings of this one depend on."""
+        return self.versions
 
     def check_points(self, networks: Sequence[Network]) -> None:
         """Raises SettingsError, naming the points and the settings, where they don't fit: nothing

@@ -141,9 +141,10 @@ class MobileNetV1Family:
         *,
         classes: Sequence[str],
         int8: Iterable[npt.NDArray[np.float32]] | None,
+        batch: int = 1,
     ) -> None:
         """ONNX or TFLite: see `mnv1_flax.export`."""
-        export.save(_ours(module), path, classes=classes, int8=int8)
+        export.save(_ours(module), path, classes=classes, int8=int8, batch=batch)
 
     def shares_weights(self, point: Point, larger: Point) -> bool:
         """The first int(alpha * C) channels of each layer, as in slimmable networks."""

@@ -20,13 +20,13 @@ from sweep.measures.checkpoint_accuracy import evaluated
 from sweep.measures.effort import Effort, part_of
 from sweep.measures.executed import executed
 from sweep.measures.scores import no_share
-from sweep.metrics import PARAMS, TOP1
+from sweep.metrics import PARAMS, in_int8
 from sweep.settings.config import AccuracySettings, Int8Settings, SettingsError
 from sweep.settings.registry import find
 from sweep.training.augment import as_floats, three_channels
 from sweep.training.feeds import TestImages
 from sweep.training.sources import ImageSource
-from sweep.types import Better, Form, Metric, Progress, Reading, listed, slug
+from sweep.types import Better, Metric, Progress, Reading, listed, slug
 
 QUANTISERS = ("litert-quantizer", "onnxruntime")
 QUANTISED_S = 0.03  # an image to calibrate by; for estimates alone
@@ -56,6 +56,11 @@ class Int8Accuracy(Measure):
         self.runtimes: dict[str, Runtime] = {
             name: find("runtime", name)() for name in settings.runtimes
         }
+        for name, runtime in self.runtimes.items():
+            if "int8" not in runtime.precisions:
+                raise SettingsError(
+                    f'int8.runtimes = "{name}": has {listed(runtime.precisions)}, and no int8'
+                )
         packages = (package for each in self.runtimes.values() for package in each.packages)
         self.versions = tuple(dict.fromkeys([*packages, *QUANTISERS]))
         self.metrics = tuple(
@@ -141,10 +146,7 @@ def metrics_by(runtime: str) -> tuple[Metric, Metric]:
     """Top-1 of the int8 file as a runtime executes it, and the size of the file."""
     stem = slug(runtime)
     return (
-        Metric(
-            f"top1_int8_{stem}", f"Top-1 accuracy in int8, by {runtime}", "1", Better.HIGHER,
-            Form.SHARE, short=f"Top-1 in int8, {runtime}", beside=TOP1.name,
-        ),
+        in_int8(runtime),
         Metric(
             f"file_int8_{stem}_bytes", f"Size of the int8 file, for {runtime}", "B", Better.LOWER,
             short=f"int8 file, {runtime}", beside=PARAMS.name,

@@ -1,11 +1,12 @@
-"""How long a deployed network takes, timed so that points can be compared.
+"""How long a deployed network takes, timed so that points and runtimes can be compared.
 
-All networks are timed together, in one session. A first process compiles them; then fresh
-processes, one after the other, load the same programs and time them in rounds, in a new random
-order each round, so that the machine's drift hits all alike. A process is one draw of what stays
-the same while it lives (where its memory lies, which cores are busy beside it), so there are many
-with few rounds each, and every sample is kept with the process that took it and the calls that it
-is the mean of. A fixed reference computation is timed in every round.
+All networks are timed together, in one session, by every runtime that is asked for. A first process
+makes a file of each, and holds what it computes against the Flax network. Then fresh processes, one
+of each runtime, open the same files and time them in rounds, in a new random order each round, so
+that the machine's drift hits all alike. A process is one draw of what stays the same while it lives
+(where its memory lies, which cores are busy beside it), so there are many with few rounds each, and
+every sample is kept with the process that took it and the calls that it is the mean of. A fixed
+reference computation is timed in every round.
 
 A later session times some points of an earlier one again: what these took, then and now, tells how
 far the two may be compared.
@@ -16,76 +17,116 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sweep.contracts import Failed, Measure, Network
+from sweep.contracts import Failed, Measure, Network, Runtime
 from sweep.host.machine import this_cpu
 from sweep.host.memory import timing_bytes
-from sweep.measures.latency_session import RUNTIME, LatencyError, Session, mult_adds, parts_s
-from sweep.metrics import CALLS, COMPILE, DRIFT, LATENCY, PEAK_MEMORY, PROCESS, REFERENCE
+from sweep.measures.latency_readings import METRICS, drift, failures, readings
+from sweep.measures.latency_session import Session, deployment_of, mult_adds, parts_s
+from sweep.measures.timing_process import LatencyError
+from sweep.metrics import LATENCY
 from sweep.settings.config import LatencySettings, SettingsError
-from sweep.types import Progress, Reading
+from sweep.settings.registry import find
+from sweep.types import Deployment, Progress, Reading, listed
 
 __all__ = ["LATENCY", "Latency", "LatencyError"]
 
-# Points that a later session times again: enough that one with a mood of its own does not decide.
+# Points that a later session times again, of each deployment: enough that one with a mood of its
+# own does not decide.
 BRIDGE = 5
 
 
 class Latency(Measure):
-    """Median time of one call of the ahead-of-time compiled, folded network."""
+    """Median time of one call of the deployed network, batch norm folded, by each runtime."""
 
     name = "latency"
     machine_bound = True
     together = True
-    # Flax traces the program, the others compile and call it.
-    versions = ("jax", "jaxlib", "flax")
-    metrics = (LATENCY, PROCESS, CALLS, REFERENCE, DRIFT, COMPILE, PEAK_MEMORY)
+    metrics = METRICS
 
     def __init__(self, settings: LatencySettings) -> None:
+        """Raises SettingsError where a runtime has none of the precisions, UnknownPartError where
+        there is no such runtime.
+        """
         self.settings = settings
         self.nodes = settings.nodes
+        runtimes: dict[str, Runtime] = {name: find("runtime", name)() for name in settings.runtimes}
+        self._packages = {name: runtime.packages for name, runtime in runtimes.items()}
+        self.versions = tuple(
+            dict.fromkeys(each for own in self._packages.values() for each in own)
+        )
+        self.deployments = tuple(_deployments(settings, runtimes))
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and how programs are made and called."""
-        made = {"runtime": RUNTIME, "dispatch": "synchronous", "fused_sums": False}
-        return self.settings.model_dump(mode="json", exclude={"nodes"}) | made
+        """The settings, and how programs are called."""
+        lists = {"nodes", "runtimes", "precisions", "threads"}  # each network has its own
+        made = {"dispatch": "synchronous", "fused_sums": False, "weights": "He et al. 2015"}
+        return self.settings.model_dump(mode="json", exclude=lists) | made
+
+    def versions_of(self, network: Network) -> tuple[str, ...]:
+        """Of the runtime's own packages."""
+        return self._packages[deployment_of(network, self.settings).runtime]
 
     def check_points(self, networks: Sequence[Network]) -> None:
         """Raises SettingsError where it is to have more cores than there are: told now, and not by
         every process.
         """
         cores = this_cpu().cores
-        if networks and self.settings.threads > cores:
-            raise SettingsError(
-                f"latency.threads = {self.settings.threads}: must be at most {cores}, the cores "
-                "that this run has; 0 takes all"
-            )
+        for threads in self.settings.threads if networks else ():
+            if threads > cores:
+                raise SettingsError(
+                    f"latency.threads = {threads}: must be at most {cores}, the cores that this "
+                    "run has; 0 takes all"
+                )
+
+    def describe(self, networks: Sequence[Network]) -> tuple[str, ...]:  # noqa: ARG002
+        """What executes them, and what is asked for that a runtime does not have."""
+        labels = [each.label for each in self.deployments]
+        told = ["in turns by " + "; ".join(labels)] if len(labels) > 1 else []
+        there = {(each.runtime, each.precision) for each in self.deployments}
+        told += [
+            f"{runtime} has no {precision}: left out"
+            for runtime in self.settings.runtimes
+            for precision in self.settings.precisions
+            if (runtime, precision) not in there
+        ]
+        return tuple(told)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Compiling; then of each process its start, loading and warming up, and the rounds."""
-        compiling, process = parts_s(self.settings, networks)
-        return compiling + self.settings.processes * process
+        """Files; then of each process its start, loading and warming up, and the rounds."""
+        making, process = parts_s(self.settings, networks)
+        return making + self.settings.processes * process
 
     def bytes_of(self, networks: Sequence[Network]) -> int:
-        """Of a timing process, which holds them all."""
-        return timing_bytes(
-            [network.layers() for network in networks], batches=self.settings.batch_sizes
+        """Of the processes that time, one of each runtime, which hold them all."""
+        of: dict[tuple[str, int], list[Network]] = {}
+        for network in networks:
+            deployment = deployment_of(network, self.settings)
+            of.setdefault((deployment.runtime, deployment.threads), []).append(network)
+        return sum(
+            timing_bytes([each.layers() for each in own], batches=self.settings.batch_sizes)
+            for own in of.values()
         )
 
     def bridge(self, earlier: Sequence[Network]) -> tuple[Network, ...]:
         """Which of the networks that an earlier session has read are timed again by a later one:
-        a few from the smallest to the largest.
+        of each deployment a few from the smallest to the largest.
         """
-        by_size = sorted(earlier, key=mult_adds)
-        if len(by_size) <= BRIDGE:
-            return tuple(by_size)
-        last = len(by_size) - 1
-        return tuple(by_size[round(place * last / (BRIDGE - 1))] for place in range(BRIDGE))
+        chosen: list[Network] = []
+        for deployment in dict.fromkeys(each.deployment for each in earlier):
+            own = [each for each in earlier if each.deployment == deployment]
+            by_size, last = sorted(own, key=mult_adds), len(own) - 1
+            places = range(len(own))
+            if len(own) > BRIDGE:
+                places = [round(place * last / (BRIDGE - 1)) for place in range(BRIDGE)]
+            chosen += [by_size[place] for place in places]
+        return tuple(chosen)
 
     def __call__(
         self, networks: Sequence[Network], progress: Progress
     ) -> Iterator[Reading | Failed]:
-        """Readings of all networks, after the last process. A network that can't be compiled or
-        called, or that a process dies over, fails alone. Raises LatencyError where none was timed.
+        """Readings of all networks, after the last process. A network that can't be made, opened or
+        called, that computes something else, or that a process dies over, fails alone. Raises
+        LatencyError where none was timed.
         """
         yield from self.measure_bridged(networks, {}, progress)
 
@@ -100,10 +141,25 @@ class Latency(Measure):
         """
         session = Session(self.settings, (*networks, *earlier))
         session.run(progress)
-        points = [network.point for network in networks]
-        for batch in self.settings.batch_sizes:
-            for network in networks:
-                yield from session.readings(network, batch)
-            yield from session.drift(earlier, batch, points)
+        for index, program in enumerate(session.programs):
+            if program.network not in earlier:
+                yield from readings(session, index)
+                yield from drift(session, index, earlier)
         for network in networks:
-            yield from session.failures(network)
+            yield from failures(session, network)
+
+
+def _deployments(
+    settings: LatencySettings, runtimes: Mapping[str, Runtime]
+) -> Iterator[Deployment]:
+    """The lists' product, as far as runtimes have it: the first of each list first."""
+    for name, runtime in runtimes.items():
+        able = [each for each in settings.precisions if each in runtime.precisions]
+        if not able:
+            raise SettingsError(
+                f'latency.runtimes = "{name}": has {listed(runtime.precisions)}, and none of '
+                f"latency.precisions = {list(settings.precisions)}"
+            )
+        for precision in able:
+            for threads in settings.threads:
+                yield Deployment(name, precision, threads)

@@ -7,13 +7,14 @@ They are of kinds of machine that the run names (`latency.nodes`), which stand i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from sweep.metrics import BUILT_IN, LATENCY, PROCESS, metric_of
+from sweep.results.deployments import deployments_of, renamed
 from sweep.results.sessions import bridges, withheld
 from sweep.types import Machine, Metric, digest_of, slug
 
@@ -59,15 +60,18 @@ def devices_of(run: dict[str, Any]) -> dict[str, str]:
     return names
 
 
-def as_metrics(readings: pd.DataFrame, names: dict[str, str]) -> Iterator[pd.DataFrame]:
+def as_metrics(
+    readings: pd.DataFrame, names: dict[str, str], settings: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
     """The latencies of each device, by machine id in `names`, under metrics of its own, and what
-    measures from outside read there. Latencies of an imported device are taken as of one session:
-    nobody knows more.
+    measures from outside read there. settings: of the run, as in run.json. Latencies of an
+    imported device are taken as of one session: nobody knows more.
     """
     for id, name in names.items():
         own = readings.loc[readings["machine_id"] == id]
         if (own["settings_hash"] != IMPORTED_HASH).any():
             own = withheld(own, bridges(own))
+            own = renamed(own, deployments_of(own, settings))
         for _, rows in own.groupby("metric", sort=False):
             first = rows.to_dict("records")[0]
             metric = metric_of(first)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from sweep.metrics import TOP1
 from sweep.results import contents, curves, earlier, parts, run_file
 from sweep.results.contents import READINGS_FILE, Contents
+from sweep.results.deployments import Deployed, deployments_of, renamed
 from sweep.results.devices import IMPORTED_HASH, as_metrics, devices_of
 from sweep.results.digests import data_digest
 from sweep.results.identity import Identity, rows_of
@@ -37,6 +38,8 @@ class Results:
     source: names the state of the folder that this was read from.
     devices: what other devices are called, by machine id; their latencies are metrics of their own
     among `readings`. device: what the run's own machine is called, where the run names several.
+    deployments: by what networks were timed; latencies of all but the first are metrics of their
+    own, likewise.
     """
 
     path: Path
@@ -52,6 +55,7 @@ class Results:
     source: str = ""
     devices: Mapping[str, str] = field(default_factory=dict)
     device: str = ""
+    deployments: tuple[Deployed, ...] = ()
 
     @cached_property
     def outside(self) -> tuple[Point, ...]:
@@ -89,14 +93,18 @@ def load(path: Path) -> Results:
     of_others = sound["machine_id"].isin(list(devices))
     own = sound.loc[~of_others].reset_index(drop=True)
     between = bridges(own)
-    latencies = as_metrics(sound.loc[of_others], devices)
+    settings = run.get("settings", {})
+    deployments = deployments_of(own, settings)
+    latencies = as_metrics(sound.loc[of_others], devices, settings)
     training = _with_rho(curves.places_of(rows.filter(are_curves)).to_pandas(), base)
     return Results(
         path=path,
-        settings=run.get("settings", {}),
+        settings=settings,
         machine=_machine(run),
         run={key: run[key] for key in run if key not in ("settings", "machines")},
-        readings=pd.concat([withheld(own, between), *latencies], ignore_index=True),
+        readings=pd.concat(
+            [renamed(withheld(own, between), deployments), *latencies], ignore_index=True
+        ),
         training=training.loc[sound_curves(training)].reset_index(drop=True),
         points=pd.DataFrame(),
         damages=(*damages(folder), *sentences),
@@ -104,6 +112,7 @@ def load(path: Path) -> Results:
         bridges=between,
         source=source(folder),
         devices=devices,
+        deployments=deployments,
         device=next((n for n, id in run.get("devices", {}).items() if id == run["machine_id"]), ""),
     )
 

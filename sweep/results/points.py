@@ -19,6 +19,7 @@ from sweep.metrics import (
     LATENCY,
     TEST_IMAGES,
     TOP1,
+    TOP1_INT8,
     TOP5,
     TRAINED,
     has_column,
@@ -141,7 +142,8 @@ def _wide(readings: pd.DataFrame, title: str, batch: int, *, every_batch: bool) 
             at_batch = [each for each in group if each["at"] == other]
             row |= _columns(at_batch, processes, other)
         rows.append(row)
-    trained = {metric: trainings_of(of_points, metric) for metric in (TOP1, TOP5, HELD_BACK)}
+    int8 = [each for each in metrics.values() if each.name.startswith(TOP1_INT8)]
+    trained = {each: trainings_of(of_points, each) for each in (TOP1, TOP5, HELD_BACK, *int8)}
     for row, (metric, trainings) in product(rows, trained.items()):
         row.update(_over_trainings(row, trainings, metric))
     smooth = smoothed_points(counted) if (counted := trained[TOP1]) else {}
@@ -225,8 +227,12 @@ def _accuracy_columns(group: list[dict[str, Any]], title: str) -> dict[str, Any]
     if scored:  # of other measures of the same images, the accuracy's own names them
         last = ([each for each in scored if each["metric"] == TOP1.name] or scored)[-1]
         columns["dataset"] = (title if last["measure"] == "accuracy" else "") or last["dataset"]
-    counts = {TOP1: TEST_IMAGES, TOP5: TEST_IMAGES, HELD_BACK: HELD_BACK_IMAGES}
-    for name, images in ((each.name, columns.get(of.name)) for each, of in counts.items()):
+    counts = {HELD_BACK.name: HELD_BACK_IMAGES} | {
+        name: TEST_IMAGES
+        for name in columns
+        if name in (TOP1.name, TOP5.name) or name.startswith(TOP1_INT8)
+    }
+    for name, images in [(name, columns.get(of.name)) for name, of in counts.items()]:
         if images and name in columns:
             interval = wilson(round(columns[name] * images), int(images))
             columns[end_of(name, "low")] = interval.low

@@ -56,7 +56,10 @@ def why_anew(
     if not keys:
         return  # without reading all that is stored
     stored = readings_of(store.path, _Of(measure.name, keys)).drop_duplicates(
-        ["family", "kind", "alpha", "resolution", "seed", "settings_hash", "machine_id", "failed"]
+        [
+            *("family", "kind", "alpha", "resolution", "seed", "runtime", "precision", "threads"),
+            *("settings_hash", "machine_id", "failed"),
+        ]
     )
     rows = stored.to_dict("records") if len(stored) else []
     of_key: dict[str, list[dict[str, Any]]] = {}
@@ -68,7 +71,8 @@ def why_anew(
     for network, identity in identities.items():
         own = [each for each in of_key.get(network.point.key, ()) if _is_of(each, network)]
         if own and there:
-            reason = "--again" if again else _reason(own, identity, versions, there.machines)
+            bearing = {name: versions.get(name) for name in measure.versions_of(network)}
+            reason = "--again" if again else _reason(own, identity, bearing, there.machines)
             if reason == OTHER and _is_of_last_run(own, network, measure.name, there):
                 reason += _changed(name, settings, there.run or {})
             reasons.setdefault(reason, []).append(network.point.label)
@@ -111,7 +115,14 @@ def cut_off(tasks: Sequence[Task], unfinished: Path) -> tuple[str, ...]:
 
 
 def _is_of(row: Mapping[str, Any], network: Network) -> bool:
-    """Of the same replicate."""
+    """Of the same replicate, and by the same runtime in the same way."""
+    if (asked := network.deployment) and (row["runtime"], row["precision"]) != (
+        asked.runtime,
+        asked.precision,
+    ):
+        return False
+    if asked and asked.threads and row["threads"] != asked.threads:
+        return False
     return network.seed is None or row["seed"] != row["seed"] or row["seed"] in (None, network.seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sweep.contracts import Measure, Network
@@ -24,7 +25,7 @@ class Hashes:
         self.versions = versions_of(measure.versions)
         identity: Any = measure.identity()
         more: dict[str, Any] = {} if measure.classes_of_data else {"num_classes": num_classes}
-        if self.versions:
+        if self.versions and not measure.deployments:  # else each network has its own
             more["versions"] = self.versions
         self._shared = [identity, more] if more else identity
         self.measure = digest_of(self._shared)
@@ -32,6 +33,7 @@ class Hashes:
         self._own = {
             network: _own_identity(measure, network)
             | ({} if network.seed == first else {"seed": network.seed})
+            | _deployed(measure, network)
             for network in networks
         }
         self._needs, self._artefacts = measure.needs, artefacts
@@ -59,6 +61,16 @@ class Hashes:
             of_points.setdefault(network.point.key, []).append(self.of(network))
         points = {key: own for key, own in of_points.items() if own != [self.measure]}
         return told | ({"points": points} if points else {})
+
+
+def _deployed(measure: Measure, network: Network) -> dict[str, Any]:
+    """What executes it, of which versions."""
+    if network.deployment is None:
+        return {}
+    return {
+        "deployment": asdict(network.deployment),
+        "versions": versions_of(measure.versions_of(network)),
+    }
 
 
 def _own_identity(measure: Measure, network: Network) -> dict[str, Any]:

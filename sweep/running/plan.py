@@ -97,8 +97,9 @@ def make_plan(
     measures = in_order(_measures(settings))
     for name, measure in measures.items():
         networks = [
-            Network(point, family, settings.num_classes, seed=seed)
+            Network(point, family, settings.num_classes, seed=seed, deployment=deployment)
             for seed in seeds_of(name, measures) or (None,)
+            for deployment in measure.deployments or (None,)
             for point in points
             if name in grid.measures_of(settings.grid, point, settings.measures)
         ]
@@ -250,19 +251,21 @@ def _bridged(
     readings = readings_of(store.path, set(there.values()))
     if session := main_session(readings):
         readings = readings.loc[readings[SESSION] == session]
-    of_point: dict[str, list[Reading]] = {}
+    of_network: dict[Network, list[Reading]] = {}
+    by_hash = {(each[0], each[2]): network for network, each in there.items()}
     for row in readings.to_dict("records"):
         reading = reading_of({str(name): value for name, value in row.items()})
-        of_point.setdefault(reading.point.key, []).append(reading)
+        network = by_hash[reading.point.key, row["settings_hash"]]
+        of_network.setdefault(network, []).append(reading)
     gives = task.measure.gives
     earlier = task.measure.bridge(
         [
             each if artefacts.damaged(each, gives) else artefacts.handed(each, gives)
             for each in there
-            if each.point.key in of_point
+            if each in of_network
         ]
     )
-    return bridged(task, [(each, tuple(of_point[each.point.key])) for each in earlier], most)
+    return bridged(task, [(each, tuple(of_network[each])) for each in earlier], most)
 
 
 def _sentences(measure: Measure, networks: Sequence[Network], tasks: Sequence[Task]) -> list[str]:

@@ -18,6 +18,7 @@ from sweep.results.schema import Stamp
 from sweep.results.store import Store
 from sweep.running.attempts import DEADLY, Attempts
 from sweep.running.identities import machine_id
+from sweep.running.owners import Owners
 from sweep.running.plan import Plan, Task
 from sweep.running.screening import Screened, all_failed, screen
 from sweep.types import CurvePoint, Machine, Point, Reading, listed
@@ -101,7 +102,7 @@ class Recorder:
     def foretold(self, task: Task) -> None:
         """Stores as failed what processes have died over, before it is tried again."""
         self._store(
-            task, all_failed(task.measure, task.points, DEADLY), self._nowhere(task, DEADLY)
+            task, all_failed(task.measure, task.networks, DEADLY), self._nowhere(task, DEADLY)
         )
 
     def _end(self, task: Task, event: Ended) -> None:
@@ -116,9 +117,9 @@ class Recorder:
         if planned != there:
             failure = f"executed with {_words(there)}, and the plan is for {_words(planned)}"
         if failure:
-            screened = all_failed(task.measure, task.points, failure)
+            screened = all_failed(task.measure, task.networks, failure)
         else:
-            screened = screen(task.measure, task.points, (*event.readings, *event.artefacts))
+            screened = screen(task.measure, task.networks, (*event.readings, *event.artefacts))
         self.machines[event.machine.id] = event.machine
         self._store(task, screened, event)
         self.failures += _failures(task, screened)
@@ -137,20 +138,20 @@ class Recorder:
             versions=json.dumps(event.versions, sort_keys=True),
             time=self.now().isoformat(timespec="seconds"),
         )
-        networks = {network.point: network for network in task.networks}
+        owners, networks = Owners(task.networks), {each.point: each for each in task.networks}
         names = self._kept(screened.artefacts)
         for items, failed in ((screened.stored, False), (screened.failed, True)):
             batches: dict[str, list[Reading | CurvePoint]] = {}
             for item in items:
-                own_hash = hashes.of(networks[item.point])
+                own_hash = hashes.of(owners.of(item) or networks[item.point])
                 batches.setdefault(own_hash, []).append(_filled_in(item, task, names))
             for settings_hash, own in batches.items():
                 own_stamp = replace(stamp, settings_hash=settings_hash)
                 self.store.add(measure.name, own, own_stamp, failed=failed)
         for point, own_names in names.items():
             self.plan.artefacts.note(networks[point], own_names)
-        for point, network in networks.items():
-            if point not in screened.reasons:
+        for network in task.networks:
+            if network not in screened.reasons:
                 measure.forget(network)
 
     def _kept(self, artefacts: Sequence[Artefact]) -> dict[Point, list[str]]:
@@ -190,5 +191,4 @@ def _failures(task: Task, screened: Screened) -> list[str]:
     reasons = screened.reasons
     if len(reasons) == len(task.networks) and len(set(reasons.values())) == 1:
         return [f"{task.label}: {reason}" for reason in set(reasons.values())]
-    labels = {network.point: network.label for network in task.networks}
-    return [f"{task.measure.name} {labels[point]}: {why}" for point, why in reasons.items()]
+    return [f"{task.measure.name} {network.label}: {why}" for network, why in reasons.items()]

@@ -6,13 +6,15 @@ Whatever a measure does, short of ending the process, becomes one sentence at it
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from numbers import Real
+from typing import Any
 
-from sweep.contracts import Artefact, Failed, Measure
+from sweep.contracts import Artefact, Failed, Measure, Network
 from sweep.host.failures import LONGEST, reason_of, storable
-from sweep.types import NUMBERED, CurvePoint, Point, Reading, condition_words
+from sweep.running.owners import Owners
+from sweep.types import NUMBERED, CurvePoint, Reading, condition_words
 
 _Kept = Reading | CurvePoint | Artefact
 
@@ -20,46 +22,47 @@ _Kept = Reading | CurvePoint | Artefact
 @dataclass(frozen=True)
 class Screened:
     """What a call of a measure comes to. `stored` is as it was read, `artefacts` belong to it;
-    `failed` stands for the points of `reasons`, which are to be tried again.
+    `failed` stands for the networks of `reasons`, which are to be tried again.
     """
 
     stored: tuple[Reading | CurvePoint, ...]
     artefacts: tuple[Artefact, ...]
     failed: tuple[Reading | CurvePoint, ...]
-    reasons: dict[Point, str]
+    reasons: dict[Network, str]
 
 
-def all_failed(measure: Measure, points: Sequence[Point], reason: str) -> Screened:
+def all_failed(measure: Measure, networks: Sequence[Network], reason: str) -> Screened:
     """A call that came to nothing."""
-    return _screened(measure, dict.fromkeys(points, ()), dict.fromkeys(points, reason))
+    return _screened(measure, dict.fromkeys(networks, ()), dict.fromkeys(networks, reason))
 
 
-def screen(measure: Measure, points: Sequence[Point], items: Iterable[object]) -> Screened:
-    """items: whatever the measure has yielded. A point that has something wrong among its items, or
-    no reading, or not all that the measure gives, has failed; so have all where an item is of none
-    of them.
+def screen(measure: Measure, networks: Sequence[Network], items: Iterable[object]) -> Screened:
+    """items: whatever the measure has yielded. A network that has something wrong among its items,
+    or no reading, or not all that the measure gives, has failed; so have all where an item is of
+    none of them.
     """
-    of_point: dict[Point, list[_Kept]] = {point: [] for point in points}
-    reasons: dict[Point, str] = {}
-    wrong_ones: set[Point] = set()
+    of_network: dict[Network, list[_Kept]] = {network: [] for network in networks}
+    reasons: dict[Network, str] = {}
+    wrong_ones: set[Network] = set()
     seen: set[object] = set()
+    owners = Owners(networks)
     for item in items:
         try:
-            own, wrong = _looked_at(item, measure, of_point, seen)
+            own, wrong = _looked_at(item, measure, owners, seen)
         except Exception as error:  # noqa: BLE001 - fields of kinds that nobody thought of
             own, wrong = None, f"{measure.name} gave something unreadable: {reason_of(error)}"
-        if not wrong and isinstance(item, _Kept):
-            of_point[item.point].append(item)
+        if not wrong and own and isinstance(item, _Kept):
+            of_network[own].append(item)
             continue
-        for point in points if own is None else (own,):
-            reasons.setdefault(point, storable(wrong))
+        for network in networks if own is None else (own,):
+            reasons.setdefault(network, storable(wrong))
             if not isinstance(item, Failed):
-                wrong_ones.add(point)
-    for point, items_of_it in of_point.items():
+                wrong_ones.add(network)
+    for network, items_of_it in of_network.items():
         if lacking := _lacking(measure, items_of_it):
-            reasons.setdefault(point, f"{measure.name} gave no {lacking} of this point")
+            reasons.setdefault(network, f"{measure.name} gave no {lacking} of this point")
     # Beside something wrong, the rest is not to be trusted either.
-    return _screened(measure, of_point | {point: [] for point in wrong_ones}, reasons)
+    return _screened(measure, of_network | {network: [] for network in wrong_ones}, reasons)
 
 
 def _lacking(measure: Measure, items: Sequence[_Kept]) -> str:
@@ -71,13 +74,13 @@ def _lacking(measure: Measure, items: Sequence[_Kept]) -> str:
 
 
 def _screened(
-    measure: Measure, of_point: Mapping[Point, Sequence[_Kept]], reasons: dict[Point, str]
+    measure: Measure, of_network: Mapping[Network, Sequence[_Kept]], reasons: dict[Network, str]
 ) -> Screened:
-    whole = [item for point, read in of_point.items() if point not in reasons for item in read]
+    whole = [item for own, read in of_network.items() if own not in reasons for item in read]
     failed = [
         item
-        for point, reason in reasons.items()
-        for item in _rows(measure, point, reason, of_point[point])
+        for network, reason in reasons.items()
+        for item in _rows(measure, network, reason, of_network[network])
     ]
     return Screened(
         tuple(item for item in whole if not isinstance(item, Artefact)),
@@ -88,25 +91,28 @@ def _screened(
 
 
 def _rows(
-    measure: Measure, point: Point, reason: str, read: Sequence[_Kept]
+    measure: Measure, network: Network, reason: str, read: Sequence[_Kept]
 ) -> Iterator[Reading | CurvePoint]:
-    """What was read of the point, and the reason at every metric that was not."""
+    """What was read of the network, and the reason at every metric that was not."""
+    of: dict[str, Any] = {}
+    if network.deployment:
+        of = asdict(network.deployment) | {"threads": network.deployment.threads or None}
     yield from (item for item in read if not isinstance(item, Artefact))
     there = {item.metric for item in read if isinstance(item, Reading)}
     for metric in measure.metrics:
         if metric not in there:
-            yield Reading(metric, point, None, reason=reason)
+            yield Reading(metric, network.point, None, reason=reason, **of)
 
 
 def _looked_at(
-    item: object, measure: Measure, known: Container[Point], seen: set[object]
-) -> tuple[Point | None, str]:
-    """The item's point, None where it is of none that is known; and why the item can't be stored,
+    item: object, measure: Measure, owners: Owners, seen: set[object]
+) -> tuple[Network | None, str]:
+    """Whose the item is, None where it is of none that is known; and why the item can't be stored,
     empty where it can. seen: what there has been, which grows.
     """
     if not isinstance(item, _Kept | Failed):
         return None, f"{measure.name} gave a {type(item).__name__} where readings are asked for"
-    if not isinstance(item.point, Point) or item.point not in known:
+    if (own := owners.of(item)) is None:
         other = getattr(item.point, "label", type(item.point).__name__)
         return None, f"{measure.name} read another point, {other}, than it was asked for"
     match item:
@@ -118,7 +124,7 @@ def _looked_at(
             wrong = "" if _are_numbers(*astuple(item)[1:-1]) else _no_number(measure, "its curve")
         case Reading():
             wrong = _wrong_reading(item, measure, seen)
-    return item.point, wrong
+    return own, wrong
 
 
 def _wrong_reading(item: Reading, measure: Measure, seen: set[object]) -> str:

@@ -28,7 +28,7 @@ class Task(Call):
 
     @property
     def points(self) -> tuple[Point, ...]:
-        return tuple(network.point for network in self.networks)
+        return tuple(dict.fromkeys(network.point for network in self.networks))
 
     @property
     def seed(self) -> int | None:
@@ -42,7 +42,7 @@ class Task(Call):
         if len(self.networks) == 1:
             return f"{self.measure.name} {self.networks[0].label}{on}"
         seed = "" if self.seed is None else f", seed {self.seed}"
-        return f"{self.measure.name}, {len(self.networks)} points together{seed}{on}"
+        return f"{self.measure.name}, {len(self.points)} points together{seed}{on}"
 
 
 def tasks_of(
@@ -95,15 +95,15 @@ def _that_fit(
     """As many networks as can be measured together, the smallest of them, in the grid's order."""
     if not most.bytes or _bytes_of(measure, networks) <= most.bytes:
         return tuple(networks), []
-    sizes = {network.point: _bytes_of(measure, (network,)) for network in networks}
-    by_size = sorted(networks, key=lambda network: sizes[network.point])
+    sizes = {network: _bytes_of(measure, (network,)) for network in networks}
+    by_size = sorted(networks, key=lambda network: sizes[network])
     count = bisect_right(
         range(len(by_size) + 1), most.bytes, key=lambda n: _bytes_of(measure, by_size[:n])
     )
     fitting = by_size[: max(0, count - 1)]
     refused = []
     for network in by_size[len(fitting) :]:
-        size = sizes[network.point]
+        size = sizes[network]
         with_others = len(fitting) if size <= most.bytes else 0
         if with_others:
             size = _bytes_of(measure, [*fitting, network])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sweep.contracts import Program, Runtime
+from sweep.host.machine import cores
 from sweep.runtimes.layouts import image_layout
 
 _DELEGATED = "DELEGATE"
@@ -23,15 +24,25 @@ class LiteRT(Runtime):
     name = "litert"
     suffixes = (".tflite",)
     packages = ("ai-edge-litert",)
+    precisions = ("float32", "int8")
 
     def open(self, file: Path, *, threads: int = 0) -> Program:
-        from ai_edge_litert.interpreter import Interpreter
+        return self._open(file, threads or len(cores()), "AUTO")
 
-        from sweep.host.machine import cores
+    def reference(self, file: Path) -> Program:
+        """By TFLite's reference kernels, which are written to be right."""
+        return self._open(file, 1, "BUILTIN_REF")
+
+    def _open(self, file: Path, threads: int, kernels: str) -> Program:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         try:
             content = file.read_bytes()
-            interpreter = Interpreter(model_content=content, num_threads=threads or len(cores()))
+            interpreter = Interpreter(
+                model_content=content,
+                num_threads=threads,
+                experimental_op_resolver_type=OpResolverType[kernels],
+            )
             interpreter.allocate_tensors()
         except (OSError, ValueError, RuntimeError) as error:
             raise ValueError(f"{file}: LiteRT can't open it: {error}") from None
@@ -55,11 +66,14 @@ class _Program(Program):
         self.kernels = "XNNPACK" if _DELEGATED in operators else "LiteRT's own kernels"
 
     def __call__(self, images: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        shown = images.transpose(0, 3, 1, 2) if self._first else images
-        self._interpreter.set_tensor(self._given["index"], _stored(shown, self._given))
-        self._interpreter.invoke()
+        self.ready(images)()
         outputs = self._interpreter.get_tensor(self._made["index"])
         return _real(outputs, self._made).reshape(len(images), -1)
+
+    def ready(self, images: npt.NDArray[np.float32]) -> Callable[[], object]:
+        shown = images.transpose(0, 3, 1, 2) if self._first else images
+        self._interpreter.set_tensor(self._given["index"], _stored(shown, self._given))
+        return self._interpreter.invoke
 
 
 def _stored(images: npt.NDArray[np.float32], tensor: dict[str, Any]) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,24 @@ class OnnxRuntime(Runtime):
     name = "onnxruntime"
     suffixes = (".onnx",)
     packages = ("onnxruntime",)
+    precisions = ("float32", "int8")
 
     def open(self, file: Path, *, threads: int = 0) -> Program:
+        return self._open(file, threads)
+
+    def reference(self, file: Path) -> Program:
+        """Operator by operator: floats, each put into its integers and taken out again."""
+        return self._open(file, 1, optimised=False)
+
+    def _open(self, file: Path, threads: int, *, optimised: bool = True) -> Program:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3  # errors
+        if not optimised:
+            levels = onnxruntime.GraphOptimizationLevel
+            options.graph_optimization_level = levels.ORT_DISABLE_ALL
         # Threads that wait for the next call would take the cores of whatever comes between.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
@@ -55,3 +67,10 @@ class _Program(Program):
         shown = images.transpose(0, 3, 1, 2) if self._first else images
         (outputs, *_) = self._session.run(None, {self._input: np.ascontiguousarray(shown)})
         return outputs.reshape(len(images), -1)
+
+    def ready(self, images: npt.NDArray[np.float32]) -> Callable[[], object]:
+        shown = images.transpose(0, 3, 1, 2) if self._first else images
+        binding = self._session.io_binding()
+        binding.bind_cpu_input(self._input, np.ascontiguousarray(shown))
+        binding.bind_output(self._session.get_outputs()[0].name)
+        return lambda: self._session.run_with_iobinding(binding)

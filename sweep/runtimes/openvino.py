@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from sweep.contracts import Program, Runtime
 from sweep.runtimes.layouts import image_layout
+from sweep.runtimes.onnx_runtime import OnnxRuntime
 
 
 class OpenVINO(Runtime):
@@ -21,6 +23,11 @@ class OpenVINO(Runtime):
     name = "openvino"
     suffixes = (".onnx",)
     packages = ("openvino",)
+    precisions = ("float32", "int8")
+
+    def reference(self, file: Path) -> Program:
+        """ONNX Runtime's: the file is ONNX's."""
+        return OnnxRuntime().reference(file)
 
     def open(self, file: Path, *, threads: int = 0) -> Program:
         # Its import would start a process and tell Google of it.
@@ -58,6 +65,14 @@ class _Program(Program):
         shown = images.transpose(0, 3, 1, 2) if self._first else images
         outputs = self._program(np.ascontiguousarray(shown))[0]
         return np.array(outputs, np.float32).reshape(len(images), -1)
+
+    def ready(self, images: npt.NDArray[np.float32]) -> Callable[[], object]:
+        import openvino
+
+        shown = images.transpose(0, 3, 1, 2) if self._first else images
+        request = self._program.create_infer_request()
+        request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(shown)))
+        return request.infer
 
 
 def _metadata(file: Path) -> dict[str, str]:

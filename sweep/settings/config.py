@@ -43,6 +43,7 @@ Aspect = Annotated[float, Field(gt=0, le=100)]
 Rho = Annotated[float, Field(gt=0, le=4, allow_inf_nan=False)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, max_length=100)]
+Precision = Literal["float32", "int8", "bfloat16", "float16"]
 
 
 class Section(BaseModel):
@@ -124,18 +125,29 @@ class CostSettings(Section):
 class LatencySettings(Section):
     """[latency]: how the deployed networks are timed."""
 
+    # What executes them, by names: "xla", "onnxruntime", "litert", "openvino", or one of yours; in
+    # which types of numbers, where a runtime has them; on how many cores, 0 for all. All take
+    # turns, and the first of each list is the primary latency: `latency_s` in points.parquet.
+    runtimes: Names = ("xla",)
+    precisions: Annotated[tuple[Precision, ...], Field(min_length=1)] = ("float32",)
+    threads: Annotated[tuple[Processes, ...], Field(min_length=1)] = (0,)
     batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    threads: Processes = 0  # 0: every core
-    lowering: str = ""  # empty: the family's choice for the platform
+    lowering: str = ""  # of XLA's program; empty: the family's choice for the platform
     processes: Annotated[int, Field(ge=1, le=100)] = 6
     rounds: Annotated[int, Field(ge=3, le=1000)] = 8  # of each process
     # Kinds of machine, by the names of Ray's custom resources, that each take all latencies; none:
     # one machine takes them.
     nodes: tuple[Name, ...] = ()
-    min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.02
+    min_sample_s: Annotated[float, Field(gt=0, le=10)] = 0.01
     warmup_s: Annotated[float, Field(gt=0, le=60, description="longest warm-up of a point")] = 1.0
     seed: Seed = 0
+
+    @field_validator("runtimes", "precisions", "threads", "batch_sizes")
+    @classmethod
+    def _each_once(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if twice := [each for each in values if values.count(each) > 1]:
+            raise ValueError(f"{twice[0]!r} is there twice")
+        return values
 
 
 class SharedSettings(Section):

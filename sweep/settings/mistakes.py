@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from sweep.settings.toml_data import joined, short
 
+# Settings that have had another name.
+RENAMED = {"latency.dtype": 'latency.precisions, a list, such as ["float32"],'}
+
 
 def explained(
     detail: Any, source: str, place: str, section: type[BaseModel], root: type[BaseModel]
@@ -21,6 +24,8 @@ def explained(
     for part in detail["loc"]:
         place = joined(place, part)
     if detail["type"] == "extra_forbidden":
+        if now := RENAMED.get(place):
+            return f"{place}: is {now} now  ({source})"
         known = [*keys(section, above), *(keys(root, "") if section is not root else ())]
         hint = _meant(place, known)
         return f"{place}: unknown setting{hint and f'; {hint}'}  ({source})"

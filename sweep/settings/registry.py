@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "int8": "sweep.measures.int8:Int8Accuracy",
     },
     "runtime": {
+        "xla": "sweep.runtimes.xla:XLA",
         "onnxruntime": "sweep.runtimes.onnx_runtime:OnnxRuntime",
         "litert": "sweep.runtimes.litert:LiteRT",
         "openvino": "sweep.runtimes.openvino:OpenVINO",

@@ -12,6 +12,7 @@ from sweep.testing.dataset import DatasetContract
 from sweep.testing.engine import SIDE, Check, EngineContract, call, is_alive
 from sweep.testing.family import FamilyContract
 from sweep.testing.measure import MeasureContract
+from sweep.testing.runtime import RuntimeContract
 
 __all__ = [
     "SIDE",
@@ -20,6 +21,7 @@ __all__ = [
     "EngineContract",
     "FamilyContract",
     "MeasureContract",
+    "RuntimeContract",
     "call",
     "is_alive",
 ]

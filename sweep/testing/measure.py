@@ -65,12 +65,11 @@ class MeasureContract(SettingsContract):
         from sweep.running.screening import screen
 
         networks = self.networks()
-        points = [network.point for network in networks]
         keeping = self.measure()
         keeping.keep_in(tmp_path / "unfinished")
         first, second = self.called(self.measure()), self.called(keeping)
         for items in (first, second):
-            assert screen(self.measure(), points, items).reasons == {}
+            assert screen(self.measure(), networks, items).reasons == {}
         assert _readings(first, self.exact) == _readings(second, self.exact)
         for network in networks:
             keeping.forget(network)

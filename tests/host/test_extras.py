@@ -70,7 +70,8 @@ try:
 except ImportError as error:
     keras = reason_of(error)
 
-import sweep.running.run, sweep.measures.accuracy, sweep.measures.latency_worker
+import sweep.running.run, sweep.measures.accuracy
+import sweep.measures.timing_files, sweep.measures.timing_worker
 from sweep.datasets.photo_patches import PhotoPatches
 from sweep.training.checkpointing import Checkpoint
 Checkpoint(folder / "training.ckpt", {{}}, 60)

@@ -1,6 +1,6 @@
 """The latency measure's protocol. How fast a network is, benchmarks say; no test does."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,15 +9,16 @@ import pytest
 
 from sweep.contracts import Failed, Network
 from sweep.host.compile_cache import KEEP_EVERYTHING
-from sweep.measures import latency_session, latency_worker
+from sweep.measures import timing_worker
 from sweep.measures.latency import LATENCY, Latency, LatencyError
 from sweep.settings.config import LatencySettings, SettingsError
-from sweep.types import Reading
+from sweep.types import Deployment, Reading
 from tests.support.short import Short
+from tests.support.timing import REFERENCE, Processes
 from tests.support.toys import point, quiet
 
 METRICS = ("latency_s", "latency_process", "latency_calls", "reference_s", "compile_s")
-METRICS += ("peak_memory_bytes",)
+METRICS += ("peak_memory_bytes", "process_memory_bytes")
 QUICK = {"rounds": 3, "min_sample_s": 1e-3, "warmup_s": 0.05}
 
 
@@ -32,7 +33,7 @@ def test_every_point_and_batch_has_a_sample_of_every_round_of_every_process():
     items = Latency(settings)(networks, lambda share, text: shares.append(share))
     readings = [item for item in items if isinstance(item, Reading)]
     found = {(r.point.resolution, r.batch, r.metric.name): r for r in readings}
-    assert len(found) == len(readings) == 2 * 2 * 6
+    assert len(found) == len(readings) == 2 * 2 * 7
     for side in (32, 64):
         for batch in (1, 2):
             of = {name: found[side, batch, name] for name in METRICS}
@@ -69,55 +70,19 @@ def test_a_cache_of_programs_changes_nothing(monkeypatch, tmp_path):
 
 
 def test_a_worker_that_fails_is_quoted():
-    settings = LatencySettings(threads=4096, processes=1, **QUICK)
+    settings = LatencySettings(threads=(4096,), processes=1, **QUICK)
     with pytest.raises(LatencyError, match=r"latency\.threads = 4096: this machine has"):
         list(Latency(settings)([Network(point(), Short())], quiet))
 
 
 def test_more_cores_than_there_are_are_refused_before_anything_is_timed():
     with pytest.raises(SettingsError, match=r"latency\.threads = 4096: must be at most \d+"):
-        Latency(LatencySettings(threads=4096)).check_points(networks_at(32))
+        Latency(LatencySettings(threads=(4096,))).check_points(networks_at(32))
 
 
-class Workers:
-    """In place of the processes: says what a worker would say of three rounds, and dies as told.
-
-    dies: in which of the processes that are started, in which round, over which side, or over None,
-    the reference computation. kept: whether programs can be put into files.
-    """
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *dies: tuple[int, int, int | None]) -> None:
-        self.jobs: list[dict[str, Any]] = []
-        self.dies, self.kept = dies, True
-        monkeypatch.setattr(latency_session, "events", self.events)
-
-    def events(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        started = len(self.jobs)
-        self.jobs.append(job)
-        out = {tuple(each) for each in job["left_out"]}
-        names = [
-            {"key": key, "batch": 1}
-            for spec in job["networks"]
-            if ((key := latency_worker.key_of(spec)), 1) not in out
-        ]
-        for name in names:
-            yield {"event": "at", **name}
-            if job["stage"] == "compile" or not job["folder"]:
-                told = {"seconds": 1.0, "memory_bytes": 1, "kept": self.kept}
-                yield {"event": "compiled", **name, **told}
-        for number in range(3 if job["stage"] == "time" else 0):
-            yield {"event": "at", "what": "the reference computation"}
-            self._die(started, number, None)
-            samples = []
-            for name in names:
-                yield {"event": "at", **name}
-                self._die(started, number, int(name["key"].rpartition("/")[2]))
-                samples.append([name["key"], 1, 1.0 + job["process"], 5])
-            yield {"event": "round", "reference_s": 1.0, "samples": samples}
-
-    def _die(self, *where: int | None) -> None:
-        if where in self.dies:
-            raise LatencyError("the timing process was ended by SIGKILL")
+def of_side(process: int, program: dict[str, Any], sample: int) -> float:
+    """The second process takes a second more than the first, the third one more."""
+    return 1.0 + process
 
 
 def measured(processes: int = 3) -> tuple[dict[tuple[int, str], Reading], dict[int, str]]:
@@ -128,58 +93,95 @@ def measured(processes: int = 3) -> tuple[dict[tuple[int, str], Reading], dict[i
 
 
 def test_a_process_that_dies_over_a_network_costs_that_network_alone(monkeypatch):
-    # Process 0 compiles; the third that times dies over 64 px, in its second round.
-    workers = Workers(monkeypatch, (3, 1, 64))
+    processes = Processes(monkeypatch, of_side, (2, 1, 64))
     readings, failed = measured()
     assert list(failed) == [64]
     assert failed[64].startswith("batch 1: the timing process was ended by SIGKILL")
-    assert readings[32, "latency_process"].samples == (0, 0, 0, 1, 1, 1, 2, 2, 2)
+    assert set(readings[32, "latency_process"].samples) == {0, 1, 2}
     # What processes that came to their end have read of it stands.
-    assert readings[64, "latency_process"].samples == (0, 0, 0, 1, 1, 1)
+    assert set(readings[64, "latency_process"].samples) == {0, 1}
     assert readings[64, "latency_s"].value == 1.5
-    assert [job["left_out"] for job in workers.jobs[3:]] == [
-        [],
-        [[networks_at(64)[0].point.key, 1]],
-    ]
+    # One process makes files, three time; and the last is begun again without the large network.
+    assert [len(job["programs"]) for job in processes.jobs] == [2, 2, 2, 2, 1]
 
 
 def test_a_process_that_dies_over_the_reference_is_begun_again_and_nobody_is_blamed(monkeypatch):
-    Workers(monkeypatch, (2, 0, None))
+    Processes(monkeypatch, of_side, (1, 0, REFERENCE))
     readings, failed = measured()
     assert not failed
-    assert readings[64, "latency_process"].samples == (0, 0, 0, 1, 1, 1, 2, 2, 2)
+    assert set(readings[64, "latency_process"].samples) == {0, 1, 2}
 
 
 def test_what_other_processes_have_timed_stands_where_one_dies_again(monkeypatch):
-    Workers(monkeypatch, (2, 2, None), (3, 2, None))
+    Processes(monkeypatch, of_side, (1, 2, REFERENCE), (2, 2, REFERENCE))
     readings, failed = measured()
     assert set(failed) == {32, 64}
     assert failed[64] == (
         "1 of 3 processes timed it; then the timing process was ended by SIGKILL (over the "
         "reference computation)"
     )
-    assert readings[32, "latency_s"].samples == (1.0, 1.0, 1.0)
+    assert set(readings[32, "latency_s"].samples) == {1.0}
 
 
 def test_where_no_process_times_there_is_nothing(monkeypatch):
-    Workers(monkeypatch, (1, 0, None), (2, 0, None))
+    Processes(monkeypatch, of_side, (0, 0, REFERENCE), (1, 0, REFERENCE))
     with pytest.raises(LatencyError, match="over the reference computation"):
         measured()
 
 
-def test_all_processes_compile_or_none_does(monkeypatch):
-    workers = Workers(monkeypatch)
-    measured()
-    assert all(job["folder"] for job in workers.jobs)
-    workers = Workers(monkeypatch)
-    workers.kept = False
-    readings, _ = measured()
-    assert [job["folder"] for job in workers.jobs[1:]] == ["", "", ""]
-    assert len(readings[32, "compile_s"].samples) == 4
+def test_runtimes_take_turns_and_one_that_computes_something_else_is_not_timed(monkeypatch):
+    wrong = "not timed: its logits are 0.1 of the largest from the Flax network's"
+    processes = Processes(monkeypatch, of_side, computes={"litert": wrong})
+    settings = LatencySettings(
+        processes=2, runtimes=("xla", "onnxruntime", "litert"), precisions=("float32", "int8")
+    )
+    measure = Latency(settings)
+    networks = [
+        replace(each, deployment=of) for of in measure.deployments for each in networks_at(32)
+    ]
+    items = list(measure(networks, quiet))
+    failed = {i.deployment: i.reason for i in items if isinstance(i, Failed)}
+    assert failed == {
+        Deployment("litert", "float32", 0): f"batch 1: {wrong}",
+        Deployment("litert", "int8", 0): f"batch 1: {wrong}",
+    }
+    timed = [i for i in items if isinstance(i, Reading) and i.metric == LATENCY and i.value]
+    assert {(i.runtime, i.precision) for i in timed} == {
+        ("xla", "float32"), ("onnxruntime", "float32"), ("onnxruntime", "int8"),
+    }  # fmt: skip
+    # A process of each runtime that is left, twice; XLA's holds no int8.
+    opened = [job for job in processes.jobs if job["module"] == "timing_worker"]
+    assert [job["runtime"] for job in opened] == 2 * ["xla", "onnxruntime"]
+    assert [len(job["programs"]) for job in opened] == 2 * [1, 2]
+
+
+def test_what_a_runtime_computes_is_held_against_the_flax_network_before_it_is_timed():
+    careless = "tests.support.runtimes:Careless"
+    settings = LatencySettings(processes=1, runtimes=("onnxruntime", careless), **QUICK)
+    measure = Latency(settings)
+    networks = [
+        replace(each, deployment=of) for of in measure.deployments for each in networks_at(32)
+    ]
+    items = list(measure(networks, quiet))
+    (failed,) = [item for item in items if isinstance(item, Failed)]
+    assert failed.deployment == Deployment(careless)
+    assert failed.reason == (
+        "batch 1: not timed: its logits are 0.01 of the largest from the Flax network's, must be "
+        "within 0.001"
+    )
+    (timed,) = [i for i in items if isinstance(i, Reading) and i.metric == LATENCY and i.value]
+    assert timed.runtime == "onnxruntime"
+    assert "from the Flax network's" in timed.note
+    assert 0 < float(timed.note.split("logits within ")[1].split()[0]) < 1e-5
+
+
+def test_a_runtime_without_any_of_the_precisions_is_refused():
+    with pytest.raises(SettingsError, match=r'latency.runtimes = "litert": has float32 and int8'):
+        Latency(LatencySettings(runtimes=("xla", "litert"), precisions=("bfloat16",)))
 
 
 def test_a_later_session_tells_how_it_drifted(monkeypatch):
-    Workers(monkeypatch)  # every process is slower by the first one's time: a median of 2
+    Processes(monkeypatch, of_side)  # a median of 2 over three processes
     earlier = {
         network: [Reading(LATENCY, network.point, then, batch=1)]
         for network, then in zip(networks_at(32, 64), (1.6, 2.5), strict=True)
@@ -208,19 +210,23 @@ def test_a_sample_is_the_mean_of_its_calls(monkeypatch):
         nonlocal now
         now += 0.002
 
-    monkeypatch.setattr(latency_worker, "time", SimpleNamespace(perf_counter=lambda: now))
-    assert latency_worker.sample(nap, 5) == pytest.approx(0.002)
+    monkeypatch.setattr(timing_worker, "time", SimpleNamespace(perf_counter=lambda: now))
+    assert timing_worker.sample(nap, 5) == pytest.approx(0.002)
     # 0.021 s of 2 ms calls: rounded up, so that a sample is never shorter than it was asked to be.
-    assert latency_worker.calls_per_sample(nap, 0.021, 0.1) == 11
+    assert timing_worker.calls_per_sample(nap, 0.021, 0.1) == 11
 
 
-def test_rounds_take_the_executables_in_another_order_each_time():
-    order: list[str] = []
-    runs = {(name, 1): lambda name=name: order.append(name) for name in "abcdefgh"}
-    settings = {"min_sample_s": 1e-9, "warmup_s": 1e-9, "rounds": 6, "seed": 0}
-    events: list[dict[str, Any]] = []
-    latency_worker.rounds(runs, lambda: None, settings, 0, events.append)
-    taken = [event["samples"] for event in events if event["event"] == "round"]
-    orders = {tuple(key for key, *_ in samples) for samples in taken}
-    assert len(orders) == 6
-    assert all(sorted(each) == list("abcdefgh") for each in orders)
+def test_rounds_take_the_programs_in_another_order_each_time(monkeypatch):
+    order: list[int] = []
+
+    def takes(process: int, program: dict[str, Any], sample: int) -> float:
+        order.append(program["resolution"])
+        return 1.0
+
+    Processes(monkeypatch, takes)
+    sides = tuple(range(32, 160, 16))
+    list(Latency(LatencySettings(processes=1, rounds=6))(networks_at(*sides), quiet))
+    taken = [side for side in order if side]
+    rounds = {tuple(taken[at : at + len(sides)]) for at in range(0, len(taken), len(sides))}
+    assert len(rounds) == 6
+    assert all(sorted(each) == list(sides) for each in rounds)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from sweep.measures import latency_session, latency_worker
+from sweep.host import machine
 from sweep.report.content.cautions import warnings
 from sweep.results.load import Results, load
 from sweep.results.points import derive
@@ -21,6 +22,7 @@ from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
 from tests.support.runs import MACHINE, Watcher
+from tests.support.timing import Processes
 
 PROCESSES, ROUNDS = 6, 4
 # Of each process, in shares of what a network takes: their standard deviation is 1.1 %.
@@ -37,36 +39,43 @@ class Mood:
         self.of_all = 1.0
         self.timed: list[list[int]] = []  # sides, by session
         self.day = 0
-        monkeypatch.setattr(latency_session, "events", self.events)
+        self.processes = Processes(monkeypatch, self.takes)
 
-    def events(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        keys = [latency_worker.key_of(spec) for spec in job["networks"]]
-        if job["stage"] == "compile":
-            self.timed.append([int(key.rpartition("/")[2]) for key in keys])
-            for key in keys:
-                told = {"seconds": 1.0, "memory_bytes": 1, "kept": True}
-                yield {"event": "compiled", "key": key, "batch": 1, **told}
-            return
-        for number in range(ROUNDS):
-            share = self.of_all * SPREAD[job["process"]] * (1 + 0.001 * number)
-            samples = [[key, 1, share * int(key.rpartition("/")[2]) / 1e3, 5] for key in keys]
-            yield {"event": "round", "reference_s": 1.0, "samples": samples}
+    def takes(self, process: int, program: dict[str, Any], sample: int) -> float:
+        share = self.of_all * SPREAD[process % PROCESSES] * (1 + 0.001 * (sample % ROUNDS))
+        return share * program["resolution"] / 1e3
 
     def run(
-        self, folder: Path, sides: Sequence[int], *, measures: str = '"cost", "latency"', **how: Any
+        self,
+        folder: Path,
+        sides: Sequence[int],
+        *,
+        measures: str = '"cost", "latency"',
+        latency: str = "",
+        **how: Any,
     ) -> Results:
         settings = parse(
             f"measures = [{measures}]\n"
             f"[grid]\nalpha = [0.25]\nresolution = {list(sides)}\n"
-            "[cost]\nfvcore = false\nxla = false\n",
+            f"[cost]\nfvcore = false\nxla = false\n[latency]\n{latency}\n",
             source="test",
         )
         store = Store(folder)
         plan = make_plan(settings, store, ROOMY, **how)
         self.day += 1
         when = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=self.day)
+        self.processes.jobs.clear()
         execute(plan, settings, store, ROOMY, Watcher(), lambda: when)
+        opened = [each for each in self.processes.jobs if each["module"] == "timing_worker"]
+        if opened:
+            self.timed.append([each["resolution"] for each in opened[0]["programs"]])
         return load(folder)
+
+
+    def timed_by(self) -> list[str]:
+        """The runtimes whose programs the last session timed."""
+        opened = [each for each in self.processes.jobs if each["module"] == "timing_worker"]
+        return list(dict.fromkeys(each["runtime"] for each in opened))
 
 
 @pytest.fixture
@@ -165,3 +174,33 @@ def test_a_measure_can_not_be_left_away_and_be_measured_anew(mood, tmp_path):
 def test_a_measure_that_is_not_asked_for_is_named(mood, tmp_path, option):
     with pytest.raises(SettingsError, match=rf"--{option} energy: must be one of measures"):
         mood.run(tmp_path / "r", [64], **{option: ("energy",)})
+
+
+def test_the_version_of_a_runtime_bears_on_its_own_latencies_alone(mood, tmp_path, monkeypatch):
+    both = 'runtimes = ["xla", "litert"]'
+    first = mood.run(tmp_path / "r", [64, 32], latency=both)
+    assert mood.timed_by() == ["xla", "litert"]
+    monkeypatch.setattr(machine, "_version", machine._version.__wrapped__)
+    monkeypatch.setattr(
+        machine, "version", lambda name: "99" if name == "ai-edge-litert" else version(name)
+    )
+    later = mood.run(tmp_path / "r", [64, 32], latency=both)
+    # XLA's are read once more, to tell how the two sessions compare, and stay as they were.
+    stored = pd.read_parquet(tmp_path / "r" / "readings.parquet")
+    sessions = stored.loc[stored["metric"] == "latency_s"].groupby("runtime")["time"].nunique()
+    assert sessions.to_dict() == {"xla": 1, "litert": 2}
+    of_litert = [each for each in later.readings["metric"].unique() if "litert" in each]
+    assert "latency_by_litert_s" in of_litert
+    kept = first.readings.loc[first.readings["metric"] == "latency_s", "time"]
+    assert later.readings.loc[later.readings["metric"] == "latency_s", "time"].eq(kept.max()).all()
+
+
+def test_a_runtime_that_is_added_is_timed_and_no_other_anew(mood, tmp_path):
+    mood.run(tmp_path / "r", [64, 32], latency='runtimes = ["xla"]')
+    mood.of_all = 1.02
+    results = mood.run(tmp_path / "r", [64, 32], latency='runtimes = ["xla", "litert"]')
+    drift = results.readings.loc[results.readings["metric"] == "latency_drift_by_litert", "value"]
+    assert drift.tolist() == pytest.approx([1.02, 1.02])
+    assert latencies(results)[64] == pytest.approx(64, rel=0.003)
+    by_litert = derive(results.readings).set_index("resolution")["latency_by_litert_s"]
+    assert by_litert[64] == pytest.approx(0.064 * 1.02, rel=0.003)

@@ -25,6 +25,7 @@ def quantities(results: Results) -> tuple[Quantity, ...]:
     points, readings = results.points, results.readings
     batches = _batches(readings)
     sizes = sorted({batch for of_metric in batches.values() for batch in of_metric})
+    several = results.deployments
     bound = set(readings.loc[readings["machine_id"] != "", "metric"])
     return tuple(
         Quantity(
@@ -35,6 +36,7 @@ def quantities(results: Results) -> tuple[Quantity, ...]:
             high=high if (high := end_of(column, "high")) in points else "",
             machine_bound=metric.name in bound,
             device=results.device if metric == LATENCY else "",
+            by=several[0].words if metric == LATENCY and len(several) > 1 else "",
         )
         for metric in metrics_of(readings)
         for batch in (sizes if metric.name in batches else (None,))

@@ -15,7 +15,7 @@ from sweep.report.content.axes import number, quantities
 from sweep.report.content.certainty import of_trainings
 from sweep.report.content.devices import what_it_is
 from sweep.report.content.evidence import evidence_of
-from sweep.report.content.figures import MEASURED, label
+from sweep.report.content.figures import label, of_the_run
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, percent, span
 from sweep.report.values.view import Caution
@@ -46,7 +46,7 @@ def bearing(known: Iterable[Caution], picked: Picked) -> tuple[str, ...]:
     if first is None:
         return ()
     about = {limit.of.about for limit in picked.budget.limits}
-    if picked.source == MEASURED:
+    if of_the_run(picked.source):
         about.add(ACCURACY)
     return tuple(
         each.text for each in known if each.about in about and each.label in ("", first.label)

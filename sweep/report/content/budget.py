@@ -33,7 +33,7 @@ from math import inf, isfinite
 from sweep.metrics import MULT_ADDS
 from sweep.report.content.certainty import may_be_guessing
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, Rated
-from sweep.report.content.figures import MEASURED
+from sweep.report.content.figures import of_the_run
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
@@ -175,7 +175,7 @@ def pick(
     source: whose accuracies rank them, a name of their `accuracies`. measured: what tells those of
     the run apart.
     """
-    evidence = measured if source == MEASURED else BY_INTERVALS
+    evidence = measured if of_the_run(source) else BY_INTERVALS
     ranked = order(candidates, source)
     whole = [pair for pair in ranked if not _unread(pair[1], budget)]
     fitting = [pair for pair in whole if not _over(pair[1], budget)]
@@ -277,7 +277,7 @@ def accuracy(candidate: Candidate, source: str) -> Estimate | None:
 def at_chance(candidate: Candidate, source: str) -> bool:
     """Whether the measured accuracy may as well be that of guessing."""
     estimate = accuracy(candidate, source)
-    if source != MEASURED or estimate is None:
+    if not of_the_run(source) or estimate is None:
         return False
     return may_be_guessing(estimate, candidate.classes)
 

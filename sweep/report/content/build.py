@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from sweep import paper
-from sweep.metrics import LATENCY
+from sweep.metrics import LATENCY, in_int8
 from sweep.paper.published import traps
 from sweep.report.content import (
     bearing,
@@ -49,6 +49,10 @@ def view(results: Results) -> View:
     sources = figures.choices(results.points)
     beware = bearing.cautions(results)
     evidence = {figures.MEASURED: measured, figures.BESIDE_NAME: evidence_beside(results.points)}
+    evidence |= {
+        figures.int8_source(runtime): evidence_of(results, in_int8(runtime))
+        for runtime in results.settings.get("int8", {}).get("runtimes", ())
+    }
     return View(
         name=str(results.settings.get("name", results.path.name)),
         title=headline.title(results.points, drawn, measured),

@@ -113,7 +113,9 @@ class _Quotes:
         self._known = {each.metric.name for each in self._quantities}
         self._points = set(results.points.columns)
         self._rows = rows
-        self._published = [each for each in figures.sources(rows) if each.name != MEASURED]
+        self._published = [
+            each for each in figures.sources(rows) if not figures.of_the_run(each.name)
+        ]
         of_networks = ~results.readings["metric"].isin([each.name for each in PER_LAYER])
         self._readings: dict[Place, dict[Which, Row]] = {}
         for row in results.readings.loc[of_networks].to_dict(orient="records"):

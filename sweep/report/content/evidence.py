@@ -19,8 +19,8 @@ import numpy.typing as npt
 from sweep.maths.replicates import Replicates
 from sweep.metrics import TOP1
 from sweep.report.values.intervals import Estimate, overlap, share_a_value
-from sweep.results.trainings import OURS
-from sweep.types import Point
+from sweep.results.trainings import OURS, trainings_of
+from sweep.types import Metric, Point
 
 if TYPE_CHECKING:
     from sweep.results.load import Results
@@ -116,9 +116,9 @@ class Evidence:
 BY_INTERVALS = Evidence()
 
 
-def evidence_of(results: Results) -> Evidence:
-    """What tells the run's own accuracies apart."""
-    trainings = results.trainings
+def evidence_of(results: Results, metric: Metric = TOP1) -> Evidence:
+    """What tells the run's own accuracies apart; metric: those of which."""
+    trainings = results.trainings if metric == TOP1 else trainings_of(results.readings, metric)
     if trainings is None:
         return Evidence(once=_trained_once(results))
     return Evidence(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sweep.maths import pareto
-from sweep.metrics import MULT_ADDS, PARAMS, TOP1, TRAINED
+from sweep.metrics import MULT_ADDS, PARAMS, TOP1, TOP1_INT8, TRAINED
 from sweep.paper import published
 from sweep.paper.networks import FAMILY
 from sweep.paper.published import tfslim_rows
@@ -24,8 +24,9 @@ from sweep.report.values.figures import Axis, Dot, Figure, Key, Mark, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, Form, bracket, formatted
+from sweep.results.deployments import RUNTIMES
 from sweep.results.points import SOURCE, end_of, share_of
-from sweep.types import Better, Point, listed
+from sweep.types import Better, Point, listed, slug
 
 if TYPE_CHECKING:
     from sweep.results.load import Results
@@ -38,7 +39,8 @@ UNPRINTED = "TF-slim, June 2017 (the paper does not print it)"
 @dataclass(frozen=True)
 class Source:
     """Where accuracies come from: the column of points.parquet that holds them, its title on an
-    axis, and as a choice. covers: what its intervals are about, where the columns of its ends stand
+    axis, as a choice, and inside a sentence after "accuracy", where it is no series of
+    `candidates.CALLED`. covers: what its intervals are about, where the columns of its ends stand
     beside.
     """
 
@@ -48,9 +50,10 @@ class Source:
     choice: str
     interval: bool = False
     covers: str = ""
+    called: str = ""
 
 
-MEASURED = "measured"
+MEASURED, INT8 = "measured", "int8-"
 BESIDE_NAME = "beside"
 _PUBLISHED = (
     Source(
@@ -76,7 +79,7 @@ def figures(results: Results) -> tuple[Figure, ...]:
         _figure(
             each,
             rows,
-            replace(source, covers=about) if source.name == MEASURED else source,
+            replace(source, covers=about) if of_the_run(source.name) else source,
             () if own or source.name != MEASURED else _paper(each, rows),
         )
         for source in sources(rows)
@@ -103,7 +106,33 @@ def sources(rows: list[dict[str, Any]]) -> tuple[Source, ...]:
     ]
     choice = ", ".join(filter(None, (f"Measured on {dataset}" if dataset else "Measured", by)))
     own = Source(MEASURED, TOP1.name, title, choice, interval=True)
-    return (own, *known, *_beside(rows))
+    return (own, *_int8(rows, dataset), *known, *_beside(rows))
+
+
+def int8_source(runtime: str) -> str:
+    """The name of the accuracies that the int8 files have by a runtime: "int8-litert"."""
+    return INT8 + slug(runtime)
+
+
+def of_the_run(source: str) -> bool:
+    """Whether accuracies are of the run's own images, by their source's name."""
+    return source == MEASURED or source.startswith(INT8)
+
+
+def _int8(rows: list[dict[str, Any]], dataset: str) -> Iterator[Source]:
+    """What each runtime counts of the same networks' int8 files."""
+    titles = {slug(name): title for name, title in RUNTIMES.items()}
+    for column in rows[0] if rows else ():
+        of = str(column).removeprefix(TOP1_INT8)
+        if of != column and any(number(row.get(column)) is not None for row in rows):
+            if not set(rows[0]) >= {end_of(column, "low"), end_of(column, "high")}:
+                continue  # an end of one
+            title, on = titles.get(of, of), f" on {dataset}" if dataset else ""
+            yield Source(
+                INT8 + of, column, f"Top-1 accuracy in int8 by {title}{on}, measured",
+                f"In int8 by {title}{on}", interval=True,
+                called=f"in int8 by {title}, measured by this run",
+            )  # fmt: skip
 
 
 def _beside(rows: list[dict[str, Any]]) -> Iterator[Source]:

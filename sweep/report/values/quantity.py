@@ -15,7 +15,8 @@ from sweep.types import Better, Form, Metric
 class Quantity:
     """column: of the points. low, high: those of its 95 % interval, empty where it has none. batch:
     where the readings are of one. machine_bound: they may only be compared on one machine. device:
-    what that is called, where a run has latencies of several. percentile: of the samples, where it
+    what that is called, where a run has latencies of several. by: what executed the networks, where
+    several did. percentile: of the samples, where it
     is not their median.
     """
 
@@ -26,6 +27,7 @@ class Quantity:
     high: str = ""
     machine_bound: bool = False
     device: str = ""
+    by: str = ""
     percentile: int | None = None
 
     @property
@@ -104,8 +106,9 @@ class Quantity:
 
     @property
     def on(self) -> str:
-        """ " on xeon"; empty where there is but one machine."""
-        return f" on {self.device}" if self.device else ""
+        """ " by LiteRT on xeon"; empty where there is but one runtime, and one machine."""
+        by = f" by {self.by}" if self.by else ""
+        return by + (f" on {self.device}" if self.device else "")
 
     @property
     def suffix(self) -> str:
