@@ -28,8 +28,9 @@ _HERE = TemporaryDirectory()
 atexit.register(_HERE.cleanup)
 sys.path.append(str(written(Path(_HERE.name))))
 # Tests of the page's own, which pytest finds here.
-TestEnergy, TestStripes, TestTiny = (
-    getattr(import_module("test_mine"), name) for name in ("TestEnergy", "TestStripes", "TestTiny")
+TestEnergy, TestStripes, TestTiny, TestPlain = (
+    getattr(import_module("test_mine"), name)
+    for name in ("TestEnergy", "TestStripes", "TestTiny", "TestPlain")
 )
 
 

@@ -18,6 +18,7 @@ from sweep.types import Machine, SettingsError
 # Told of every reading, whether it depends on them or not.
 PACKAGES = ("python", "jax", "jaxlib", "flax", "optax", "numpy")
 UNKNOWN = "unknown"
+NOT_INSTALLED = "not installed"
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 _before_pinning: tuple[int, ...] = ()  # the cores that this process had
@@ -158,4 +159,4 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweep.contracts import Failed, Measure, Network, Runtime
-from sweep.host.machine import this_cpu
+from sweep.host.machine import NOT_INSTALLED, this_cpu, versions_of
 from sweep.host.memory import timing_bytes
 from sweep.measures.latency_readings import METRICS, drift, failures, readings
 from sweep.measures.latency_session import Session, deployment_of, mult_adds, parts_s
@@ -26,7 +26,7 @@ from sweep.measures.timing_process import LatencyError
 from sweep.metrics import LATENCY
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.settings.registry import find
-from sweep.types import Deployment, Progress, Reading, listed
+from sweep.types import Deployment, Progress, Reading
 
 __all__ = ["LATENCY", "Latency", "LatencyError"]
 
@@ -44,7 +44,7 @@ class Latency(Measure):
     metrics = METRICS
 
     def __init__(self, settings: LatencySettings) -> None:
-        """Raises SettingsError where a runtime has none of the precisions, UnknownPartError where
+        """Raises SettingsError where no runtime has any of the precisions, UnknownPartError where
         there is no such runtime.
         """
         self.settings = settings
@@ -54,7 +54,7 @@ class Latency(Measure):
         self.versions = tuple(
             dict.fromkeys(each for own in self._packages.values() for each in own)
         )
-        self.deployments = tuple(_deployments(settings, runtimes))
+        self.deployments = _deployments(settings, runtimes)
 
     def identity(self) -> dict[str, Any]:
         """The settings, and how programs are called."""
@@ -82,6 +82,11 @@ class Latency(Measure):
         """What executes them, and what is asked for that a runtime does not have."""
         labels = [each.label for each in self.deployments]
         told = ["in turns by " + "; ".join(labels)] if len(labels) > 1 else []
+        told += [
+            f"{name} is not installed (pip install 'mobilenet-sweep[runtimes]'): left out"
+            for name, packages in self._packages.items()
+            if NOT_INSTALLED in versions_of(packages).values()
+        ]
         there = {(each.runtime, each.precision) for each in self.deployments}
         told += [
             f"{runtime} has no {precision}: left out"
@@ -151,15 +156,18 @@ class Latency(Measure):
 
 def _deployments(
     settings: LatencySettings, runtimes: Mapping[str, Runtime]
-) -> Iterator[Deployment]:
+) -> tuple[Deployment, ...]:
     """The lists' product, as far as runtimes have it: the first of each list first."""
-    for name, runtime in runtimes.items():
-        able = [each for each in settings.precisions if each in runtime.precisions]
-        if not able:
-            raise SettingsError(
-                f'latency.runtimes = "{name}": has {listed(runtime.precisions)}, and none of '
-                f"latency.precisions = {list(settings.precisions)}"
-            )
-        for precision in able:
-            for threads in settings.threads:
-                yield Deployment(name, precision, threads)
+    found = [
+        Deployment(name, precision, threads)
+        for name, runtime in runtimes.items()
+        for precision in settings.precisions
+        if precision in runtime.precisions
+        for threads in settings.threads
+    ]
+    if not found:
+        raise SettingsError(
+            f"latency.precisions = {list(settings.precisions)}: none of latency.runtimes = "
+            f"{list(settings.runtimes)} has one of these"
+        )
+    return tuple(found)

@@ -111,7 +111,7 @@ def failures(session: Session, network: Network) -> Iterator[Failed]:
     for index, program in enumerate(session.programs):
         if program.network != network:
             continue
-        if reason := session.failed.get(index):
+        if (reason := session.failed.get(index)) and index not in session.missing:
             yield Failed(network.point, f"batch {program.batch}: {reason}", network.deployment)
         if reason := session.broken.get(program.target):
             count = session.timed[program.target]

@@ -68,7 +68,8 @@ class Session:
     """Times networks together.
 
     programs: each network at each batch size. taken: of each, by its place. made: what was told of
-    each source. failed: why, by its place. broken: of a process that times, why it did not come to
+    each source. failed: why, by its place; missing: those for want of a library, which are
+    left out for good. broken: of a process that times, why it did not come to
     its end; timed: how many did. reference: seconds of the reference computation.
     """
 
@@ -82,6 +83,7 @@ class Session:
         self.taken: dict[int, Taken] = defaultdict(Taken)
         self.made: dict[tuple[str, str], dict[str, Any]] = {}
         self.failed: dict[int, str] = {}
+        self.missing: set[int] = set()
         self.broken: dict[Target, str] = {}
         self.timed: dict[Target, int] = defaultdict(int)
         self.reference: list[float] = []
@@ -102,7 +104,7 @@ class Session:
         ends = making / (making + count * process_s)
         each = (1 - ends) / count
         with tempfile.TemporaryDirectory(prefix="sweep-programs-") as folder:
-            self._make(Path(folder), lambda share, text: progress(ends * share, text))
+            self.make(Path(folder), lambda share, text: progress(ends * share, text))
             for number in range(count):
                 self._time(
                     Path(folder),
@@ -115,7 +117,7 @@ class Session:
             raise LatencyError(next(iter(self.broken.values())))
         progress(1.0, "done")
 
-    def _make(self, folder: Path, progress: Progress) -> None:
+    def make(self, folder: Path, progress: Progress) -> None:
         """Every file, checked, by a process for each number of threads. Where it dies over one, it
         is begun again without that. Raises LatencyError where it dies over none, again.
         """
@@ -184,6 +186,7 @@ class Session:
             for at, each in enumerate(self.programs):
                 if each.source == source:
                     self.failed[at] = event["reason"]
+                    self.missing |= {at} if event.get("missing") else set()
 
     def _time(self, folder: Path, number: int, progress: Progress) -> None:
         """One process of each runtime, to its end. Where one dies over a program, all begin again

@@ -44,7 +44,9 @@ def main(told: Iterator[dict[str, Any]], say: Say) -> None:
                 made = _Made(job["networks"][program["network"]], program, job["settings"])
             told_of_it = made.write(program)
         except Exception as error:  # noqa: BLE001 - one program's trouble, and no other's
-            say({"event": "failed", "index": program["index"], "reason": reason_of(error)})
+            missing = isinstance(error, ModuleNotFoundError)  # of an extra
+            say({"event": "failed", "index": program["index"], "reason": reason_of(error),
+                 "missing": missing})  # fmt: skip
         else:
             say({"event": "made", "index": program["index"], **told_of_it})
 

@@ -55,3 +55,29 @@ def phones() -> tuple[Phone, ...]:
         )
         for name, model, used in PHONES
     )
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """One network as Google hosted it, float32 and int8: top-1 on ImageNet in 0..1, and seconds on
+    a Pixel 3's CPU, 4 threads. The int8 ones were trained to be quantised.
+    """
+
+    top1: float
+    top1_int8: float
+    seconds: float
+    seconds_int8: float
+
+
+@cache
+def hosted() -> dict[tuple[float, int], Hosted]:
+    """The sixteen, by alpha and resolution."""
+    return {
+        (float(row["alpha"]), int(row["resolution"])): Hosted(
+            float(row["top1"]) / 100,
+            float(row["top1_int8"]) / 100,
+            float(row["pixel3_cpu4_ms"]) / 1e3,
+            float(row["pixel3_cpu4_int8_ms"]) / 1e3,
+        )
+        for row in rows_of("tflite_hosted.csv")
+    }

@@ -21,6 +21,7 @@ RUNTIMES = {
     "openvino": "OpenVINO",
 }
 _FLOAT = "float32"
+_UNITS = ("_bytes", "_s")  # at the end of a metric's name
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,15 @@ def by(metric: Metric, words: str) -> Metric:
 
 
 def _by(metric: str, words: str) -> str:
-    stem, _, unit = metric.rpartition("_")
-    stem, unit = (stem, f"_{unit}") if unit in ("s", "bytes") else (metric, "")
-    return f"{stem}_by_{slug(words)}{unit}"
+    unit = next((unit for unit in _UNITS if metric.endswith(unit)), "")
+    return f"{metric.removesuffix(unit)}_by_{slug(words)}{unit}"
+
+
+def base_of(name: str) -> str:
+    """Of a metric of one deployment the metric: "latency_by_litert_s" is of "latency_s"."""
+    stem, _, of = name.partition("_by_")
+    units = [unit for unit in _UNITS if of.endswith(unit)]
+    return f"{stem}{next(iter(units), '')}" if of else name
 
 
 def renamed(readings: pd.DataFrame, known: tuple[Deployed, ...]) -> pd.DataFrame:

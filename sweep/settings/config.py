@@ -128,7 +128,7 @@ class LatencySettings(Section):
     # What executes them, by names: "xla", "onnxruntime", "litert", "openvino", or one of yours; in
     # which types of numbers, where a runtime has them; on how many cores, 0 for all. All take
     # turns, and the first of each list is the primary latency: `latency_s` in points.parquet.
-    runtimes: Names = ("xla",)
+    runtimes: Names = ("xla", "onnxruntime", "litert")
     precisions: Annotated[tuple[Precision, ...], Field(min_length=1)] = ("float32",)
     threads: Annotated[tuple[Processes, ...], Field(min_length=1)] = (0,)
     batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (1,)

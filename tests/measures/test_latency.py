@@ -175,9 +175,26 @@ def test_what_a_runtime_computes_is_held_against_the_flax_network_before_it_is_t
     assert 0 < float(timed.note.split("logits within ")[1].split()[0]) < 1e-5
 
 
-def test_a_runtime_without_any_of_the_precisions_is_refused():
-    with pytest.raises(SettingsError, match=r'latency.runtimes = "litert": has float32 and int8'):
-        Latency(LatencySettings(runtimes=("xla", "litert"), precisions=("bfloat16",)))
+def test_a_runtime_that_is_not_installed_is_told_and_is_no_failure(monkeypatch):
+    there = "needs pip install 'mobilenet-sweep[runtimes]'"
+    Processes(monkeypatch, of_side, computes={"litert": there}, missing=("litert",))
+    measure = Latency(LatencySettings(processes=1, runtimes=("xla", "litert")))
+    networks = [
+        replace(each, deployment=of) for of in measure.deployments for each in networks_at(32)
+    ]
+    items = list(measure(networks, quiet))
+    assert not [item for item in items if isinstance(item, Failed)]
+    found = {i.runtime: i for i in items if isinstance(i, Reading) and i.metric == LATENCY}
+    assert (found["litert"].value, found["litert"].reason) == (None, there)
+    assert found["xla"].value == 1.0
+
+
+def test_what_no_runtime_has_is_refused_and_what_one_lacks_is_told():
+    with pytest.raises(SettingsError, match=r"latency.precisions = \['bfloat16'\]: none of"):
+        Latency(LatencySettings(runtimes=("litert",), precisions=("bfloat16",)))
+    measure = Latency(LatencySettings(runtimes=("litert", "xla"), precisions=("bfloat16",)))
+    assert measure.deployments == (Deployment("xla", "bfloat16", 0),)
+    assert "litert has no bfloat16: left out" in measure.describe(networks_at(32))
 
 
 def test_a_later_session_tells_how_it_drifted(monkeypatch):

@@ -18,7 +18,7 @@ from sweep.running import local
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import AccuracySettings, SettingsError, parse
-from sweep.types import Machine, Point
+from sweep.types import Machine, Point, digest_of
 from tests.support import fake_results
 from tests.support.runs import MACHINE, Watcher, run
 from tests.support.toys import CALLS, Stumbling, Together, Unsaved
@@ -29,7 +29,10 @@ ALL = {"cost", "latency", "accuracy"}
 def hashes(*changes: str) -> dict[str, str]:
     settings = parse("[grid]\nalpha = [0.5]\nresolution = [64]\n", source="test", changes=changes)
     made = make_plan(settings, Store(Path("nowhere")), MACHINE)
-    return {name: each.measure for name, each in made.hashes.items()}
+    return {
+        name: digest_of([each.measure, *map(each.of, each.networks)])
+        for name, each in made.hashes.items()
+    }
 
 
 def test_equal_settings_written_otherwise_are_the_same():

@@ -33,6 +33,7 @@ base_resolution = 64
 [cost]
 fvcore = false
 [latency]
+runtimes = ["xla"]
 processes = 1
 rounds = 3
 min_sample_s = 0.001

@@ -19,7 +19,8 @@ class Processes:
     """In place of all of them. takes: what a call lasts. jobs: what each was told at its start.
 
     dies: (which process of those that time, in which sample, over which side in pixels or -1 for
-    the reference computation). computes: reasons why a program can't be made, by runtime.
+    the reference computation). computes: reasons why a program can't be made, by runtime; missing:
+    those of which that is a library.
     """
 
     def __init__(
@@ -28,8 +29,10 @@ class Processes:
         takes: Takes,
         *dies: tuple[int, int, int],
         computes: dict[str, str] | None = None,
+        missing: tuple[str, ...] = (),
     ) -> None:
         self.takes, self.dies, self.computes = takes, dies, computes or {}
+        self.missing = missing
         self.jobs: list[dict[str, Any]] = []
         self.timing = 0
         monkeypatch.setattr(latency_session, "Process", self._started)
@@ -74,7 +77,8 @@ class _Process:
         for index, program in self._programs.items():
             yield {"event": "at", "index": index}
             if reason := self._of.computes.get(program["runtime"]):
-                yield {"event": "failed", "index": index, "reason": reason}
+                gone = program["runtime"] in self._of.missing
+                yield {"event": "failed", "index": index, "reason": reason, "missing": gone}
                 continue
             compiled = program["runtime"] == "xla"
             told = {"seconds": 1.0, "memory_bytes": 1} if compiled else {"seconds": None}

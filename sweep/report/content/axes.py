@@ -9,6 +9,7 @@ import pandas as pd
 
 from sweep.metrics import BUILT_IN, HELD_BACK, LATENCY, has_column, metric_of
 from sweep.report.values.quantity import Quantity
+from sweep.results.deployments import base_of
 from sweep.results.points import column_of, end_of
 from sweep.types import Better, Metric
 
@@ -46,13 +47,15 @@ def quantities(results: Results) -> tuple[Quantity, ...]:
 
 
 def metrics_of(readings: pd.DataFrame) -> tuple[Metric, ...]:
-    """Our own metrics that have a column, then those of measures from outside. Of images held back
-    nothing is told where there are none.
+    """Our own metrics that have a column, each with those of other runtimes behind it, then those
+    of measures from outside. Of images held back nothing is told where there are none.
     """
     rows = readings.drop_duplicates("metric").to_dict(orient="records")
     read = {row["metric"]: metric_of(row) for row in rows}
     known = {name: each for name, each in BUILT_IN.items() if each != HELD_BACK} | read
-    return tuple(filter(has_column, known.values()))
+    own = {name: place for place, name in enumerate(known)}
+    in_order = sorted(known, key=lambda name: (own.get(base_of(name), own[name]), own[name]))
+    return tuple(filter(has_column, (known[name] for name in in_order)))
 
 
 def axes(known: Iterable[Quantity], points: pd.DataFrame) -> tuple[Quantity, ...]:

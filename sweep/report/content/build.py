@@ -21,6 +21,7 @@ from sweep.report.content import (
 from sweep.report.content.beside import agreement, evidence_beside
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
+from sweep.report.content.dresses import int8_costs
 from sweep.report.content.evidence import evidence_of
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.panel import panel
@@ -59,6 +60,7 @@ def view(results: Results) -> View:
         findings=(
             *findings.findings(results, drawn, tau, measured),
             *devices.agreement(results),
+            *int8_costs(results),
             *agreement(results.points),
         ),
         warnings=cautions.warnings(results, compared),

@@ -9,6 +9,7 @@ from sweep.report.page.style import colours, symbols
 from sweep.report.values.figures import Key, Scatter
 
 ROOM = (440.0, 310.0)  # px across and up that the page has for it, about
+LARGE, SMALL = 10, 6  # px: of a point
 
 
 def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
@@ -18,10 +19,12 @@ def plot(scatter: Scatter, key: Key) -> dict[str, Any]:
         for side in "xy"
     )
     data = [traces.line(scatter.line_name, scatter.line, dash="dash")] if scatter.line else []
+    data += [traces.curve(each) for each in scatter.curves]
     symbol = symbols(key)
     for resolution, colour in colours(key).items():
         dots = [dot for dot in scatter.dots if dot.resolution == resolution]
-        look = {"symbol": [symbol[dot.alpha] for dot in dots], "color": colour, "size": 10}
+        sizes = [SMALL if dot.small else LARGE for dot in dots]
+        look = {"symbol": [symbol[dot.alpha] for dot in dots], "color": colour, "size": sizes}
         data += [traces.markers(dots, name=f"{resolution} px", marker=look)] * bool(dots)
     # A standard or shallow network has the symbol and colour of a separable one.
     named = [dot for dot in scatter.dots if " " in dot.label]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sweep.report.page.style import lines
-from sweep.report.values.figures import Dot
+from sweep.report.values.figures import Curve, Dot
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.units import SPACE
 
@@ -46,6 +46,23 @@ def line(name: str, ends: Sequence[tuple[float, float]], **look: Any) -> dict[st
         "y": [y for _, y in ends],
         "line": look,
         "hoverinfo": "skip",
+    }
+
+
+def curve(of: Curve) -> dict[str, Any]:
+    """A frontier in steps, its name at its right end."""
+    xs, ys = [x for x, _ in of.points], [y for _, y in of.points]
+    return {
+        "type": "scatter",
+        "name": of.name,
+        "mode": "lines+text",
+        "x": xs,
+        "y": ys,
+        "text": [*[""] * (len(xs) - 1), of.name],
+        "textposition": "top left",
+        "line": {"shape": "hv", "dash": of.dash, "width": 1.5},
+        "hoverinfo": "skip",
+        "cliponaxis": False,
     }
 
 

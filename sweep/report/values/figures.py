@@ -22,7 +22,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point in a figure: x and y are in the axes' SI units, `hover` what is told of it."""
+    """A point in a figure: x and y are in the axes' SI units, `hover` what is told of it.
+    small: where there are many.
+    """
 
     label: str
     alpha: float
@@ -30,6 +32,7 @@ class Dot:
     x: Estimate
     y: Estimate
     hover: tuple[str, ...]
+    small: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,21 @@ class Figure(_Drawn):
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A frontier among a scatter's points: its corners as (x, y), from the left. dash: "solid",
+    "dash" or "dot".
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    dash: str
+
+
+@dataclass(frozen=True)
 class Scatter(_Drawn):
     """Points against two quantities. `line` is a line's ends as (x, y), empty where there is none,
-    and line_name what it is; `finding` says what it shows with its figures, `summary` lists the
-    points.
+    and line_name what it is; `curves` are frontiers; `finding` says what it shows with its figures,
+    `summary` lists the points.
     """
 
     name: str
@@ -92,6 +106,7 @@ class Scatter(_Drawn):
     line: tuple[tuple[float, float], ...]
     finding: str
     line_name: str = field(default="", kw_only=True)
+    curves: tuple[Curve, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
