@@ -82,10 +82,11 @@ def export(
                 shown = exporting.calibration_images(
                     chosen, calibrate, calibration_images, progress
                 )
-            exporting.export(chosen, to, int8=shown)
+            checked = exporting.export(chosen, to, int8=shown)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     tell(_words(chosen, to, int8=int8))
+    tell(checked)
 
 
 def _check(to: Path, network: str, *, int8: bool, calibrate: Path | None) -> None:

@@ -18,7 +18,7 @@ from sweep.settings.registry import find
 from sweep.training.evaluation import Executed
 
 FLAX = "flax"
-_BY_SUFFIX = {".onnx": "onnxruntime", ".tflite": "litert"}
+BY_SUFFIX = {".onnx": "onnxruntime", ".tflite": "litert"}
 _PLAIN = (-1.0, 1.0)  # what images are shown in
 
 
@@ -30,7 +30,7 @@ def opened(file: Path, asked: str) -> tuple[Runtime, Program] | None:
     Raises ValueError, naming the file, where the runtime can't execute it, UnknownPartError where
     there is no such runtime.
     """
-    name = asked or _BY_SUFFIX.get(file.suffix.lower(), FLAX)
+    name = asked or BY_SUFFIX.get(file.suffix.lower(), FLAX)
     if name == FLAX:
         return None
     if not is_there(file):

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sweep.contracts import Exports, Family, LoadsCheckpoints, Trained
+from sweep.contracts import Exports, Family, LoadsCheckpoints, Runtime, Trained
 from sweep.datasets.records import DatasetError
 from sweep.host.files import is_there
+from sweep.measures.agreement import FLOATS_AGREE, INTEGERS_AGREE, agreed, logits_of
+from sweep.measures.executed import BY_SUFFIX
 from sweep.measures.int8 import calibrating
 from sweep.metrics import TOP1
 from sweep.results.load import Results, load
@@ -187,11 +189,36 @@ def _calibration_source(network: Chosen, folder: Path | None) -> ImageSource:
 
 def export(
     network: Chosen, to: Path, *, int8: Iterator[npt.NDArray[np.float32]] | None = None
-) -> None:
-    """Writes the new file, with the names of the classes where they are known. Raises ValueError
-    where it can't be so.
+) -> str:
+    """Writes the new file, with the names of the classes where they are known, and executes it: a
+    sentence on how far what it computes is from what is right. Raises ValueError where it can't be
+    written, or computes something else; nothing is left then.
     """
     family, trained = network.family, network.trained
     if not isinstance(family, Exports):
         raise TypeError("its family can't write files for other runtimes")
     family.export(trained.module, to, classes=trained.classes, int8=int8)
+    try:
+        return _checked(trained, to, int8=int8 is not None)
+    except ValueError as error:
+        to.unlink()
+        raise ValueError(f"{to}: {error}; it is not kept") from None
+
+
+def _checked(trained: Trained, to: Path, *, int8: bool) -> str:
+    """On one image, by the runtime that its format is of."""
+    name = BY_SUFFIX[to.suffix]
+    runtime: Runtime = find("runtime", name)()
+    side = trained.resolution
+    image = np.random.default_rng(0).uniform(-1, 1, (1, side, side, 3)).astype(np.float32)
+    try:
+        program = runtime.open(to)
+        plain = runtime.reference(to) if int8 else None
+    except ModuleNotFoundError:
+        return f"not executed: {name} is not installed (pip install 'mobilenet-sweep[runtimes]')"
+    if plain:
+        difference = agreed(program(image), plain(image), "its reference kernels'", INTEGERS_AGREE)
+        return f"executed by {name}: logits within {difference:.2g} of its reference kernels'"
+    right = logits_of(trained.module, image)
+    difference = agreed(program(image), right, "the network's", FLOATS_AGREE)
+    return f"executed by {name}: logits within {difference:.2g} of the network's"

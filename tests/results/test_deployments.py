@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from sweep.report.content.build import view
 from sweep.results.load import Results, load
 from sweep.results.points import tidy, with_points
-from tests.support.fake_results import TOP1, reading, results, stored
+from tests.support.commands import flat
+from tests.support.fake_results import TEST_IMAGES, TOP1, reading, results, stored
 
 # What each takes, as a share of XLA's on two threads.
 TIMES = {
@@ -150,3 +152,47 @@ def test_what_was_not_timed_can_not_be_named(command, folder):
     )
     assert status == 2
     assert "--runtime onnxruntime --precision int8: must be of what this run timed" in err
+
+
+def with_images(run: Results) -> Results:
+    """Of which test images each network got right: in int8 of a fiftieth none of them."""
+    wrong = {"top1": 0, "top1_int8_litert": round(INT8_COSTS * TEST_IMAGES)}
+    rows = run.readings.to_dict("records")
+    for row in rows:
+        if (lost := wrong.get(row["metric"])) is not None:
+            right = TOP1[row["alpha"], row["resolution"]] / 100 * TEST_IMAGES - lost
+            row["samples"] = (np.arange(TEST_IMAGES) < round(right)).astype(float)
+    return replace(run, readings=pd.DataFrame(rows))
+
+
+def test_what_int8_costs_and_buys_is_said_of_one_network_with_both_sizes(folder):
+    run = with_points(with_images(load(folder)))
+    found = [each for each in view(run).findings if each.startswith("Int8 by LiteRT")]
+    (told,) = map(flat, found)
+    # By hand: 2 % of 4,000 images, 80 that float32 gets right and int8 does not, none the other
+    # way. Half the interval of such a difference is 1.96 sqrt(0.02 - 0.02 ** 2) / sqrt(4000), or
+    # 0.43 points. And half of LiteRT's time: 0.25 of XLA's, 0.5 in float32.
+    value_of = f"{TOP1[1.0, 224]:.1f}"
+    assert told.startswith(
+        f"Int8 by LiteRT costs 1.0-224 2.0 points of top-1 (59.4 % in place of {value_of} %)"
+    )
+    assert "2.00 times as fast" in told
+    assert "accuracy at 224 px; latency at 224 px, 1,000 classes" in told
+    assert "both told apart at 16 of 16 networks" in told
+
+
+def test_the_frontier_in_both_precisions_has_the_phone_behind(folder):
+    run = with_points(load(folder))
+    by = {each.name: each for each in view(run).trends if "int8" in each.title}
+    assert list(by) == ["precisions_published_litert", "precisions_measured_litert"]
+    published, own = by.values()
+    curves = {curve.name: curve.points for curve in published.curves}
+    assert list(curves) == ["float32", "Pixel 3, float32", "int8", "Pixel 3, int8"]
+    # tflite_hosted.csv: 0.25-128 has 41.4 % at 1.2 ms on the phone, and in int8 39.5 at 0.8.
+    seconds = value(run, "latency_by_litert_in_int8_s", ("separable", 0.25, 128))
+    assert curves["Pixel 3, float32"][0] == pytest.approx((1.2e-3, 0.414))
+    assert curves["Pixel 3, int8"][0] == pytest.approx((0.8e-3, 0.395))
+    assert curves["int8"][0] == pytest.approx((seconds, 0.395))
+    assert "0.50 of its float32 latency at the median, from 0.50" in published.finding
+    assert [curve.name for curve in own.curves] == ["float32", "int8"]
+    assert own.curves[1].points[0] == pytest.approx((seconds, TOP1[0.25, 128] / 100 - INT8_COSTS))

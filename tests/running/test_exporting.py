@@ -56,6 +56,7 @@ def test_a_network_that_a_run_has_kept(trained, by_point, tmp_path, command):
     which = point if by_point else (kept(trained),)
     status, told, error = command("export", *which, "--to", tmp_path / "m.tflite")
     assert status == 0, error
+    assert float(told.split("executed by litert: logits within ")[1].split()[0]) < 1e-5
     assert "alpha 0.25, 17 px" in told
     expected = np.asarray(checkpoints.load(kept(trained)).model(jnp.asarray(images(17))))
     assert_near(by_litert((tmp_path / "m.tflite").read_bytes(), images(17)), expected, 1e-4)

@@ -27,6 +27,7 @@ def quantities(results: Results) -> tuple[Quantity, ...]:
     batches = _batches(readings)
     sizes = sorted({batch for of_metric in batches.values() for batch in of_metric})
     several = results.deployments
+    others = {each.metric.name for each in several[1:]}
     bound = set(readings.loc[readings["machine_id"] != "", "metric"])
     return tuple(
         Quantity(
@@ -38,6 +39,7 @@ def quantities(results: Results) -> tuple[Quantity, ...]:
             machine_bound=metric.name in bound,
             device=results.device if metric == LATENCY else "",
             by=several[0].words if metric == LATENCY and len(several) > 1 else "",
+            other=metric.name in others,
         )
         for metric in metrics_of(readings)
         for batch in (sizes if metric.name in batches else (None,))

@@ -21,10 +21,10 @@ from sweep.report.content import (
 from sweep.report.content.beside import agreement, evidence_beside
 from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
-from sweep.report.content.dresses import int8_costs
 from sweep.report.content.evidence import evidence_of
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.panel import panel
+from sweep.report.content.precisions import int8_costs
 from sweep.report.content.separable import derivation
 from sweep.report.content.trends import trends
 from sweep.report.values import units

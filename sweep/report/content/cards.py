@@ -202,7 +202,8 @@ class _Standings:
     def __init__(self, drawn: tuple[Figure, ...], measured: Evidence) -> None:
         first = main(drawn)
         source = None if first is None else first.source
-        self._drawn = [each for each in drawn if each.source == source and each.marks]
+        own = [each for each in drawn if each.source == source and each.marks]
+        self._drawn = [each for each in own if not each.of.other]
         self._by = "" if source in (None, MEASURED) else "By published accuracies. "
         self._evidence = BY_INTERVALS if self._by else measured
         self._marks = [{mark.label: mark for mark in figure.marks} for figure in self._drawn]

@@ -1,8 +1,10 @@
-"""Latencies of several devices: each has its own axis and frontier; here, how they compare."""
+"""Latencies of several devices and runtimes: each has its own axis and frontier; here, how they
+compare.
+"""
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from sweep.maths.statistics import kendall_tau
@@ -34,20 +36,41 @@ def latencies(results: Results) -> tuple[tuple[str, Quantity], ...]:
     )
 
 
+def by_runtimes(results: Results) -> tuple[tuple[str, Quantity], ...]:
+    """By what this run's own machine executed networks, the primary one first, likewise."""
+    names = {each.metric.name: each.words for each in results.deployments}
+    known = [of for of in quantities(results) if of.metric.name in names]
+    return tuple((names[of.metric.name], of) for of in known)
+
+
 def agreement(results: Results) -> tuple[str, ...]:
-    """How alike the devices rank the points, a sentence for each batch size."""
-    known = latencies(results)
+    """How alike the devices rank the points, and each other runtime and the primary one, in the
+    same precision on as many threads: a sentence for each batch size.
+    """
+    runtimes, rows = by_runtimes(results), results.points.to_dict("records")
+    first = [each for each in runtimes if not each[1].other]
+    alike = _by_alike(results)
+    others = [each for each in runtimes if each[1].other and each[1].metric.name in alike]
+    pairs = [*combinations(latencies(results), 2), *product(first, others)]
+    of_batch = [pair for pair in pairs if pair[0][1].batch == pair[1][1].batch]
     sentences = []
-    for batch in dict.fromkeys(of.batch for _, of in known):
-        of_batch = [each for each in known if each[1].batch == batch]
-        rows = results.points.to_dict("records")
-        pairs = [_pair(*pair, rows) for pair in combinations(of_batch, 2)]
-        if told := [each for each in pairs if each]:
+    for batch in dict.fromkeys(of.batch for (_, of), _ in of_batch):
+        told = [_pair(*pair, rows) for pair in of_batch if pair[0][1].batch == batch]
+        if any(told):
             sentences.append(
                 f"Latencies at batch {batch}, ranked (a Kendall tau of 1 is the same order, 0 is "
-                f"chance): {listed(told)}."
+                f"chance): {listed([each for each in told if each])}."
             )
     return tuple(sentences)
+
+
+def _by_alike(results: Results) -> set[str]:
+    """Latencies in the same precision and on as many threads as the primary one."""
+    ways = {
+        each.metric.name: (each.deployment.precision, each.deployment.threads)
+        for each in results.deployments
+    }
+    return {name for name, way in ways.items() if way == ways[LATENCY.name]}
 
 
 def _pair(

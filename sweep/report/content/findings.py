@@ -192,7 +192,8 @@ def _how_sure(figure: Figure, results: Results, by: Evidence) -> Iterator[str]:
 
 
 def _on_frontiers(drawn: tuple[Figure, ...], by: Evidence) -> str:
-    figures = [figure for figure in drawn if figure.marks]
+    # Of several runtimes the primary one: each has a figure of its own.
+    figures = [figure for figure in drawn if figure.marks and not figure.of.other]
     n = len(figures[0].marks)
     parts = [
         f"{sum(mark.on_front for mark in figure.marks)} "

@@ -109,6 +109,7 @@ def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Ite
             unit=unit,
             factor=factor,
             names={str(each.batch or ""): each.name for each in own},
+            other=own[0].other,
         )
 
 
@@ -149,7 +150,8 @@ def _worth(candidate: Candidate, source: str) -> dict[str, str]:
 
 
 def _described(candidate: Candidate, source: str, limited: Sequence[Quantity], batch: str) -> str:
-    of_batch = [each for each in limited if each.batch is None or str(each.batch) == batch]
+    main = [each for each in limited if not each.other]  # the script adds those that are limited
+    of_batch = [each for each in main if each.batch is None or str(each.batch) == batch]
     return ", ".join((accuracy_text(candidate, source), *costs_text(candidate, of_batch)))
 
 

@@ -42,7 +42,8 @@ class _Of:
 
     @property
     def heading(self) -> Column:
-        extra = bool(self.column or self.of.metric.beside) or self.of.metric == PEAK_MEMORY
+        extra = self.of.other or self.of.metric == PEAK_MEMORY
+        extra |= bool(self.column or self.of.metric.beside)
         return Column(self.title or self.of.short, self.of.metric.form, extra=extra)
 
 
@@ -121,7 +122,7 @@ def _fronts(points: pd.DataFrame, known: Sequence[Quantity]) -> dict[str, Quanti
     """
     fronts: dict[str, Quantity] = {}
     for of in axes(known, points):
-        if front_of(of.column) in points:
+        if front_of(of.column) in points and not of.other:
             names = (*of.metric.short.upper(), *ascii_uppercase)
             fronts[next(each for each in names if each.isalpha() and each not in fronts)] = of
     return fronts

@@ -12,12 +12,12 @@ from sweep.metrics import MULT_ADDS, TOP1
 from sweep.paper.networks import FAMILY
 from sweep.report.content.axes import number
 from sweep.report.content.certainty import covers
-from sweep.report.content.dresses import dresses
 from sweep.report.content.evidence import BY_INTERVALS, Evidence, evidence_of
 from sweep.report.content.figures import label, written
 from sweep.report.content.latency_trends import latency_trends
 from sweep.report.content.own_data import on_own_data
 from sweep.report.content.point_rows import Row, accuracy_title, swept_kind
+from sweep.report.content.precisions import precisions
 from sweep.report.values.figures import Axis, Dot, Scatter
 from sweep.report.values.intervals import Estimate, overlap
 from sweep.report.values.units import SPACE, Form, formatted, in_points, joined, points
@@ -112,7 +112,7 @@ def trends(results: Results) -> tuple[Scatter, ...]:
     known = _known(rows, measured)
     # Another family's network of the same alpha and resolution is not the published one.
     published = _known([row for row in rows if row["family"] == FAMILY], PUBLISHED)
-    latencies = (*dresses(results), *latency_trends(results, x))
+    latencies = (*precisions(results), *latency_trends(results, x))
     if on_own_data(results.points):
         own = _accuracies(measured, known, x), _residuals(measured, known, x)
         return (*own, *(each for each in latencies if each.dots))

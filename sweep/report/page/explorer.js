@@ -82,7 +82,10 @@
       event.preventDefault();
       open(point.label);
     });
-    paragraph.append(`${title}: `, link, ...prose(`, ${point.described[batch()]}.`));
+    const others = limits()
+      .filter(({ field, name }) => field.other && read[point.label][name])
+      .map(({ field, name }) => `, ${read[point.label][name].text} ${field.noun}`);
+    paragraph.append(`${title}: `, link, ...prose(`, ${point.described[batch()]}${others.join("")}.`));
     return paragraph;
   }
 

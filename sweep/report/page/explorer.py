@@ -21,12 +21,14 @@ HEADLINE_COSTS = 3  # that stand beside a card's name
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the page opens with: the costs to choose from as (name, title), and a figure; what
+    """What the page opens with: the costs to choose from as (name, title), latencies beside the
+    primary one behind the rest, and a figure; what
     colours and symbols stand for; by a point's label what stands beside it: its accuracy and the
     first costs.
     """
 
     costs: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...]
     figure: Figure
     bars: str
     colours: dict[str, str]  # of resolutions
@@ -41,7 +43,8 @@ def chosen(view: View) -> Chosen:
     of_source = [each for each in view.figures if each.source == figure.source]
     costs = tuple(each.of for each in of_source if each.of.is_cost)
     return Chosen(
-        costs=tuple((each.name, each.x.title) for each in of_source),
+        costs=tuple((each.name, each.x.title) for each in of_source if not each.of.other),
+        others=tuple((each.name, each.x.title) for each in of_source if each.of.other),
         figure=figure,
         bars=bars(figure),
         colours={f"{size} px": colour for size, colour in colours(view.key).items()},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Field:
     """A limit that can be typed, in `unit`; times `factor` it is SI. option: of `sweep pick`, with
     "{typed}" for the number. names: of its quantity by batch size, by "" where its readings are of
-    none.
+    none. other: whether it is a latency beside the primary one.
     """
 
     option: str
@@ -18,6 +18,7 @@ class Field:
     unit: str
     factor: float
     names: dict[str, str]
+    other: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ class Quantity:
     """column: of the points. low, high: those of its 95 % interval, empty where it has none. batch:
     where the readings are of one. machine_bound: they may only be compared on one machine. device:
     what that is called, where a run has latencies of several. by: what executed the networks, where
-    several did. percentile: of the samples, where it
-    is not their median.
+    several did; other: whether it is not the primary one of these. percentile: of the samples,
+    where it is not their median.
     """
 
     metric: Metric
@@ -28,6 +28,7 @@ class Quantity:
     machine_bound: bool = False
     device: str = ""
     by: str = ""
+    other: bool = False
     percentile: int | None = None
 
     @property

@@ -1,36 +1,36 @@
-"""The frontier in several dresses: float32 and int8, by each runtime that was timed in both."""
+"""The frontier in float32 and in int8, by each runtime that was timed in both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sweep.maths import pareto
-from sweep.maths.replicates import Difference, Replicates
+from sweep.maths.replicates import Difference
 from sweep.maths.statistics import Interval, ratio_interval
-from sweep.metrics import TOP1, TRAINED, in_int8
+from sweep.metrics import CLASSES, TOP1, TRAINED, in_int8
 from sweep.paper.networks import FAMILY
-from sweep.paper.phones import Hosted, hosted
+from sweep.paper.phones import hosted
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.figures import label, written
 from sweep.report.content.own_data import on_own_data
 from sweep.report.values.figures import Axis, Curve, Dot, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
-from sweep.report.values.units import SPACE, Form, formatted, in_points, times
+from sweep.report.values.units import SPACE, Form, formatted, in_points
 from sweep.results.deployments import RUNTIMES, Deployed
 from sweep.results.trainings import Trainings, trainings_of
-from sweep.types import listed
+from sweep.types import listed, slug
 
 if TYPE_CHECKING:
     from sweep.results.load import Results
 
 FLOAT, INT8 = "float32", "int8"
-PHONE = "Pixel 3, CPU, 4 threads"
+PHONE = "Pixel 3"  # its CPU, 4 threads, as published
+NORMAL = 1.96  # half of a 95 % interval, in standard errors
 Row = dict[str, Any]
 
 
@@ -44,7 +44,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class _Dress:
+class _Series:
     """One curve: what it is called, and (point's row, latency, accuracy) of each of its dots."""
 
     name: str
@@ -72,37 +72,31 @@ def _is_pair(one: Deployed, other: Deployed) -> bool:
     return same and (of.precision, to.precision) == (FLOAT, INT8)
 
 
-def dresses(results: Results) -> tuple[Scatter, ...]:
-    """By the accuracies that Google published of both, over this machine's latencies and a phone's;
-    then by the run's own, where it has counted both. Nothing where no runtime was timed in both.
+def precisions(results: Results) -> tuple[Scatter, ...]:
+    """Of each runtime: by the accuracies that Google published of both, over this machine's
+    latencies and a phone's; then by the run's own, where it has counted both.
     """
-    known, rows = pairs(results), results.points.to_dict(orient="records")
-    if not known:
-        return ()
-    published = () if on_own_data(results.points) else _published(known, rows)
-    own = tuple(_own(known, rows))
-    return tuple(
-        scatter
-        for scatter in (
+    rows = results.points.to_dict(orient="records")
+    found: list[Scatter | None] = []
+    for pair in pairs(results):
+        published = () if on_own_data(results.points) else _published(pair, rows)
+        found += [
             _scatter(
-                "dresses_published",
+                pair,
+                "published",
                 "Top-1 on ImageNet, published (TensorFlow Lite's hosted models)",
                 published,
-                _saved(known, rows),
+                _saved(pair, rows),
             ),
             _scatter(
-                "dresses_measured",
-                f"{TOP1.title}, measured",
-                own,
-                " ".join(int8_costs(results)),
+                pair, "measured", f"{TOP1.title}, measured", _own(pair, rows), _cost(pair, results)
             ),
-        )
-        if scatter
-    )
+        ]
+    return tuple(each for each in found if each)
 
 
-def _published(known: Sequence[Pair], rows: Sequence[Row]) -> tuple[_Dress, ...]:
-    """Each runtime's two, and the phone's, of the sixteen networks of the paper."""
+def _published(pair: Pair, rows: Sequence[Row]) -> tuple[_Series, ...]:
+    """The runtime's two, and the phone's, of the sixteen networks of the paper."""
     sixteen = hosted()
     both = [
         (row, sixteen[row["alpha"], row["resolution"]])
@@ -110,53 +104,48 @@ def _published(known: Sequence[Pair], rows: Sequence[Row]) -> tuple[_Dress, ...]
         if (row["family"], row["kind"]) == (FAMILY, "separable")
         and (row["alpha"], row["resolution"]) in sixteen
     ]
+    made = []
+    for precision, dash, latency in zip(
+        (FLOAT, INT8), ("solid", "dash"), pair.latencies, strict=True
+    ):
+        accuracies = [
+            (row, of, Estimate(of.top1_int8 if precision == INT8 else of.top1)) for row, of in both
+        ]
+        here = [
+            (row, seconds, accuracy)
+            for row, _, accuracy in accuracies
+            if (seconds := _latency(row, latency)) is not None
+        ]
+        there = [
+            (row, Estimate(of.seconds_int8 if precision == INT8 else of.seconds), accuracy)
+            for row, of, accuracy in accuracies
+        ]
+        made += [
+            _Series(precision, dash, tuple(here)),
+            _Series(f"{PHONE}, {precision}", "dot", tuple(there)),
+        ]
+    return tuple(made)
 
-    def accuracy(of: Hosted, precision: str) -> Estimate:
-        return Estimate(of.top1_int8 if precision == INT8 else of.top1)
 
-    made = [
-        _Dress(
-            f"{pair.title}, {precision}",
-            "solid" if precision == FLOAT else "dash",
+def _own(pair: Pair, rows: Sequence[Row]) -> tuple[_Series, ...]:
+    columns = TOP1.name, in_int8(pair.runtime).name
+    if not any(number(row.get(columns[1])) is not None for row in rows):
+        return ()
+    return tuple(
+        _Series(
+            precision,
+            dash,
             tuple(
-                (row, latency, accuracy(of, precision))
-                for row, of in both
-                if (latency := _latency(row, pair.latencies[precision == INT8])) is not None
-            ),
-        )
-        for pair in known
-        for precision in (FLOAT, INT8)
-    ]
-    phone = [
-        _Dress(
-            f"{PHONE}, {precision}, as published",
-            "dot",
-            tuple(
-                (row, Estimate(of.seconds_int8 if precision == INT8 else of.seconds),
-                 accuracy(of, precision))
-                for row, of in both
-            ),
-        )
-        for precision in (FLOAT, INT8)
-    ]  # fmt: skip
-    return (*made, *phone) if both else ()
-
-
-def _own(known: Sequence[Pair], rows: Sequence[Row]) -> Iterator[_Dress]:
-    for pair in known:
-        columns = TOP1.name, in_int8(pair.runtime).name
-        if not any(number(row.get(columns[1])) is not None for row in rows):
-            continue
-        for precision, column in zip((FLOAT, INT8), columns, strict=True):
-            of = pair.latencies[precision == INT8]
-            dots = [
-                (row, latency, Estimate(value))
+                (row, seconds, Estimate(value))
                 for row in rows
-                if (latency := _latency(row, of)) is not None
+                if (seconds := _latency(row, latency)) is not None
                 and (value := number(row.get(column))) is not None
-            ]
-            dash = "solid" if precision == FLOAT else "dash"
-            yield _Dress(f"{pair.title}, {precision}", dash, tuple(dots))
+            ),
+        )
+        for precision, dash, latency, column in zip(
+            (FLOAT, INT8), ("solid", "dash"), pair.latencies, columns, strict=True
+        )
+    )
 
 
 def _latency(row: Row, of: Quantity) -> Estimate | None:
@@ -164,16 +153,19 @@ def _latency(row: Row, of: Quantity) -> Estimate | None:
     return None if value is None else Estimate(value, low, high)
 
 
-def _scatter(name: str, title: str, made: Sequence[_Dress], finding: str) -> Scatter | None:
+def _scatter(
+    pair: Pair, name: str, title: str, made: Sequence[_Series], finding: str
+) -> Scatter | None:
     made = [each for each in made if each.dots]
     if not made:
         return None
+    phone = "; dotted: on a Pixel 3 (CPU, 4 threads), as published" if name == "published" else ""
     return Scatter(
-        name=name,
-        title="The frontier in float32 and in int8",
-        x=Axis("Latency, batch 1", "s", Form.SECONDS, log=True),
-        y=Axis(title, TOP1.unit, TOP1.form),
-        dots=tuple(_dot(dress, *each) for dress in made for each in dress.dots),
+        name=f"precisions_{name}_{slug(pair.runtime)}",
+        title=f"Float32 and int8 by {pair.title}",
+        x=Axis(f"Latency by {pair.title}, batch 1", "s", Form.SECONDS, log=True),
+        y=Axis(f"{title}. Solid: float32; dashed: int8{phone}", TOP1.unit, TOP1.form),
+        dots=tuple(_dot(series, *each) for series in made for each in series.dots),
         line=(),
         finding=finding,
         summary=" ".join(map(_in_words, made)),
@@ -182,7 +174,7 @@ def _scatter(name: str, title: str, made: Sequence[_Dress], finding: str) -> Sca
     )
 
 
-def _dot(dress: _Dress, row: Row, latency: Estimate, accuracy: Estimate) -> Dot:
+def _dot(series: _Series, row: Row, latency: Estimate, accuracy: Estimate) -> Dot:
     return Dot(
         label(row),
         row["alpha"],
@@ -191,7 +183,7 @@ def _dot(dress: _Dress, row: Row, latency: Estimate, accuracy: Estimate) -> Dot:
         accuracy,
         (
             label(row),
-            dress.name,
+            series.name,
             f"top-1 {written(accuracy, Form.SHARE)}",
             f"latency {written(latency, Form.SECONDS)}",
         ),
@@ -199,42 +191,38 @@ def _dot(dress: _Dress, row: Row, latency: Estimate, accuracy: Estimate) -> Dot:
     )
 
 
-def _front(dress: _Dress) -> tuple[tuple[float, float], ...]:
-    xs = [latency.value for _, latency, _ in dress.dots]
-    ys = [accuracy.value for _, _, accuracy in dress.dots]
+def _front(series: _Series) -> tuple[tuple[float, float], ...]:
+    xs = [latency.value for _, latency, _ in series.dots]
+    ys = [accuracy.value for _, _, accuracy in series.dots]
     flags = pareto.front(xs, ys)
     return tuple(sorted((x, y) for x, y, on in zip(xs, ys, flags, strict=True) if on))
 
 
-def _in_words(dress: _Dress) -> str:
-    ahead = dict.fromkeys(_front(dress))
+def _in_words(series: _Series) -> str:
+    ahead = dict.fromkeys(_front(series))
     names = [
         f"{label(row)} ({formatted(accuracy.value, Form.SHARE)} at "
         f"{formatted(latency.value, Form.SECONDS)})"
-        for row, latency, accuracy in sorted(dress.dots, key=lambda each: each[1].value)
+        for row, latency, accuracy in sorted(series.dots, key=lambda each: each[1].value)
         if (latency.value, accuracy.value) in ahead
     ]
-    return f"{dress.name}: {listed(names, longest=20)}."
+    return f"{series.name}: {listed(names, longest=20)}."
 
 
-def _saved(known: Sequence[Pair], rows: Sequence[Row]) -> str:
+def _saved(pair: Pair, rows: Sequence[Row]) -> str:
     """What share of a latency int8 takes, and what accuracy Google found that it costs."""
-    told = []
-    for pair in known:
-        ratios = []
-        for row in rows:
-            whole, less = (_latency(row, of) for of in pair.latencies)
-            if whole and less:
-                ratios.append((less.value / whole.value, label(row)))
-        if ratios:
-            (low, least), (high, most) = min(ratios), max(ratios)
-            told.append(
-                f"by {pair.title} {median(each for each, _ in ratios):.2f} of it at the median, "
-                f"from {low:.2f} ({least}) to {high:.2f} ({most})"
-            )
+    ratios = []
+    for row in rows:
+        whole, less = (_latency(row, of) for of in pair.latencies)
+        if whole and less:
+            ratios.append((less.value / whole.value, label(row)))
+    if not ratios:
+        return ""
+    (low, least), (high, most) = min(ratios), max(ratios)
     lost = [of.top1 - of.top1_int8 for of in hosted().values()]
     return (
-        f"Of its float32 latency a network takes in int8 {listed(told)}. The published int8 "
+        f"In int8 a network takes {median(each for each, _ in ratios):.2f} of its float32 latency "
+        f"at the median, from {low:.2f} ({least}) to {high:.2f} ({most}). The published int8 "
         f"networks, trained to be quantised, have {in_points(min(lost))} to "
         f"{in_points(max(lost))} less top-1."
     )
@@ -244,16 +232,13 @@ def int8_costs(results: Results) -> tuple[str, ...]:
     """Of each runtime: what int8 costs and buys one network, the most accurate of which both the
     accuracies and the latencies are told apart; else over how many nothing is.
     """
-    found = []
-    floats = results.trainings
-    for pair in pairs(results):
-        ints = trainings_of(results.readings, in_int8(pair.runtime))
-        if floats is not None and ints is not None:
-            found.append(_cost(pair, results, floats, ints))
-    return tuple(each for each in found if each)
+    return tuple(told for pair in pairs(results) if (told := _cost(pair, results)))
 
 
-def _cost(pair: Pair, results: Results, floats: Trainings, ints: Trainings) -> str:
+def _cost(pair: Pair, results: Results) -> str:
+    floats, ints = results.trainings, trainings_of(results.readings, in_int8(pair.runtime))
+    if floats is None or ints is None:
+        return ""
     rows = sorted(
         results.points.to_dict(orient="records"), key=lambda row: -(number(row[TOP1.name]) or 0)
     )
@@ -265,35 +250,45 @@ def _cost(pair: Pair, results: Results, floats: Trainings, ints: Trainings) -> s
         if difference is None or not whole or not less:
             continue
         compared += 1
-        if difference.told_apart and _is_faster(whole, less):
+        if difference.told_apart and _is_another(whole, less):
             surely.append((row, difference, whole, less))
     if not compared:
         return ""
     if not surely:
         return (
             f"What int8 costs by {pair.title} is not told apart from nothing at any of {compared} "
-            "networks, as far as these test images and trainings tell."
+            "networks, as far as these test images tell."
         )
-    row, difference, whole, less = surely[0]
+    told = _of_one(pair, results, *surely[0])
+    return f"{told} (both told apart at {len(surely)} of {compared} networks)."
+
+
+def _of_one(
+    pair: Pair, results: Results, row: Row, difference: Difference, whole: Estimate, less: Estimate
+) -> str:
+    """With the sizes that both are of, unless these are the same."""
     value = number(row[TOP1.name]) or 0.0
     deployed = (
         f"{row['resolution']}{SPACE}px, {results.settings.get('num_classes', 1000):,} classes"
     )
-    side = number(row.get(TRAINED.name)) or row["resolution"]
-    classes = number(row.get("classes"))
+    side, classes = (
+        number(row.get(TRAINED.name)) or row["resolution"],
+        number(row.get(CLASSES.name)),
+    )
     of = f"{int(side)}{SPACE}px" + (f", {int(classes):,} classes" if classes else "")
     sizes = f"both at {of}" if of == deployed else f"accuracy at {of}; latency at {deployed}"
     verb = "costs" if difference.value < 0 else "gains"
+    ratio = whole.value / less.value
+    faster, slower = f"{ratio:.2f}{SPACE}times as fast", f"{1 / ratio:.2f}{SPACE}times as long"
     return (
         f"Int8 by {pair.title} {verb} {label(row)} {in_points(abs(difference.value))} of top-1 "
         f"({formatted(value + difference.value, Form.SHARE)} in place of "
         f"{formatted(value, Form.SHARE)}) and takes {formatted(less.value, Form.SECONDS)} in place "
-        f"of {formatted(whole.value, Form.SECONDS)}, {times(whole.value / less.value)} as fast "
-        f"({sizes}); both are told apart at {len(surely)} of {compared} networks."
+        f"of {formatted(whole.value, Form.SECONDS)}, {faster if ratio > 1 else slower}: {sizes}"
     )
 
 
-def _is_faster(whole: Estimate, less: Estimate) -> bool:
+def _is_another(whole: Estimate, less: Estimate) -> bool:
     """Whether the interval of the latencies' ratio leaves out 1."""
     if not (whole.has_interval and less.has_interval):
         return False
@@ -306,14 +301,16 @@ def _interval(of: Estimate) -> Interval:
 
 
 def _difference(floats: Trainings, ints: Trainings, key: tuple[Any, ...]) -> Difference | None:
-    """Of int8's accuracy less float32's of the same trainings, image by image."""
+    """Of int8's accuracy less float32's, of the same trainings: image by image, so that no luck of
+    a training and no choice of images stands between them. None where one was not counted, or on
+    other images.
+    """
     one, other = floats.places.get(key), ints.places.get(key)
     if one is None or other is None:
         return None
-    of, to = floats.replicates, ints.replicates
-    if of.right[one].shape != to.right[other].shape:
+    whole, less = floats.replicates.right[one], ints.replicates.right[other]
+    if whole.shape != less.shape:
         return None
-    # Both are of the same trainings: no luck of a training stands between them.
-    values = np.array([[np.nanmean(of.values[one])], [np.nanmean(to.values[other])]])
-    right = np.stack([of.right[one].reshape(1, -1), to.right[other].reshape(1, -1)])
-    return Replicates(values, right, fixed=True).difference(1, 0)
+    of_images = (less.astype(float) - whole).mean(axis=0)
+    half = NORMAL * float(of_images.std(ddof=1)) / sqrt(len(of_images))
+    return Difference(float(of_images.mean()), half)
