@@ -156,7 +156,8 @@ class Measure(Hooks, ABC):
 
     def describe_bridge(self, earlier: Sequence[Network]) -> str:
         """A sentence for whoever reads the plan: what becomes of those."""
-        labels, are = [each.point.label for each in earlier], "is" if len(earlier) == 1 else "are"
+        labels = list(dict.fromkeys(each.point.label for each in earlier))
+        are = "is" if len(labels) == 1 else "are"
         return (
             f"{listed(labels)} {are} read once more beside them, to see whether the two sessions "
             "can be compared; what is stored of an earlier one stays"

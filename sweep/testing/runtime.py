@@ -10,6 +10,7 @@ import numpy as np
 from sweep.contracts import Network, Program, Runtime
 from sweep.measures.agreement import FLOATS_AGREE, INTEGERS_AGREE, Floats, agreed, logits_of
 from sweep.measures.timing_files import weighted
+from sweep.settings.registry import find
 from sweep.types import Point
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ class RuntimeContract:
 
     def network(self) -> Network:
         """That it is tried on: at 32 px, with ten classes."""
-        from sweep.families.mobilenet_v1 import MobileNetV1Family
-
-        family = MobileNetV1Family()
+        family = find("family", "mobilenet_v1")()
         return Network(Point(family.name, "separable", 0.25, SIDE / 224, SIDE), family, 10)
 
     def made(self, folder: Path, precision: str, batch: int = 1) -> tuple[Path, nnx.Module]:

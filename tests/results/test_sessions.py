@@ -51,7 +51,7 @@ class Mood:
         sides: Sequence[int],
         *,
         measures: str = '"cost", "latency"',
-        latency: str = "",
+        latency: str = 'runtimes = ["xla"]',
         **how: Any,
     ) -> Results:
         settings = parse(

@@ -34,7 +34,7 @@ class Processes:
         self.takes, self.dies, self.computes = takes, dies, computes or {}
         self.missing = missing
         self.jobs: list[dict[str, Any]] = []
-        self.timing = 0
+        self.timing: dict[str, int] = {}  # processes of each runtime that have begun
         monkeypatch.setattr(latency_session, "Process", self._started)
         monkeypatch.setattr("sweep.measures.timers.SETTLE_S", 0.0)
 
@@ -64,7 +64,8 @@ class _Process:
         if self._module == "timing_files":
             self._saying = self._made()
         else:
-            self._number, self._of.timing = self._of.timing, self._of.timing + 1
+            self._number = self._of.timing.setdefault(message["runtime"], 0)
+            self._of.timing[message["runtime"]] += 1
             self._saying = self._opened()
 
     def events(self) -> Iterator[dict[str, Any]]:
