@@ -193,6 +193,8 @@ def test_the_frontier_in_both_precisions_has_the_phone_behind(folder):
     assert curves["Pixel 3, float32"][0] == pytest.approx((1.2e-3, 0.414))
     assert curves["Pixel 3, int8"][0] == pytest.approx((0.8e-3, 0.395))
     assert curves["int8"][0] == pytest.approx((seconds, 0.395))
+    smallest = [dot.x.value for dot in own.dots if dot.label == "0.25-128"]
+    assert smallest == pytest.approx([2 * seconds, seconds])
     assert "0.50 of its float32 latency at the median, from 0.50" in published.finding
     assert [curve.name for curve in own.curves] == ["float32", "int8"]
     assert own.curves[1].points[0] == pytest.approx((seconds, TOP1[0.25, 128] / 100 - INT8_COSTS))

@@ -23,8 +23,8 @@ from sweep.report.content.candidates import candidates
 from sweep.report.content.cards import cards
 from sweep.report.content.evidence import evidence_of
 from sweep.report.content.heatmaps import heat_maps
+from sweep.report.content.int8_costs import int8_costs
 from sweep.report.content.panel import panel
-from sweep.report.content.precisions import int8_costs
 from sweep.report.content.separable import derivation
 from sweep.report.content.trends import trends
 from sweep.report.values import units
