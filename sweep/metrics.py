@@ -102,7 +102,7 @@ def in_int8(runtime: str) -> Metric:
     """Top-1 of a network's int8 file as a runtime executes it."""
     return Metric(
         TOP1_INT8 + slug(runtime), f"Top-1 accuracy in int8, by {runtime}", "1", Better.HIGHER,
-        Form.SHARE, short=f"Top-1 in int8, {runtime}", beside=TOP1.name,
+        Form.SHARE, short=f"Top-1 in int8 by {runtime}", beside=TOP1.name,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from sweep.report.content.axes import number
 from sweep.report.content.budget import Budget, Limit, Picked, costs_at
 from sweep.report.content.figures import label
 from sweep.report.values.quantity import Quantity
-from sweep.results.deployments import Deployed
+from sweep.results.deployments import RUNTIMES, Deployed
 from sweep.results.devices import on_device
 from sweep.results.load import Results
 from sweep.results.points import end_of
@@ -89,14 +89,20 @@ def deployed(
     runtime: str, precision: str, threads: int | None, results: Results
 ) -> Deployed | None:
     """The first deployment of the run that is as asked, of texts and numbers that are given; None
-    where none was timed and nothing is asked. Raises SettingsError where there is none such.
+    where none was timed and nothing is asked. threads: 0 for every core. Raises SettingsError where
+    there is none such.
     """
+    whole = max((each.deployment.threads for each in results.deployments), default=0)
     asked = {"--runtime": runtime, "--precision": precision, "--threads": threads}
     given = {option: value for option, value in asked.items() if value not in ("", None)}
     for each in results.deployments:
         of = each.deployment
-        own = {"--runtime": of.runtime, "--precision": of.precision, "--threads": of.threads}
-        if all(own[option] == value for option, value in given.items()):
+        names = {slug(of.runtime), slug(RUNTIMES.get(of.runtime, ""))}
+        if (
+            (not runtime or slug(runtime) in names)
+            and precision in ("", of.precision)
+            and (threads is None or (threads or whole) == of.threads)
+        ):
             return each
     if not given:
         return None

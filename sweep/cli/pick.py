@@ -54,7 +54,9 @@ def pick(
     ] = "",
     runtime: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Likewise, by which runtime: xla, onnxruntime, litert."),
+        typer.Option(
+            metavar="NAME", help="Likewise, by which runtime: xla, onnxruntime, litert, openvino."
+        ),
     ] = "",
     precision: Annotated[
         str,
@@ -65,7 +67,8 @@ def pick(
         ),
     ] = "",
     threads: Annotated[
-        int | None, typer.Option(metavar="COUNT", help="Likewise, on how many threads.")
+        int | None,
+        typer.Option(metavar="COUNT", help="Likewise, on how many threads; 0 for every core."),
     ] = None,
     p95: Annotated[
         bool,
@@ -157,8 +160,9 @@ def _ranked_by(
     if name in _sources(results):
         return name, ()
     return MEASURED, (
-        f"Latencies are in int8, and accuracies in float32: this run has not counted what int8 "
-        f'leaves by {executed.deployment.runtime} (measures = [.., "int8"]).',
+        "Latencies are in int8, and accuracies in float32: this run has not counted what int8 "
+        f'leaves by {executed.deployment.runtime} (measures = [.., "int8"], int8.runtimes = '
+        f'[.., "{executed.deployment.runtime}"]).',
     )
 
 

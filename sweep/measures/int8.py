@@ -54,7 +54,7 @@ class Int8Accuracy(Measure):
         self.source = ImageSource(accuracy)
         self.effort = Effort(accuracy, self.source)
         self.runtimes: dict[str, Runtime] = {
-            name: find("runtime", name)() for name in settings.runtimes
+            name: find("runtime", name, key="int8.runtimes")() for name in settings.runtimes
         }
         for name, runtime in self.runtimes.items():
             if "int8" not in runtime.precisions:
@@ -149,6 +149,6 @@ def metrics_by(runtime: str) -> tuple[Metric, Metric]:
         in_int8(runtime),
         Metric(
             f"file_int8_{stem}_bytes", f"Size of the int8 file, for {runtime}", "B", Better.LOWER,
-            short=f"int8 file, {runtime}", beside=PARAMS.name,
+            short=f"int8 file for {runtime}", beside=PARAMS.name,
         ),
     )  # fmt: skip

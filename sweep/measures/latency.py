@@ -49,7 +49,9 @@ class Latency(Measure):
         """
         self.settings = settings
         self.nodes = settings.nodes
-        runtimes: dict[str, Runtime] = {name: find("runtime", name)() for name in settings.runtimes}
+        runtimes: dict[str, Runtime] = {
+            name: find("runtime", name, key="latency.runtimes")() for name in settings.runtimes
+        }
         self._packages = {name: runtime.packages for name, runtime in runtimes.items()}
         self.versions = tuple(
             dict.fromkeys(each for own in self._packages.values() for each in own)
@@ -67,11 +69,16 @@ class Latency(Measure):
         return self._packages[deployment_of(network, self.settings).runtime]
 
     def check_points(self, networks: Sequence[Network]) -> None:
-        """Raises SettingsError where it is to have more cores than there are: told now, and not by
-        every process.
+        """Raises SettingsError where it is to have more cores than there are, or the same number
+        twice: told now, and not by every process.
         """
-        cores = this_cpu().cores
-        for threads in self.settings.threads if networks else ():
+        cores, asked = this_cpu().cores, list(self.settings.threads)
+        if networks and not self.nodes and {0, cores} <= set(asked):
+            raise SettingsError(
+                f"latency.threads = {asked}: 0 is every core, and this run has {cores}: leave one "
+                "of the two away"
+            )
+        for threads in asked if networks else ():
             if threads > cores:
                 raise SettingsError(
                     f"latency.threads = {threads}: must be at most {cores}, the cores that this "

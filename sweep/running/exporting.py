@@ -125,7 +125,14 @@ def _of_run(
         shared = shared_of_run(folder, kind=kind, seed=seed)
         return Chosen(shared.family, shared.cut(alpha, resolution), folder)
     name = _kept(results, alpha, resolution, kind or "separable", seed)
-    return Chosen(*_loaded(folder / NETWORKS / name, None, None), folder)
+    family, trained = _loaded(folder / NETWORKS / name, None, None)
+    if trained.resolution != resolution:
+        note = (
+            f"the point of {resolution} px was trained at {trained.resolution} px, and its file "
+            "takes such images"
+        )
+        trained = replace(trained, notes=(note, *trained.notes))
+    return Chosen(family, trained, folder)
 
 
 def _kept(results: Results, alpha: float, resolution: int, kind: str, seed: int | None) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from sweep.settings.toml_data import joined, short
 
+A_LIST = "must be a list"
 # Settings that have had another name.
 RENAMED = {"latency.dtype": 'latency.precisions, a list, such as ["float32"],'}
 
@@ -33,6 +34,8 @@ def explained(
     if isinstance(detail["input"], dict) or not place:
         return f"{place}: {message}  ({source})" if place else f"{message}  ({source})"
     given = short(json.dumps(detail["input"], default=str))
+    if message == A_LIST:
+        message += f", such as [{given}]"
     return f"{place} = {given}: {message}  ({source})"
 
 
@@ -47,7 +50,7 @@ def in_our_words(message: str) -> str:
         ("less than", "below"),
         ("Tuple should have at least 1 item after validation, not 0", "must not be empty"),
         ("String should have at least 1 character", "must not be empty"),
-        ("must be a valid array", "must be a list, such as [0.5, 0.25]"),
+        ("must be a valid array", A_LIST),
         ("must be a valid integer", "must be a whole number"),
         ("must be a valid number", "must be a number"),
         ("must be a valid string", "must be a text, in quotes"),

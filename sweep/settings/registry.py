@@ -65,17 +65,18 @@ def look_in(folder: Path) -> None:
         sys.path.append(path)
 
 
-def find(part: str, name: str) -> Any:
-    """The class behind a name. part is "family", "dataset", "measure" or "runtime".
+def find(part: str, name: str, *, key: str = "") -> Any:
+    """The class behind a name. part is "family", "dataset", "measure" or "runtime". key: where it
+    is named, where not in the place that parts of its kind have.
 
     Entry points are looked up in the group "sweep.<part>". Raises UnknownPartError.
     """
     known = {entry.name: entry.value for entry in entry_points(group=f"sweep.{part}")}
     known |= BUILT_IN[part]
     if ":" in name or name in known:
-        return _import(part, known.get(name, name))
+        return _import(part, known.get(name, name), key or _KEYS[part])
     raise UnknownPartError(
-        f'{_KEYS[part]} = "{short(name)}": must be one of {", ".join(sorted(known))}, or '
+        f'{key or _KEYS[part]} = "{short(name)}": must be one of {", ".join(sorted(known))}, or '
         '"package.module:Class"'
     )
 
@@ -102,9 +103,9 @@ def make_dataset(name: str, data: dict[str, Any]) -> Dataset:
         raise SettingsError(f"accuracy.data: {error}  (dataset {name})") from None
 
 
-def _import(part: str, target: str) -> Any:
+def _import(part: str, target: str, key: str) -> Any:
     module_name, _, attribute = target.partition(":")
-    named = f'{_KEYS[part]} = "{short(target)}"'
+    named = f'{key} = "{short(target)}"'
     try:
         imported = getattr(import_module(module_name), attribute)
     except ModuleNotFoundError as error:

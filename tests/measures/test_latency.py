@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from sweep.contracts import Failed, Network
+from sweep.host import machine
 from sweep.host.compile_cache import KEEP_EVERYTHING
 from sweep.measures import timing_worker
 from sweep.measures.latency import LATENCY, Latency, LatencyError
 from sweep.settings.config import LatencySettings, SettingsError
+from sweep.settings.registry import UnknownPartError
 from sweep.types import Deployment, Reading
 from tests.support.short import Short
 from tests.support.timing import REFERENCE, Processes
@@ -209,6 +211,17 @@ def test_a_later_session_tells_how_it_drifted(monkeypatch):
     (drift,) = [i for i in items if isinstance(i, Reading) and i.metric.name == "latency_drift"]
     assert drift.samples == (2 / 1.6, 2 / 2.5)
     assert drift.value == pytest.approx(1.0)  # the geometric mean of 1.25 and 0.8
+
+
+def test_every_core_and_their_number_are_one_and_the_same():
+    cores = machine.this_cpu().cores
+    with pytest.raises(SettingsError, match=rf"\[0, {cores}\]: 0 is every core, and this run has"):
+        Latency(LatencySettings(threads=(0, cores))).check_points(networks_at(32))
+
+
+def test_a_runtime_that_does_not_exist_is_told_by_its_setting():
+    with pytest.raises(UnknownPartError, match=r'^latency.runtimes = "tflite": must be one of lit'):
+        Latency(LatencySettings(runtimes=("tflite",)))
 
 
 def test_a_bridge_reaches_from_the_smallest_to_the_largest():

@@ -129,6 +129,11 @@ def test_a_budget_is_held_against_the_runtime_that_is_named(command, folder):
     assert status == 0
     assert picked["accuracy"] == "int8-litert"
     assert picked["best"]["top1"] < max(TOP1.values()) / 100 - INT8_COSTS + 1e-9
+    # By the name that tables have, and every core as sweep.toml has it.
+    _, out, _ = command(*asked, "--runtime", "LiteRT", "--precision", "int8", "--threads", "0")
+    assert json.loads(out) == picked
+    told = [flat(each) for each in picked["cautions"]]
+    assert any(each.startswith("Latencies by LiteRT in int8 are of one machine") for each in told)
     status, out, _ = command(*asked)
     by_xla = json.loads(out)
     # Four times as slow: nothing fits there.

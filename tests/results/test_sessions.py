@@ -13,14 +13,16 @@ import pandas as pd
 import pytest
 
 from sweep.host import machine
+from sweep.report.content.bearing import cautions
 from sweep.report.content.cautions import warnings
 from sweep.results.load import Results, load
-from sweep.results.points import derive
+from sweep.results.points import derive, with_points
 from sweep.results.sessions import bridges
 from sweep.results.store import Store
 from sweep.running.plan import make_plan
 from sweep.running.run import execute
 from sweep.settings.config import SettingsError, parse
+from tests.support.commands import flat
 from tests.support.runs import MACHINE, Watcher
 from tests.support.timing import Processes
 
@@ -206,3 +208,8 @@ def test_a_runtime_that_is_added_is_timed_and_no_other_anew(mood, tmp_path):
     assert latencies(results)[64] == pytest.approx(64, rel=0.003)
     by_litert = derive(results.readings).set_index("resolution")["latency_by_litert_s"]
     assert by_litert.to_dict()[64] == pytest.approx(0.064 * 1.02, rel=0.003)
+    told = [flat(each.text) for each in cautions(with_points(results))]
+    assert (
+        "Latencies by LiteRT were timed in another session than those by XLA: networks that were "
+        "timed in both took 2 % longer in it. run --again latency times all together."
+    ) in told

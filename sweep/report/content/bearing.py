@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sweep.metrics import LATENCY, LEFT_OUT, TOP1
+from sweep.metrics import DRIFT, LATENCY, LEFT_OUT, TOP1
 from sweep.report.content.axes import number, quantities
 from sweep.report.content.certainty import of_trainings
 from sweep.report.content.devices import what_it_is
@@ -19,7 +20,8 @@ from sweep.report.content.figures import label, of_the_run
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, percent, span
 from sweep.report.values.view import Caution
-from sweep.results.sessions import latency_key, processes_of, with_values
+from sweep.results.deployments import by
+from sweep.results.sessions import SESSION, latency_key, processes_of, with_values
 from sweep.types import listed
 
 if TYPE_CHECKING:
@@ -131,6 +133,8 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
         yield Caution(whose, of.name)
         if of.metric == LATENCY:
             yield from (Caution(text, of.name) for text in of_sessions(results))
+        elif of.other and (told := of_another_session(results, of)):
+            yield Caution(told, of.name)
         for row in rows:
             if (width := relative_width(row, of)) is not None and width > WIDE:
                 interval = span(row[of.low], row[of.high], of.metric.form)
@@ -140,6 +144,31 @@ def _of_latencies(rows: list[dict[str, Any]], results: Results) -> Iterator[Caut
                     of.name,
                     label(row),
                 )
+
+
+def of_another_session(results: Results, of: Quantity) -> str:
+    """Where a runtime was timed later than the primary one, how those compare: the networks that
+    were timed in both tell.
+    """
+    first, *others = results.deployments
+    own = next((each for each in others if each.metric == of.metric), None)
+    main, later = (
+        with_values(results.readings, metric.name) for metric in (first.metric, of.metric)
+    )
+    if own is None or main.empty or later.empty or set(main[SESSION]) & set(later[SESSION]):
+        return ""
+    drifts = with_values(results.readings, by(DRIFT, own.words).name)["value"].tolist()
+    told = "no network was timed in both sessions"
+    if drifts:
+        change = median(drifts) - 1
+        told = (
+            f"networks that were timed in both took {percent(abs(change))} "
+            f"{'longer' if change > 0 else 'less'} in it"
+        )
+    return (
+        f"Latencies by {own.words} were timed in another session than those by {first.words}: "
+        f"{told}. run --again latency times all together."
+    )
 
 
 def relative_width(row: dict[str, Any], of: Quantity) -> float | None:

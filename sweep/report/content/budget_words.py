@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sweep.report.content.budget import BY_DEFAULT, Over, Picked, accuracy
 from sweep.report.content.certainty import guessing, not_told_apart
-from sweep.report.content.figures import MEASURED, written
+from sweep.report.content.figures import MEASURED, of_the_run, written
 from sweep.report.content.held_back import worth
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, Form
@@ -134,7 +134,7 @@ def accuracy_text(candidate: Candidate, source: str) -> str:
     estimate = accuracy(candidate, source)
     if estimate is None:
         return ""
-    of = f", {candidate.sizes}" if source == MEASURED and candidate.sizes else ""
+    of = f", {candidate.sizes}" if of_the_run(source) and candidate.sizes else ""
     return f"{written(estimate, Form.SHARE)} top-1{of}"
 
 

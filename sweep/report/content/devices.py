@@ -96,8 +96,10 @@ def _pair(
 
 def what_it_is(results: Results, of: Quantity) -> str:
     """Whose a latency is, for whoever chooses by it; empty for what is no latency."""
-    if of.metric == LATENCY:
-        return f"Latencies{of.on} are of one machine: {_words(results.machine)}."
+    words = {each.metric.name: each.words for each in results.deployments}
+    if of.metric == LATENCY or of.metric.name in words:
+        on = f" by {words[of.metric.name]}" if of.other else of.on
+        return f"Latencies{on} are of one machine: {_words(results.machine)}."
     for id, name in results.devices.items():
         if of.metric == on_device(LATENCY, name):
             others = results.machine.get("earlier", [])
