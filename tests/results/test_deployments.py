@@ -141,6 +141,13 @@ def test_a_budget_is_held_against_the_runtime_that_is_named(command, folder):
     assert by_xla["accuracy"] == "measured"
 
 
+def test_the_primary_latency_is_meant_where_no_runtime_is_named(command, folder):
+    _, plain, _ = command("show", str(folder), "--columns", "latency")
+    _, named, _ = command("show", str(folder), "--columns", "Latency by XLA")
+    assert plain == named
+    assert "Latency by XLA" in plain
+
+
 def test_what_was_not_timed_can_not_be_named(command, folder):
     status, _, err = command("pick", str(folder), "--runtime", "tvm", "--max-latency", "5ms")
     assert status == 2

@@ -85,10 +85,13 @@ class Table:
         return self.only(*(column.title for column in self.columns if not column.extra))
 
     def named(self, names: Iterable[str]) -> Table:
-        """The first column and those of these names, in their order: "latency", "mult_adds". Raises
-        ValueError, saying which there are, for one that isn't there.
+        """The first column and those of these names, in their order: "latency", "mult_adds"; of
+        "Latency by XLA" and others by a runtime "latency" is the first. Raises ValueError, saying
+        which there are, for one that isn't there.
         """
         places = {_letters(column.title): at for at, column in enumerate(self.columns)}
+        for at, column in enumerate(self.columns):
+            places.setdefault(_letters(column.title.partition(" by ")[0]), at)
         chosen = [0]
         for name in names:
             if (at := places.get(_letters(name))) is None:
