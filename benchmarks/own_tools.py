@@ -29,7 +29,7 @@ from sweep.host.machine import this_cpu
 from sweep.maths.statistics import median_interval, ratio_interval
 from sweep.measures.latency import Latency
 from sweep.measures.latency_session import Program, Session
-from sweep.measures.timers import Target, Timer, draw
+from sweep.measures.timers import Target, draw
 from sweep.measures.timing_process import Process
 from sweep.settings.config import LatencySettings
 from sweep.types import Point
@@ -98,10 +98,7 @@ def timed(session: Session, jobs: dict[Target, list[dict[str, object]]], rounds:
 
 
 def _drawn(session: Session, jobs: dict, number: int, samples: Samples, how: str) -> None:
-    def start(target: Target) -> Timer:
-        return Timer(target, Process("timing_worker"))
-
-    drawn = draw(jobs, start, session.settings, number, lambda *_: None)
+    drawn = draw(jobs, lambda: Process("timing_worker"), session.settings, number, lambda *_: None)
     for index in {index for index, _ in drawn.samples}:
         own = [seconds for at, seconds in drawn.samples if at == index]
         samples[index, how].append(median(own))

@@ -15,7 +15,7 @@ from typing import Any
 
 from sweep.contracts import Network, Runtime
 from sweep.host.machine import this_cpu
-from sweep.measures.timers import Draw, Target, Timer, TimerError, draw
+from sweep.measures.timers import Draw, Target, TimerError, draw
 from sweep.measures.timing_process import LatencyError, Process
 from sweep.settings.config import LatencySettings
 from sweep.settings.registry import find
@@ -196,7 +196,7 @@ class Session:
         again: dict[Target, int] = defaultdict(int)
         while jobs := self.jobs(folder):
             try:
-                drawn = draw(jobs, self._timer, self.settings, number, progress)
+                drawn = draw(jobs, _timing, self.settings, number, progress)
             except TimerError as end:
                 if end.over >= 0:
                     self.failed[end.over] = str(end)
@@ -216,9 +216,6 @@ class Session:
                 jobs.setdefault(program.target, []).append(self._told(folder, index))
         return jobs
 
-    def _timer(self, target: Target) -> Timer:
-        return Timer(target, Process("timing_worker"))
-
     def _keep(self, drawn: Draw, number: int) -> None:
         """What the processes of one draw have said, now that they have come to their end."""
         self.reference += drawn.reference
@@ -230,6 +227,10 @@ class Session:
             taken.seconds.append(seconds)
             taken.processes.append(number)
             taken.calls.append(drawn.calls[index])
+
+
+def _timing() -> Process:
+    return Process("timing_worker")
 
 
 def deployment_of(network: Network, settings: LatencySettings) -> Deployment:

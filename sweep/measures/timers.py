@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -54,17 +53,6 @@ class Timer:
         self.target, self._process = target, process
         self._at = _NOWHERE
 
-    def __enter__(self) -> Timer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.__exit__(kind, error, trace)
-
     def open(self, programs: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         """What it says of each program. Raises TimerError where it ends over one, or before."""
         runtime, threads = self.target
@@ -93,13 +81,13 @@ class Timer:
 
 def draw(
     jobs: Mapping[Target, Sequence[Mapping[str, Any]]],
-    start: Callable[[Target], Timer],
+    start: Callable[[], Process],
     settings: LatencySettings,
     number: int,
     progress: Progress,
 ) -> Draw:
     """Opens all programs, warms them up, and samples each in every round: runtime by runtime, and
-    within it program by program, in a random order each time. start: the process of a target.
+    within it program by program, in a random order each time. start: a process that times.
     Raises TimerError where one dies.
     """
     drawn, steps = Draw(), 0
@@ -113,10 +101,11 @@ def draw(
     with ExitStack() as stack:
         timers = []
         for target, programs in jobs.items():
-            timers.append(stack.enter_context(start(target)))
+            timers.append(Timer(target, stack.enter_context(start())))
             for event in timers[-1].open(programs):
                 step(f"{target[0]} opens its programs")
-                _heard(event, drawn.opened, drawn)
+                if _went_well(event, drawn):
+                    drawn.opened[event["index"]] = event
         for timer in timers:
             _warm(timer, [each["index"] for each in jobs[timer.target]], settings, drawn, step)
         rng = np.random.default_rng([settings.seed, number])
@@ -145,21 +134,18 @@ def _warm(
     for index in (REFERENCE, *(each for each in indices if each in drawn.opened)):
         step(f"{timer.target[0]} warms up")
         event = timer.ask(index, "warm", **length)
-        if _heard(event, {}, drawn):
+        if _went_well(event, drawn):
             drawn.calls[index] = event["calls"]
 
 
 def _sample(timer: Timer, index: int, drawn: Draw) -> None:
     if index in drawn.calls and index not in drawn.failed:
         event = timer.ask(index, "sample", calls=drawn.calls[index])
-        if _heard(event, {}, drawn):
+        if _went_well(event, drawn):
             drawn.samples.append((index, event["seconds"]))
 
 
-def _heard(event: dict[str, Any], of: dict[int, dict[str, Any]], drawn: Draw) -> bool:
-    """Whether it went well. of: where the event is put then."""
+def _went_well(event: dict[str, Any], drawn: Draw) -> bool:
     if event["event"] == "failed":
         drawn.failed[event["index"]] = event["reason"]
-        return False
-    of[event["index"]] = event
-    return True
+    return event["event"] != "failed"

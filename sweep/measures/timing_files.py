@@ -8,16 +8,15 @@ It is told a job, and says of each program: {"event": "at", "index": ..} before 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweep.contracts import Network, Runtime
+from sweep.contracts import Made, Network, Runtime
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.failures import reason_of
-from sweep.measures.agreement import FLOATS_AGREE, INTEGERS_AGREE, Floats, agreed
+from sweep.measures.agreement import FLOATS_AGREE, INTEGERS_AGREE, Floats, agreed, logits_of
 from sweep.measures.timing_process import Say, serve
 from sweep.measures.timing_worker import keep_to
 from sweep.settings.registry import find
@@ -51,14 +50,6 @@ def main(told: Iterator[dict[str, Any]], say: Say) -> None:
             say({"event": "made", "index": program["index"], **told_of_it})
 
 
-@dataclass
-class _Account:
-    """Of a file: seconds and bytes by the runtime that made it."""
-
-    seconds: float | None = None
-    memory_bytes: int | None = None
-
-
 class _Made:
     """One network at one batch size: its weights, its logits, and the files that are made of it."""
 
@@ -70,7 +61,7 @@ class _Made:
         self._network = Network(Point(*spec["point"]), family, spec["num_classes"])
         self._batch, self._seed = program["batch"], settings["seed"]
         self._module = weighted(self._network, settings["lowering"], settings["seed"])
-        self._accounts: dict[Path, _Account] = {}
+        self._accounts: dict[Path, Made | None] = {}  # None: the runtime keeps none
         self._logits: Floats | None = None
 
     def write(self, program: dict[str, Any]) -> dict[str, Any]:
@@ -83,23 +74,21 @@ class _Made:
             self._accounts[file] = self._written(file, runtime, program["precision"])
         account = self._accounts[file]
         return {
-            "seconds": account.seconds,
-            "memory_bytes": account.memory_bytes,
-            "file_bytes": None if account.seconds is not None else file.stat().st_size,
+            "seconds": account.seconds if account else None,
+            "memory_bytes": account.memory_bytes if account else None,
+            "file_bytes": None if account else file.stat().st_size,
             **self._checked(runtime, file, program["precision"]),
         }
 
-    def _written(self, file: Path, runtime: Runtime, precision: str) -> _Account:
-        shown = [self._images(CALIBRATION + number) for number in range(CALIBRATION_IMAGES)]
-        made = runtime.make(
+    def _written(self, file: Path, runtime: Runtime, precision: str) -> Made | None:
+        return runtime.make(
             self._network,
             self._module,
             file,
             batch=self._batch,
             precision=precision,
-            images=shown if precision == "int8" else (),
+            images=map(self._images, range(CALIBRATION, CALIBRATION + CALIBRATION_IMAGES)),
         )
-        return _Account(made.seconds, made.memory_bytes) if made else _Account()
 
     def _checked(self, runtime: Runtime, file: Path, precision: str) -> dict[str, Any]:
         """How far what the program computes is from what is right, as a share of the largest logit,
@@ -111,7 +100,7 @@ class _Made:
                 self._logits = runtime.open(file)(images)
             return {}
         if precision == "float32":
-            right, whose, most = self._flax(file.parent), "the Flax network's", FLOATS_AGREE
+            right, whose, most = self._flax(), "the Flax network's", FLOATS_AGREE
         elif plain := runtime.reference(file):
             right, whose, most = plain(images), "its reference kernels'", INTEGERS_AGREE
         else:
@@ -119,14 +108,11 @@ class _Made:
         difference = agreed(runtime.open(file)(images), right, whose, most)
         return {"difference": difference, "whose": whose}
 
-    def _flax(self, folder: Path) -> Floats:
+    def _flax(self) -> Floats:
         """The logits of the Flax network, compiled by XLA."""
-        if (logits := self._logits) is None:
-            runtime, file = find("runtime", FLAX)(), folder / "reference.xla"
-            self._written(file, runtime, "float32")
-            self._logits = logits = runtime.open(file)(self._images())
-            file.unlink()
-        return logits
+        if self._logits is None:
+            self._logits = logits_of(self._module, self._images())
+        return self._logits
 
     def _images(self, draw: int = 0) -> Floats:
         side = self._network.point.resolution

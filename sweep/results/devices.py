@@ -14,11 +14,10 @@ from typing import Any
 import pandas as pd
 
 from sweep.metrics import BUILT_IN, LATENCY, PROCESS, metric_of
-from sweep.results.deployments import deployments_of, renamed
+from sweep.results.deployments import MEASURE, deployments_of, renamed
 from sweep.results.sessions import bridges, withheld
 from sweep.types import Machine, Metric, digest_of, slug
 
-MEASURE = "latency"
 IMPORTED = "imported"  # platform
 # What imported latencies are stored under, in place of a hash of settings: nobody knows those.
 IMPORTED_HASH = digest_of([MEASURE, IMPORTED])

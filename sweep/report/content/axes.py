@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from sweep.metrics import BUILT_IN, HELD_BACK, LATENCY, has_column, metric_of
+from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.results.deployments import base_of
 from sweep.results.points import column_of, end_of
@@ -84,3 +85,9 @@ def _any(points: pd.DataFrame, column: str) -> bool:
 def number(value: Any) -> float | None:
     """A value of a data frame, None where it is null."""
     return None if pd.isna(value) else float(value)
+
+
+def estimate(row: Mapping[str, Any], columns: Sequence[str]) -> Estimate | None:
+    """Of a point's value and the ends of its interval, by their columns; None without a value."""
+    value, low, high = (number(row.get(column)) for column in columns)
+    return None if value is None else Estimate(value, low, high)

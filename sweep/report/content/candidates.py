@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sweep.metrics import CLASSES
-from sweep.report.content.axes import number
+from sweep.report.content.axes import estimate, number
 from sweep.report.content.figures import MEASURED, label, sizes, sources
 from sweep.report.content.held_back import held_back
-from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.view import Candidate
 from sweep.results.points import end_of
@@ -48,7 +47,7 @@ def _candidate(
         accuracies=tuple(
             (source, accuracy)
             for source, of_source in columns.items()
-            if (accuracy := _estimate(row, of_source)) is not None
+            if (accuracy := estimate(row, of_source)) is not None
         ),
         costs=tuple(
             (each.name, value)
@@ -66,8 +65,3 @@ def _candidate(
             and (high := number(row.get(each.high))) is not None
         ),
     )
-
-
-def _estimate(row: dict[str, Any], columns: tuple[str, ...]) -> Estimate | None:
-    value, low, high = (number(row.get(column)) for column in columns)
-    return None if value is None else Estimate(value, low, high)

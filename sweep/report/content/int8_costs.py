@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.maths.replicates import Difference
 from sweep.maths.statistics import Interval, ratio_interval
 from sweep.metrics import CLASSES, TOP1, TRAINED, in_int8
-from sweep.report.content.axes import number, quantities
+from sweep.report.content.axes import estimate, number, quantities
 from sweep.report.content.figures import label
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.quantity import Quantity
@@ -57,8 +57,7 @@ def _is_pair(one: Deployed, other: Deployed) -> bool:
 
 
 def latency_of(row: Row, of: Quantity) -> Estimate | None:
-    value, low, high = (number(row.get(column)) for column in (of.column, of.low, of.high))
-    return None if value is None else Estimate(value, low, high)
+    return estimate(row, (of.column, of.low, of.high))
 
 
 def int8_costs(results: Results) -> tuple[str, ...]:
