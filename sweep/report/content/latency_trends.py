@@ -14,7 +14,7 @@ from sweep.metrics import LATENCY, MULT_ADDS
 from sweep.paper.networks import FAMILY
 from sweep.paper.phones import Phone, phones
 from sweep.paper.ranking import FEWEST_FOR_TAU
-from sweep.report.content.axes import number, quantities
+from sweep.report.content.axes import estimate, number, quantities
 from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Row
 from sweep.report.values.figures import Axis, Dot, Scatter
@@ -66,9 +66,9 @@ def latency_trends(results: Results, mult_adds: Axis) -> tuple[Scatter, ...]:
 def _timed(rows: list[Row], of: Quantity) -> list[_Timed]:
     timed = []
     for row in rows:
-        value, low, high = (number(row.get(column)) for column in (of.column, of.low, of.high))
-        if value is not None and value > 0:
-            timed.append(_Timed(label(row), row, Estimate(value, low, high)))
+        latency = estimate(row, (of.column, of.low, of.high))
+        if latency is not None and latency.value > 0:
+            timed.append(_Timed(label(row), row, latency))
     return timed
 
 
