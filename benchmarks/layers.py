@@ -3,23 +3,28 @@
     python -m benchmarks.layers          # 1.0-224 and 0.25-128 on one core: a minute
     python -m benchmarks.layers --quick  # 0.25-128
 
-On one core, since XLA's profiler tells how long an operation was under way, and on several cores
+Ours, and beside it ONNX Runtime by its own profiler where it is installed, with the same rows. On
+one core, since a profiler tells how long an operation was under way, and on several cores
 operations wait for threads. Each operation of the compiled program belongs to the layer whose name
 scope it carries.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import figure, options, publish, table
 from benchmarks.roofline import Limits, layer_limit_s, measured
 from mnv1_flax import MobileNetV1, compiled
+from mnv1_flax.architecture import Layer
+from mnv1_flax.export import content, deployed
 from sweep.host.allocator import keep_freed_memory
 
 POINTS = ((1.0, 224), (0.25, 128))
@@ -57,24 +62,70 @@ def _layers(alpha: float, resolution: int, limits: Limits) -> str:
 
     rows = {row.name: row for row in model.layers()}
     text, names = program.as_text() or "", tuple(rows)
-    seconds: Counter[str] = Counter()
+    ours: Counter[str] = Counter()
     for operation, spent in _traced_s(run).items():
-        seconds[_layer_of(operation, text, names)] += spent
+        ours[_layer_of(operation, text, names)] += spent
+    words = "An operation counts for the layer that it ends in: XLA's stem's sum for depthwise_1."
+    theirs = _onnx_runtime_s(model, names)
+    return f"Limit: {limits.words()}, on one core. {words}\n\n{_table(rows, ours, theirs, limits)}"
+
+
+def _table(rows: dict[str, Layer], ours: Counter[str], theirs: Counter[str], limits: Limits) -> str:
+    """Microseconds of each layer by XLA and by ONNX Runtime, and the least that it could take."""
+    limit_s = {name: layer_limit_s(row, 1, limits) for name, row in rows.items()}
+    kinds = ("pointwise", "depthwise")
+    of = {name: (name,) for name in (*rows, OTHER)} | {
+        f"all {kind}": tuple(name for name in rows if name.startswith(kind)) for kind in kinds
+    }
     lines = []
-    for name, row in rows.items():
-        limit = layer_limit_s(row, 1, limits)
-        shape = f"{row.size_in}x{row.size_in}x{row.channels_in} to {row.channels_out}"
-        share = f"{100 * limit / seconds[name]:.0f} %" if seconds[name] else "-"
-        lines.append((name, shape, figure(seconds[name] * 1e6), figure(limit * 1e6), share))
-    in_all = sum(layer_limit_s(row, 1, limits) for row in rows.values())
-    total = seconds.total()
-    lines.append((OTHER, "", figure(seconds[OTHER] * 1e6), "", ""))
-    lines.append(
-        ("sum", "", figure(total * 1e6), figure(in_all * 1e6), f"{100 * in_all / total:.0f} %")
-    )
-    headings = ("layer", "map", "microseconds", "limit", "share of it reached")
-    words = "An operation counts for the layer that it ends in: the stem's sum for depthwise_1."
-    return f"Limit: {limits.words()}, on one core. {words}\n\n{table(headings, lines)}"
+    for label, names in (of | {"sum": (*rows, OTHER)}).items():
+        row = rows.get(label)
+        shape = (
+            f"{row.size_in}x{row.size_in}x{row.channels_in} to {row.channels_out}" if row else ""
+        )
+        spent, least = _sum(ours, names), sum(limit_s.get(name, 0.0) for name in names)
+        other = figure(_sum(theirs, names) * 1e6) if theirs else "-"
+        share = f"{100 * least / spent:.0f} %" if spent and least else "-"
+        lines.append((label, shape, figure(spent * 1e6), other, figure(least * 1e6), share))
+    headings = ("layer", "map", "XLA, microseconds", "ONNX Runtime", "limit", "XLA's share of it")
+    return table(headings, lines)
+
+
+def _sum(seconds: Counter[str], names: Iterable[str]) -> float:
+    return sum(seconds[name] for name in names)
+
+
+def _onnx_runtime_s(model: MobileNetV1, names: tuple[str, ...]) -> Counter[str]:
+    """Mean seconds of each layer of one call by ONNX Runtime; none where it is missing."""
+    import numpy as np
+
+    try:
+        import onnxruntime  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return Counter()
+    settings: Any = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    settings.enable_profiling = True
+    images = np.zeros((1, 3, model.resolution, model.resolution), np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        settings.profile_file_prefix = str(Path(folder) / "layers")
+        session: Any = onnxruntime.InferenceSession(
+            content(deployed(model), ".onnx"), settings, providers=["CPUExecutionProvider"]
+        )
+        for _ in range(2 * CALLS):
+            session.run(None, {"images": images})
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    microseconds: dict[str, list[int]] = {}
+    for event in events:
+        if event["cat"] == "Node":
+            microseconds.setdefault(event["name"], []).append(event["dur"])
+    spent: Counter[str] = Counter()
+    for node, each in microseconds.items():
+        # "pointwise_1/relu6_nchwc_kernel_time"; what reorders maps has a name of its own.
+        layer = re.split(r"/|_nchwc|_kernel_time", node)[0]
+        layer = {"logits": "classifier", "features": "pool"}.get(layer, layer)
+        spent[layer if layer in names else OTHER] += sum(each[CALLS:]) / CALLS * 1e-6
+    return spent
 
 
 def _traced_s(run: Callable[[], None]) -> Counter[str]:

@@ -6,6 +6,8 @@ in place of sixty, which a small network on a CPU feels.
 
 from __future__ import annotations
 
+import os
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -15,23 +17,36 @@ from mnv1_flax.model import MobileNetV1
 # What XLA's CPU backend leaves to the library YNNPACK. Sums never are, as they would be by default:
 # jaxlib 0.10.2 miscalculates a product that is summed in the same fusion (JAX issue 39103).
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
-# Below this many mult-adds a call matrix products are faster with Eigen than with YNNPACK: on two
-# cores it shares out the small ones better. Measured in benchmarks/inference.py; see
-# docs/performance.md.
+# On one thread matrix products are faster with Eigen than with YNNPACK, and on several below this
+# many mult-adds a call: it shares out the small ones better. Measured in benchmarks/inference.py;
+# see docs/performance.md.
 _EIGEN_BELOW = 150_000_000
 _EIGEN = {_LIBRARY: ""}
 _YNNPACK = {_LIBRARY: "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+# LLVM's default is 256 bits for every processor; one that has no vectors of 512 keeps its own.
+_WIDE = {"xla_cpu_prefer_vector_width": "512"}
 
 
-def compiler_options(mult_adds: int, platform: str) -> dict[str, bool | str]:
+def compiler_options(
+    mult_adds: int, platform: str, threads: int | None = None
+) -> dict[str, bool | str]:
     """XLA's options for a deployed network of this size, in mult-adds of a call: those that it is
     right with, and of them the faster ones.
 
-    platform: JAX's name ("cpu", "gpu", "tpu"). For `jax.stages.Lowered.compile`.
+    platform: JAX's name ("cpu", "gpu", "tpu"). threads: that XLA will have; None for those of this
+    process, which is what XLA takes. For `jax.stages.Lowered.compile`.
     """
     if platform != "cpu":
         return {}
-    return dict(_EIGEN if mult_adds < _EIGEN_BELOW else _YNNPACK)
+    eigen = (threads or _threads()) == 1 or mult_adds < _EIGEN_BELOW
+    return {**(_EIGEN if eigen else _YNNPACK), **_WIDE}
+
+
+def _threads() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def compiled(

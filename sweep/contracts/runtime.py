@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sweep.contracts.family import Exports, Network
 from sweep.contracts.hooks import Hooks
@@ -61,7 +61,8 @@ class Runtime(Hooks, ABC):
     """Opens files of its suffixes, and makes them of networks. packages: distributions whose
     versions bear on what it computes and how fast. precisions: types of numbers, the file's and of
     the products. pinned: whether its files are made for as many threads as the process that makes
-    them has. What each has to keep is `sweep.testing.RuntimeContract`.
+    them has. made: how files are made and called, where another way would take another time: part
+    of the identity of its readings. What each has to keep is `sweep.testing.RuntimeContract`.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Runtime(Hooks, ABC):
     packages: tuple[str, ...]
     precisions: tuple[str, ...] = ("float32",)
     pinned: bool = False
+    made: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def open(self, file: Path, *, threads: int = 0) -> Program:

@@ -53,16 +53,22 @@ class Latency(Measure):
             name: find("runtime", name, key="latency.runtimes")() for name in settings.runtimes
         }
         self._packages = {name: runtime.packages for name, runtime in runtimes.items()}
+        self._made = {name: dict(runtime.made) for name, runtime in runtimes.items()}
         self.versions = tuple(
             dict.fromkeys(each for own in self._packages.values() for each in own)
         )
         self.deployments = _deployments(settings, runtimes)
 
     def identity(self) -> dict[str, Any]:
-        """The settings, and how programs are called."""
+        """The settings, and what the networks hold."""
         lists = {"nodes", "runtimes", "precisions", "threads"}  # each network has its own
-        made = {"dispatch": "synchronous", "fused_sums": False, "weights": "He et al. 2015"}
-        return self.settings.model_dump(mode="json", exclude=lists) | made
+        weights = {"weights": "He et al. 2015"}
+        return self.settings.model_dump(mode="json", exclude=lists) | weights
+
+    def identity_of(self, network: Network) -> dict[str, Any]:
+        """How its runtime's programs are made and called."""
+        made = self._made[deployment_of(network, self.settings).runtime]
+        return {"made": made} if made else {}
 
     def versions_of(self, network: Network) -> tuple[str, ...]:
         """Of the runtime's own packages."""

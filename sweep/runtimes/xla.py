@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,8 @@ class XLA(Runtime):
     packages = ("jax", "jaxlib", "flax")
     precisions = ("float32", "bfloat16", "float16")
     pinned = True
+    # What `mnv1_flax.deployment.compiler_options` and `open` decide on.
+    made: ClassVar = {"dispatch": "synchronous", "fused_sums": False, "vectors": 512}
 
     def open(self, file: Path, *, threads: int = 0) -> Program:  # noqa: ARG002
         """threads: as many as the process has cores. XLA takes no other number."""

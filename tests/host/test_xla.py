@@ -40,8 +40,8 @@ def squares_of_products(rows, matrix):
     [
         xla.with_fused_sums,
         lambda lowered: lowered.compile(compiler_options=xla.options()),
-        lambda lowered: lowered.compile(compiler_options=compiler_options(10**6, "cpu")),
-        lambda lowered: lowered.compile(compiler_options=compiler_options(10**9, "cpu")),
+        lambda lowered: lowered.compile(compiler_options=compiler_options(10**6, "cpu", 2)),
+        lambda lowered: lowered.compile(compiler_options=compiler_options(10**9, "cpu", 2)),
     ],
     ids=["training", "evaluation", "small deployed", "large deployed"],
 )

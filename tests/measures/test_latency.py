@@ -12,6 +12,9 @@ from sweep.host import machine
 from sweep.host.compile_cache import KEEP_EVERYTHING
 from sweep.measures import timing_worker
 from sweep.measures.latency import LATENCY, Latency, LatencyError
+from sweep.running.artefacts import Artefacts
+from sweep.running.identities import Hashes
+from sweep.runtimes.xla import XLA
 from sweep.settings.config import LatencySettings, SettingsError
 from sweep.settings.registry import UnknownPartError
 from sweep.types import Deployment, Reading
@@ -196,6 +199,21 @@ def test_what_no_runtime_has_is_refused_and_what_one_lacks_is_told():
     measure = Latency(LatencySettings(runtimes=("litert", "xla"), precisions=("bfloat16",)))
     assert measure.deployments == (Deployment("xla", "bfloat16", 0),)
     assert "litert has no bfloat16: left out" in measure.describe(networks_at(32))
+
+
+def test_another_way_to_make_a_runtime_s_files_is_another_reading_of_its_own_alone(
+    monkeypatch, tmp_path
+):
+    def identities():
+        measure, (network,) = Latency(LatencySettings(runtimes=("xla", "litert"))), networks_at(32)
+        deployed = [replace(network, deployment=each) for each in measure.deployments]
+        hashes = Hashes(measure, deployed, 10, Artefacts(tmp_path))
+        return {each.deployment.runtime: hashes.of(each) for each in deployed}
+
+    before = identities()
+    monkeypatch.setattr(XLA, "made", XLA.made | {"vectors": 256})
+    now = identities()
+    assert [name for name in before if before[name] != now[name]] == ["xla"]
 
 
 def test_a_later_session_tells_how_it_drifted(monkeypatch):

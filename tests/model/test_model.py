@@ -224,8 +224,9 @@ def test_the_compiled_program_with_its_weights_inside_gives_the_networks_logits(
     assert_same_logits(np.asarray(program(images)), compiled_logits(model, images), 1e-5)
 
 
-def test_options_are_by_size_on_a_cpu_and_none_elsewhere():
-    small, large = (compiler_options(each, "cpu") for each in (10_000_000, 600_000_000))
+def test_options_are_by_size_and_threads_on_a_cpu_and_none_elsewhere():
+    small, large = (compiler_options(each, "cpu", 2) for each in (10_000_000, 600_000_000))
     assert small != large
+    assert small == compiler_options(600_000_000, "cpu", 1)
     assert not any("REDUCE" in str(each) for each in (*small.values(), *large.values()))
     assert compiler_options(10_000_000, "gpu") == {}
