@@ -105,9 +105,10 @@ def test_pick_holds_a_limit_against_the_95th_percentile_of_the_samples(command):
     assert best["latency_p95_s"] == pytest.approx(p95[best["label"]])
     _, out, _ = command(*arguments)
     assert "budget of 3.00 ms p95 latency by XLA at batch 1" in flat(out)
-    # Without it a best point whose percentile is over the limit says so: 3.50 ms of 0.75-224.
-    said = "The 95th percentile of the latency by XLA of 0.75-224, 3.50 ms, is over the limit"
-    assert p95["0.75-224"] == pytest.approx(3.4966e-3, rel=1e-3)
+    # Without it a best point whose percentile is over the limit says so.
+    assert p95["0.75-224"] > 0.003
+    over = f"0.75-224, {1e3 * p95['0.75-224']:.2f} ms, is over the limit"
+    said = f"The 95th percentile of the latency by XLA of {over}"
     assert said not in flat(out)
     assert said in flat(command(*arguments[:-1])[1])
     # What bears on latencies bears on their percentiles.
