@@ -16,8 +16,9 @@ MAY_IMPORT = {
     "host": "words",
     "paper": "words maths",
     "results": "words maths settings host paper",
+    "predict": "words maths paper results",
     "report.values": "words paper",
-    "report.content": "words maths settings paper results report.values",
+    "report.content": "words maths settings paper results predict report.values",
     "report.page": "words host report.values report.content",
     "report.print": "words host report.values report.page",
     "report.terminal": "words report.values report.content",
@@ -32,11 +33,11 @@ MAY_IMPORT = {
     " measures",
     "testing": "words settings host measures running",
     "notebook": "results report.values report.content report.print",
-    "cli": "words maths settings host paper results report.values report.content report.page"
-    " report.print report.terminal datasets running",
+    "cli": "words maths settings host paper results predict report.values report.content"
+    " report.page report.print report.terminal datasets running",
 }
 WITHOUT_JAX = {
-    "words", "maths", "settings", "paper", "results", "loading",
+    "words", "maths", "settings", "paper", "results", "predict", "loading",
     "report.values", "report.content", "report.page", "report.print", "report.terminal",
 }  # fmt: skip
 MOST_FILES_BESIDE_THE_FOLDERS = 8

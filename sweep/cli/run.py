@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
-import logging
-import platform
 import time
-from collections.abc import Sequence
-from io import TextIOWrapper
+from math import inf
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from sweep.cli.console import err, out, say, tell, write_json
+from sweep.cli.console import say, write_json
+from sweep.cli.measuring import (
+    carried_out,
+    plan_as_json,
+    planned,
+    tell_outcome,
+    tell_plan,
+    writable,
+)
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.compile_cache import default_root, disable, enable
-from sweep.host.failures import shortened
-from sweep.host.files import CONTINUES, WriteError, not_through_links, why
-from sweep.host.interrupts import Terminated, ended_by, ends_at_once, heard
-from sweep.report.values.printable import visible
 from sweep.settings.config import Settings, SettingsError, load, told_source
-from sweep.settings.registry import UnknownPartError, look_in
-from sweep.types import digest_of, listed
-
-if TYPE_CHECKING:
-    from sweep.host.machine import Machine
-    from sweep.results.store import Store
-    from sweep.running.plan import Plan
-    from sweep.running.ray_engine import RayEngine
-    from sweep.running.run import Outcome
+from sweep.settings.registry import look_in
 
 
 def run(
@@ -73,6 +65,23 @@ def run(
             "are written down; default: each on its own machine.",
         ),
     ] = None,
+    explore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=VALUE",
+            help="Find the most accurate network within a budget, latency_s=3ms or params=1M, "
+            "by measuring few of the grid's, each where the ones before have told to look. May be "
+            "given several times.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="With --explore: begin no other round after this time.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option(help="Print the plan with an estimate; do nothing.")
     ] = False,
@@ -98,75 +107,68 @@ def run(
         )
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
+    _check_explore(explore, minutes, again, only, dry_run=dry_run)
     keep_freed_memory()
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
     settings = load(config, name=name, changes=changes)
+    folder = results / settings.name
     if not dry_run:
-        _writable(results / settings.name)
+        writable(folder)
     look_in(config.parent)
     if no_compile_cache or dry_run:
         disable()
     elif without := enable(compile_cache or default_root()):
         say(without)
-    with ends_at_once():
-        from sweep.cli import json_answers
-        from sweep.cli.progress import plan_table
-        from sweep.host.machine import this_machine
-        from sweep.results.store import Store
-
-        machine = this_machine()
-        store = Store(results / settings.name)
-        engine = _cluster(settings, store, compile_cache=not no_compile_cache)
-        machine = machine if engine is None else engine.machine
-        plan = _plan(
-            told_source(str(config), changes),
-            settings,
-            store,
-            machine,
-            again or (),
-            only or (),
-            engine,
-        )
+    if explore:
+        _explore(settings, folder, told_source(str(config), changes), explore, minutes)
+        return
+    job = planned(
+        settings,
+        folder,
+        told_source(str(config), changes),
+        again or (),
+        only or (),
+        compile_cache=not no_compile_cache,
+    )
     if as_json:
-        write_json(json_answers.plan(plan, store.path))
+        write_json(plan_as_json(job))
         return
-    out.print(plan_table(plan, store.path))
-    if dry_run:
-        return
-    try:
-        outcome = _measured(plan, settings, store, machine, engine)
-    except KeyboardInterrupt as end:  # before a measure's first step, or while the report is drawn
-        _end(terminated=isinstance(end, Terminated))
-    _tell(outcome, time.perf_counter() - began)
+    tell_plan(job)
+    if not dry_run:
+        tell_outcome(carried_out(job), time.perf_counter() - began)
 
 
-def _writable(folder: Path) -> None:
-    """Raises WriteError where nothing can be put there: told at once, not after the plan."""
-    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-    try:
-        with TemporaryDirectory(prefix=".sweep-", dir=there):
-            pass
-    except OSError as error:
-        kept = f". {CONTINUES}" if there == folder else ""
-        raise WriteError(f"{folder}: can't be written: {why(error)}{kept}") from None
+def _check_explore(
+    budget: list[str] | None,
+    minutes: float | None,
+    again: list[str] | None,
+    only: list[str] | None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Raises SettingsError for options that can't go together."""
+    if budget and (again or only or dry_run):
+        raise SettingsError(
+            "--explore: plans round by round: not with --again, --only or --dry-run"
+        )
+    if minutes is not None and not budget:
+        raise SettingsError("--minutes: goes together with --explore")
 
 
-def _plan(
-    source: str,
-    settings: Settings,
-    store: Store,
-    machine: Machine,
-    again: Sequence[str],
-    only: Sequence[str],
-    engine: RayEngine | None,
-) -> Plan:
-    """Raises SettingsError naming the source of the settings."""
-    from sweep.running.plan import make_plan
+def _explore(
+    settings: Settings, folder: Path, source: str, budget: list[str], minutes: float | None
+) -> None:
+    """Exits 1 where no network that was measured keeps the budget."""
+    from sweep.cli.exploring import Exploration
+    from sweep.cli.question import Question, answered, tell_answer
+    from sweep.report.content.between import Steps
 
-    try:
-        return make_plan(settings, store, machine, again=again, only=only, engine=engine)
-    except (SettingsError, UnknownPartError) as error:
-        raise SettingsError(f"{error}  ({source})") from None
+    until = time.perf_counter() + 60 * (inf if minutes is None else minutes)
+    results = Exploration(settings, folder, source, budget, until).run()
+    answer = answered(Question(more=budget, steps=Steps()), results)
+    tell_answer(answer, results)
+    if answer.picked.best is None:
+        raise typer.Exit(1)
 
 
 def _on(engine: str | None) -> tuple[str, ...]:
@@ -182,107 +184,3 @@ def _on(engine: str | None) -> tuple[str, ...]:
 
 def _at(place: str | None) -> tuple[str, ...]:
     return () if place is None else (f"run.checkpoints={json.dumps(place)}",)
-
-
-def _cluster(settings: Settings, store: Store, *, compile_cache: bool) -> RayEngine | None:
-    """The engine of the settings; None for this machine. Raises SettingsError where there is no
-    such cluster, or none of its machines may have work.
-    """
-    if settings.run.engine == "local":
-        return None
-    from sweep.running.ray_engine import RayEngine, connect
-
-    with out.status("asking the cluster's machines"):
-        say(connect(settings.run.address))
-        engine = RayEngine(
-            run=digest_of([platform.node(), str(store.path.resolve())]),
-            checkpoints=settings.run.checkpoints,
-            compile_cache=compile_cache,
-            kinds=settings.latency.nodes,
-        )
-    kept = "stay on their machine (--checkpoints PLACE: where all see it)"
-    if settings.run.checkpoints:
-        kept = f"are kept in {settings.run.checkpoints}: any machine goes on with them"
-    for line in (*engine.refused, engine.members_in_words):
-        say(line)
-    say(f"trainings that are cut off {kept}")
-    return engine
-
-
-def _measured(
-    plan: Plan, settings: Settings, store: Store, machine: Machine, engine: RayEngine | None
-) -> Outcome:
-    with ends_at_once():
-        from sweep.cli.progress import ProgressBar
-        from sweep.running.run import execute, look_first
-
-    with heard(), out.status("looking at the data"):
-        warnings = look_first(plan)
-    with heard(), store.writing():
-        _log_to(store.path)
-        for warning in (*store.damages, *warnings):
-            logging.getLogger(__name__).warning(warning)
-            say(warning)
-        with ProgressBar(plan, out) as bar:
-            return execute(plan, settings, store, machine, bar, engine=engine)
-
-
-def _tell(outcome: Outcome, seconds: float) -> None:
-    """How the run ended, and where the report is. Exits where it did not come to its end, or points
-    failed.
-    """
-    from sweep.cli.progress import duration
-
-    for stage, took in outcome.stage_s.items():
-        tell(f"{stage}: {duration(took)}")
-    out.print(f"in all: {duration(seconds)}", highlight=False)
-    tell(f"report: {outcome.report}")
-    for line in outcome.cut_off:
-        say(line)
-    if outcome.interrupted:
-        _end(terminated=outcome.terminated)
-    if outcome.failures:
-        for line in _by_reason(outcome.failures):
-            say(f"failed: {line}")
-        err.print("The same command tries again.", highlight=False)
-        raise typer.Exit(1)
-
-
-def _end(*, terminated: bool) -> NoReturn:
-    word, status = ended_by(terminated)
-    err.print(f"{word}. {CONTINUES}")
-    raise typer.Exit(status)
-
-
-def _by_reason(failures: Sequence[str]) -> list[str]:
-    """ "accuracy 0.5-160: why" of every failure; those of one reason in one line."""
-    labels: dict[str, list[str]] = {}
-    for failure in failures:
-        label, _, reason = failure.partition(": ")
-        labels.setdefault(reason, []).append(label)
-    return [f"{listed(each)}: {shortened(reason)}" for reason, each in labels.items()]
-
-
-def _log_to(folder: Path) -> None:
-    logging.raiseExceptions = False  # a full disk is told once, by the store
-    path = folder / "run.log"
-    try:
-        file = _Log(path, encoding="utf-8")
-    except OSError as error:
-        raise WriteError(f"{path}: can't be written: {why(error)}. {CONTINUES}") from None
-    logging.basicConfig(
-        handlers=[file],
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,  # absl, which Grain imports, has put a handler of its own there
-    )
-
-
-class _Log(logging.FileHandler):
-    """A file that is read in a terminal, in a folder that may be from somebody else."""
-
-    def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, "a", encoding="utf-8", opener=not_through_links)
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record), keep="\n\t")

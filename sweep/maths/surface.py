@@ -37,6 +37,18 @@ class Surface:
         """Accuracies f64[P] at these widths and resolutions, 0..1."""
         return expit(_terms(alphas, rhos) @ self.coefficients)
 
+    def between(self, alphas: npt.ArrayLike, rhos: npt.ArrayLike, common: float = 0.0) -> Pooled:
+        """The same of points that it was not fitted to, with what they may be off by: the surface,
+        and they from it. common: as of `pooled`.
+        """
+        terms = _terms(alphas, rhos)
+        logits = terms @ self.coefficients
+        values = expit(logits)
+        off = np.einsum("pi,ij,pj->p", terms, self.covariance, terms) + self.tau_squared
+        slope = values * (1 - values)
+        half = student(self.freedom) * np.sqrt(off + common / slope**2)
+        return Pooled(values, expit(logits - half), expit(logits + half))
+
 
 @dataclass(frozen=True)
 class Pooled:
@@ -57,11 +69,21 @@ def smoothed(replicates: Replicates, alphas: npt.ArrayLike, rhos: npt.ArrayLike)
     and of the two it is the larger by far: all that the points scatter by is taken for luck, and
     the values are the surface's alone. Raises ValueError as `fitted`.
     """
-    own, common = _parts(replicates)
-    surface = fitted(alphas, rhos, replicates.means, own)
+    surface, own, common = through(replicates, alphas, rhos)
     if not replicates.own_variance[1]:
         surface = replace(surface, tau_squared=0.0)
     return pooled(surface, alphas, rhos, replicates.means, own, common)
+
+
+def through(
+    replicates: Replicates, alphas: npt.ArrayLike, rhos: npt.ArrayLike
+) -> tuple[Surface, Array, float]:
+    """The surface; variances f64[P] of the points' means against each other, and of all at once.
+    Trained once, a point's luck is part of how far it is from the surface. Raises ValueError as
+    `fitted`.
+    """
+    own, common = _parts(replicates)
+    return fitted(alphas, rhos, replicates.means, own), own, common
 
 
 def _parts(replicates: Replicates) -> tuple[Array, float]:

@@ -30,10 +30,6 @@ from sweep.types import Deployment, Progress, Reading
 
 __all__ = ["LATENCY", "Latency", "LatencyError"]
 
-# Points that a later session times again, of each deployment: enough that one with a mood of its
-# own does not decide.
-BRIDGE = 5
-
 
 class Latency(Measure):
     """Median time of one call of the deployed network, batch norm folded, by each runtime."""
@@ -61,9 +57,10 @@ class Latency(Measure):
 
     def identity(self) -> dict[str, Any]:
         """The settings, and what the networks hold."""
-        lists = {"nodes", "runtimes", "precisions", "threads"}  # each network has its own
+        # Each network has its own of these lists.
+        others = {"nodes", "bridge", "runtimes", "precisions", "threads"}
         weights = {"weights": "He et al. 2015"}
-        return self.settings.model_dump(mode="json", exclude=lists) | weights
+        return self.settings.model_dump(mode="json", exclude=others) | weights
 
     def identity_of(self, network: Network) -> dict[str, Any]:
         """How its runtime's programs are made and called."""
@@ -134,8 +131,9 @@ class Latency(Measure):
             own = [each for each in earlier if each.deployment == deployment]
             by_size, last = sorted(own, key=mult_adds), len(own) - 1
             places = range(len(own))
-            if len(own) > BRIDGE:
-                places = [round(place * last / (BRIDGE - 1)) for place in range(BRIDGE)]
+            if len(own) > (most := self.settings.bridge):
+                ends = max(1, most - 1)
+                places = [round((place + (most == 1) / 2) * last / ends) for place in range(most)]
             chosen += [by_size[place] for place in places]
         return tuple(chosen)
 

@@ -135,6 +135,9 @@ class LatencySettings(Section):
     lowering: str = ""  # of XLA's program; empty: the family's choice for the platform
     processes: Annotated[int, Field(ge=1, le=100)] = 6
     rounds: Annotated[int, Field(ge=3, le=1000)] = 8  # of each process
+    # Points of an earlier session that a later one times again, of each runtime: enough that one
+    # with a mood of its own does not decide.
+    bridge: Annotated[int, Field(ge=1, le=100)] = 5
     # Kinds of machine, by the names of Ray's custom resources, that each take all latencies; none:
     # one machine takes them.
     nodes: tuple[Name, ...] = ()

@@ -93,6 +93,7 @@ ROWS: dict[str, Row] = {
     "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
     "int8.runtimes": Row('int8.runtimes=["onnxruntime"]', "int8", given=INT8),
     "int8.calibration_images": Row("int8.calibration_images=100", "int8", given=INT8),
+    "latency.bridge": Row("latency.bridge=2"),
     "latency.nodes": Row('latency.nodes=["pi5"]'),
     "latency.batch_sizes": Row("latency.batch_sizes=[1, 8]", "latency"),
     "latency.runtimes": Row('latency.runtimes=["onnxruntime"]', "latency"),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Group
 
 from sweep.contracts import LayerRow
-from sweep.report.content import difference_words
+from sweep.report.content import between_words, difference_words
+from sweep.report.content.between import Guessed
 from sweep.report.content.budget import Picked
 from sweep.report.content.budget_table import budget_table
 from sweep.report.content.budget_words import sentences
@@ -103,6 +104,13 @@ def picked(
         *(f"- {each}" for each in cautions),
         *(() if table is None else ("", table)),
     )
+
+
+def guessed(guessed: Guessed, picked: Picked, costs: Sequence[Quantity]) -> Group:
+    """What is predicted between the points, beside the best measured one."""
+    told = between_words.sentences(guessed, picked.budget, picked.source, picked.best)
+    table = between_words.between_table(guessed, picked.budget, picked.source, costs, picked.best)
+    return rendered("", *told, *(() if table is None else ("", table)))
 
 
 def difference(difference: Difference) -> Group:

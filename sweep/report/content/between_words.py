@@ -1,0 +1,163 @@
+"""What lies between the points in words and as a table: nothing of it reads as if measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sweep.metrics import TOP1
+from sweep.predict.costs import CostModel
+from sweep.report.content.between import Guess, Guessed
+from sweep.report.content.budget import Budget, accuracy
+from sweep.report.content.figures import written
+from sweep.report.values.intervals import Estimate
+from sweep.report.values.quantity import Quantity
+from sweep.report.values.tables import Column, Table, Value
+from sweep.report.values.units import DASH, SPACE, percent
+from sweep.report.values.view import Candidate
+from sweep.types import Form, listed
+
+UNEVEN = (
+    "{names}: channels that are no multiple of 8, as too few measured networks have to learn from. "
+    "What these take more, up to twice the time by some runtimes (docs/performance.md), is not in "
+    "the figures: --measure tells."
+)
+PLACES = ("predicted", "second", "third")
+
+
+def sentences(guessed: Guessed, budget: Budget, source: str, best: Candidate | None) -> list[str]:
+    """The answer, how it was predicted, and what may be wrong with it. best: of the measured."""
+    if guessed.absent:
+        return [guessed.absent]
+    steps = guessed.steps
+    among = (
+        f"of {guessed.of:,} networks between the points (alpha in steps of {steps.alpha}, "
+        f"{steps.resolution} px)"
+    )
+    sure = f"with a chance of {percent(steps.sure)} or more"
+    if not guessed.guesses:
+        return [f"Predicted: {among} none keeps the budget {sure}."]
+    first = guessed.guesses[0]
+    told = [
+        f"Predicted, not measured: {among}, {first.label} is the most accurate that keeps the "
+        f"budget {sure}: {_described(first, budget)}.{_beside(first, source, best)}"
+    ]
+    limited = [limit.of for limit in budget.limits]
+    told += [_model(of, model) for of, model in guessed.models if of in limited]
+    learned = all(model.uneven for of, model in guessed.models if of in limited)
+    uneven = [each.label for each in guessed.guesses if each.uneven]
+    if uneven and not learned:
+        told.append(UNEVEN.format(names=listed(uneven)))
+    return told
+
+
+def between_table(
+    guessed: Guessed, budget: Budget, source: str, costs: Iterable[Quantity], best: Candidate | None
+) -> Table | None:
+    """The predicted networks beside the best measured point; None where there is none."""
+    if not guessed.guesses:
+        return None
+    limits = {limit.of: limit.value for limit in budget.limits}
+    measured = accuracy(best, source) if best else None
+    rows = [
+        (Value("Point"), *(Value(each.label) for each in guessed.guesses), Value(_label(best))),
+        (
+            Value(TOP1.short),
+            *(Value(written(each.accuracy, TOP1.form)) for each in guessed.guesses),
+            Value(written(measured, TOP1.form) if measured else DASH),
+        ),
+    ]
+    for of in dict.fromkeys((*costs, *limits)):
+        values = [dict(each.costs).get(of.name) for each in guessed.guesses]
+        own = dict(best.costs).get(of.name) if best else None
+        rows.append(
+            (
+                Value(of.at_batch[:1].upper() + of.at_batch[1:]),
+                *(Value(_told(of, each) if each else DASH) for each in values),
+                Value(DASH if own is None else of.written(own)),
+            )
+        )
+    rows.append(
+        (
+            Value("Keeps the budget"),
+            *(Value(percent(each.chance)) for each in guessed.guesses),
+            Value("as measured" if best else DASH),
+        )
+    )
+    titles = (*PLACES[: len(guessed.guesses)], "best measured")
+    columns = (Column("", Form.TEXT), *(Column(title, Form.WRITTEN) for title in titles))
+    return Table("", "", columns, tuple(rows))
+
+
+def _described(guess: Guess, budget: Budget) -> str:
+    parts = [f"top-1 {written(guess.accuracy, TOP1.form)}"]
+    costs = dict(guess.costs)
+    parts += [
+        f"{limit.of.at_batch} {_told(limit.of, costs[limit.of.name])}"
+        for limit in budget.limits
+        if limit.of.name in costs
+    ]
+    return f"{', '.join(parts)}; chance {percent(guess.chance)}"
+
+
+def _beside(guess: Guess, source: str, best: Candidate | None) -> str:
+    own = accuracy(best, source) if best else None
+    if best is None or own is None:
+        return " No measured point keeps it."
+    more = (
+        ": more than any between is predicted to have" if own.value > guess.accuracy.value else ""
+    )
+    return f" The best measured point is {best.label}, {written(own, TOP1.form)}{more}."
+
+
+def _model(of: Quantity, model: CostModel) -> str:
+    near = (
+        "" if model.fit.carried is None else ", with what is left of each point told to those near"
+    )
+    return (
+        f"{of.at_batch[:1].upper()}{of.at_batch[1:]} is predicted as {model.form.called}{near}: "
+        f"predicted from the others, a measured point is off by {100 * model.fit.error:.1f}{SPACE}"
+        f"% on average, {100 * model.fit.largest:.1f} at most."
+    )
+
+
+def _told(of: Quantity, value: Estimate) -> str:
+    if value.low is None or value.high is None:
+        return of.written(value.value)
+    return f"{of.written(value.value)} ({of.written_span(value.low, value.high)})"
+
+
+def _label(best: Candidate | None) -> str:
+    return best.label if best else DASH
+
+
+def as_json(guessed: Guessed, costs: Sequence[Quantity]) -> dict[str, object]:
+    """predicted: the best first, each with value and ends of every cost; of: how many networks were
+    looked at; models: by cost, the mean and the largest error of a measured point from the others.
+    """
+    names = {each.name: each.key for each in costs}
+    return {
+        "of": guessed.of,
+        "sure": guessed.steps.sure,
+        "absent": guessed.absent,
+        "predicted": [
+            {
+                "label": each.label,
+                "alpha": each.alpha,
+                "resolution": each.resolution,
+                "top1": _ends(each.accuracy),
+                "costs": {names.get(name, name): _ends(value) for name, value in each.costs},
+                "chance": each.chance,
+                "uneven": each.uneven,
+            }
+            for each in guessed.guesses
+        ],
+        "models": {
+            of.key: {"error": model.fit.error, "largest": model.fit.largest}
+            for of, model in guessed.models
+        },
+    }
+
+
+def _ends(of: Estimate) -> dict[str, float]:
+    low, high = of.ends
+    return {"value": of.value, "low": low, "high": high}
