@@ -128,7 +128,8 @@ class Exploration:
         rest = [name for name in settings.measures if name != "latency"]
         settings = _with(settings, [each for each in seen if each not in timed], self.kind, rest)
         job = planned(settings, self.folder, self.source)
-        tell_plan(job)
+        if len(timed) == len(self.space.first()):
+            tell_plan(job)  # later ones say the same, of a few networks
         outcome = carried_out(job)
         if outcome.interrupted or outcome.failures:
             tell_outcome(outcome, time.perf_counter() - began)

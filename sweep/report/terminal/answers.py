@@ -108,8 +108,9 @@ def picked(
 
 def guessed(guessed: Guessed, picked: Picked, costs: Sequence[Quantity]) -> Group:
     """What is predicted between the points, beside the best measured one."""
-    told = between_words.sentences(guessed, picked.budget, picked.source, picked.best)
-    table = between_words.between_table(guessed, picked.budget, picked.source, costs, picked.best)
+    best = picked.best or picked.highest
+    told = between_words.sentences(guessed, picked.budget, picked.source, best)
+    table = between_words.between_table(guessed, picked.budget, picked.source, costs, best)
     return rendered("", *told, *(() if table is None else ("", table)))
 
 
