@@ -107,7 +107,7 @@ class Exploration:
             if time.perf_counter() > self.until:
                 tell("The time is over.")
                 return results
-            places = self._next(results, new)
+            places = self._next(results, new, timed)
             if not places:
                 tell(f"No other of the {len(self.space.places)} networks promises more.")
                 return results
@@ -115,6 +115,9 @@ class Exploration:
             spent += len(places) + again
             tell(f"Next: {listed([self._label(place) for place in places])}.")
             results = self._measured(timed, seen)
+            withheld = [each.reason for each in results.bridges if not each.comparable]
+            for reason in dict.fromkeys(withheld):
+                say(f"left out: {reason}")
         tell(f"{LATENCIES} networks have been timed, those timed again counted: enough.")
         return results
 
@@ -135,8 +138,10 @@ class Exploration:
             tell_outcome(outcome, time.perf_counter() - began)
         return read_results(self.folder)
 
-    def _next(self, results: Results, most: int) -> tuple[Place, ...]:
-        """What to measure now. Raises SettingsError where nothing can be predicted."""
+    def _next(self, results: Results, most: int, timed: Sequence[Place]) -> tuple[Place, ...]:
+        """What to measure now: nothing that was timed already, be it in vain. Raises SettingsError
+        where nothing can be predicted.
+        """
         rows = [row for row in results.points.to_dict("records") if row["kind"] == self.kind]
         limits = {each.of.column: each.value for each in self.stated(results).limits}
         try:
@@ -156,7 +161,8 @@ class Exploration:
                 return ()
         best = best_of(rows, limits, TOP1.name)
         tell(f"Best so far: {_told(best)}.")
-        promised = promises(known, self.space.places, limits, best[TOP1.name] if best else None)
+        others = [place for place in self.space.places if place not in timed]
+        promised = promises(known, others, limits, best[TOP1.name] if best else None)
         return next_places(promised, most)
 
     def stated(self, results: Results) -> Budget:

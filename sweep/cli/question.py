@@ -89,6 +89,10 @@ def answered(asked: Question, results: Results) -> Answer:
         raise SettingsError(
             "--p95: says what a limit on latency is held against: --max-latency TIME"
         )
+    if asked.steps and not budget.limits:
+        raise SettingsError(
+            "--between: needs a budget, such as --max-latency 5ms; without one the largest wins"
+        )
     called = _called(source, results)
     evidence = evidence_of(results, _metric(source))
     picked = pick_from(candidates(results.points, costs), budget, source, evidence)

@@ -94,6 +94,7 @@ def test_a_budget_that_none_between_keeps_is_told(command):
         (("--between", "--alpha-step", "0"), "must be a fraction of 1/512 to 1"),
         (("--between", "--alpha-step", "1/0"), "must be a fraction of 1/512 to 1"),
         (("--between", "--alpha-step", "wide"), "must be a fraction of 1/512 to 1"),
+        (("--between",), "--between: needs a budget"),
         (("--measure",), "--measure: goes together with --between"),
         (("--between", "--measure", "--json"), "and not with --json"),
     ],
@@ -107,8 +108,11 @@ def test_options_that_make_no_sense_are_told(command, arguments, says):
 class Machine:
     """Answers with what the reference run has read of the networks that it is asked for."""
 
-    def __init__(self, monkeypatch):
-        self.settings, self.timed = None, []
+    def __init__(self, monkeypatch, first_alone=False):
+        """first_alone: latencies of all but the first round can't be compared with these."""
+        self.settings = parse(SPACE, source="test")
+        self.timed, self.compared, self.rounds = [], [], 0
+        self.first_alone = first_alone
         monkeypatch.setattr(exploring, "planned", self.planned)
         monkeypatch.setattr(exploring, "tell_plan", lambda job: None)
         monkeypatch.setattr(exploring, "writable", lambda folder: None)
@@ -121,6 +125,8 @@ class Machine:
         self.settings = settings
         timed = [each for each in points(settings.grid, family="mobilenet_v1") if self.times(each)]
         new = [each for each in timed if each not in self.timed]
+        self.rounds += 1
+        self.compared = new if self.rounds == 1 else self.compared
         self.timed += new
         return new
 
@@ -135,7 +141,8 @@ class Machine:
         return not own or any(each is None or "latency" in each for each in own)
 
     def results(self):
-        places = {(each.alpha, each.resolution) for each in self.timed}
+        read = self.compared if self.first_alone else self.timed
+        places = {(each.alpha, each.resolution) for each in read}
         asked = points(self.settings.grid, family="mobilenet_v1")
         places_asked = {(each.alpha, each.resolution) for each in asked}
         rows = [
@@ -178,6 +185,14 @@ def test_it_begins_with_corners_and_centre_and_stops_where_the_time_is_over(monk
     assert "The time is over." in capsys.readouterr().out
 
 
+def test_what_was_timed_in_vain_is_not_timed_again(monkeypatch):
+    machine = Machine(monkeypatch, first_alone=True)
+    Exploration(parse(SPACE, source="test"), ROOT / "none", "test", ["latency_s=1ms"], inf).run()
+    # Five, then two, one and one that nobody had timed.
+    assert len({(each.alpha, each.resolution) for each in machine.timed}) == 9
+    assert machine.rounds == 4
+
+
 def test_it_stops_where_no_other_promises_more(monkeypatch, capsys):
     # The largest fits: nothing can be better.
     machine, _ = explored(monkeypatch, "latency_s=1s")
@@ -214,7 +229,6 @@ def test_the_best_between_are_added_to_the_grid_as_the_run_was(monkeypatch):
     here = SimpleNamespace(id=REFERENCE.run["machine_id"])
     monkeypatch.setattr("sweep.host.machine.this_machine", lambda: here)
     measured_too(REFERENCE, [(0.625, 176)])
-    assert machine.settings is not None
     added = machine.settings.grid.extra[-1]
     assert (added.kind, added.alpha, added.resolution) == ("separable", 0.625, 176)
     after = machine.settings.model_dump(mode="json")

@@ -32,13 +32,15 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     drawn or fetched; the allocator stays as it is.
     """
     import sweep.cli.evaluate
+    import sweep.cli.measuring
+    import sweep.cli.pick
     import sweep.cli.run
     import sweep.host.machine
     import sweep.training.speed
 
     patch.setattr(sweep.cli.run, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.evaluate, "keep_freed_memory", lambda: None)
-    patch.setattr(sweep.cli.run, "_log_to", lambda folder: None)
+    patch.setattr(sweep.cli.measuring, "_log_to", lambda folder: None)
     patch.setattr(sweep.host.machine, "this_machine", cache(sweep.host.machine.this_machine))
     patch.setattr(sweep.training.speed, "decode_s", lambda records, side: 0.001)
     _no_photographs(patch)

@@ -131,7 +131,7 @@ def test_what_is_written_replaces_a_link_and_does_not_follow_it(here):
 
 
 def test_the_log_of_a_run_is_not_written_through_a_link(tmp_path):
-    from sweep.cli.run import _log_to
+    from sweep.cli.measuring import _log_to
 
     (tmp_path / "secret").write_text(SECRET)
     (tmp_path / "run.log").symlink_to(tmp_path / "secret")
