@@ -39,6 +39,7 @@ def stand_ins(patch: pytest.MonkeyPatch) -> None:
     import sweep.training.speed
 
     patch.setattr(sweep.cli.run, "keep_freed_memory", lambda: None)
+    patch.setattr(sweep.cli.pick, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.evaluate, "keep_freed_memory", lambda: None)
     patch.setattr(sweep.cli.measuring, "_log_to", lambda folder: None)
     patch.setattr(sweep.host.machine, "this_machine", cache(sweep.host.machine.this_machine))
