@@ -102,8 +102,8 @@ class Exploration:
     def run(self) -> Results:
         """Measures round by round, and tells why it ends. -> the results of what was measured."""
         timed, seen = self.space.first(), self.space.edges()
-        results, spent = self._measured(timed, seen), len(timed)
-        for new, again in ROUNDS:
+        results = self._measured(timed, seen)
+        for new, _ in ROUNDS:
             if time.perf_counter() > self.until:
                 tell("The time is over.")
                 return results
@@ -112,7 +112,6 @@ class Exploration:
                 tell(f"No other of the {len(self.space.places)} networks promises more.")
                 return results
             timed = (*timed, *places)
-            spent += len(places) + again
             tell(f"Next: {listed([self._label(place) for place in places])}.")
             results = self._measured(timed, seen)
             withheld = [each.reason for each in results.bridges if not each.comparable]

@@ -18,6 +18,7 @@ from flax import nnx
 
 from sweep.contracts import Artefact, LoadsCheckpoints, Network, SharesWeights
 from sweep.host.machine import cores
+from sweep.host.memory import MAPS_OF_STEP, steps_allowed
 from sweep.measures.accuracy import Accuracy
 from sweep.measures.cutting import Cut, Cutting
 from sweep.measures.effort import part_of, shares
@@ -106,7 +107,19 @@ class SharedAccuracy(Accuracy):
             f"{listed([str(side) for side in sides])} px; each point is calibrated on "
             f"{shared.calibration_images:,} training images"
         )
-        return (*told, one) if networks else told
+        return (*told, one, *self._too_many()) if networks else told
+
+    def _too_many(self) -> tuple[str, ...]:
+        """A caution where compiled programs may take more memory maps than there are."""
+        programs = len(self.settings.shared.alpha) * len(self.settings.shared.rho)
+        most = steps_allowed()
+        if most is None or programs <= most:
+            return ()
+        return (
+            f"{programs} networks are trained, a program each, and on a CPU Linux ends a process "
+            f"with more than about {most} of these, without a word, for want of memory maps: name "
+            f"fewer, or sysctl -w vm.max_map_count={2 * programs * MAPS_OF_STEP}",
+        )
 
     def describe_bridge(self, earlier: Sequence[Network]) -> str:
         del earlier

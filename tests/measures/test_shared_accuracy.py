@@ -175,6 +175,22 @@ def test_what_does_not_fit_is_told_before_anything_is_trained(change, said, tmp_
         plan_of(tmp_path, TEXT.replace(old, new, 1))
 
 
+def test_more_programs_than_a_process_can_hold_are_told(tmp_path, monkeypatch):
+    # Linux's default; 96 such programs had 152,500 maps: 1,590 each, so 40 and a few fit.
+    (tmp_path / "maps").write_text("65530\n")
+    monkeypatch.setattr("sweep.host.memory.MOST_MAPS", tmp_path / "maps")
+    widths = ", ".join(str(each / 64) for each in range(8, 104))
+    few, many = (
+        plan_of(tmp_path, text)[0].notes
+        for text in (TEXT, TEXT.replace("alpha = [0.25, 0.125]\nrho", f"alpha = [{widths}]\nrho"))
+    )
+    assert not [note for note in few if "memory maps" in note]
+    (told,) = [note for note in many if "memory maps" in note]
+    assert "96 networks are trained, a program each" in told
+    assert "more than about 40 of these" in told
+    assert "sysctl -w vm.max_map_count=307200" in told
+
+
 def test_replicates_train_with_the_same_programs_and_come_to_what_each_would_alone(tmp_path):
     two = TEXT.replace("epochs = 2", "epochs = 2\nseeds = 2")
 
