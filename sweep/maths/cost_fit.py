@@ -123,7 +123,8 @@ def _fit(terms: Array, costs: Array, places: Array | None) -> Fit:
     if places is None or not np.all(summed > 0):
         return Fit(coefficients, none)
     near = _alike(places, places) + OWN * np.eye(len(costs))
-    return Fit(coefficients, none, places, np.linalg.solve(near, np.log(costs / summed)))
+    left = np.linalg.solve(near, np.log(costs / summed))
+    return Fit(coefficients, none, places, np.asarray(left, np.float64))
 
 
 def _alike(some: Array, others: Array) -> Array:
