@@ -36,7 +36,8 @@ ACCURACY = "top1"
 @dataclass(frozen=True)
 class Truth:
     """rows: every network of the space, with its accuracy and the latency in `column`. surface:
-    through the accuracies of some of them.
+    through the accuracies of some of them. shared: whether these are of one network's parts, all of
+    which are evaluated.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Truth:
     rows: Mapping[Place, Row]
     network: Chain
     surface: Callable[[Sequence[Row]], AccuracyModel]
+    shared: bool = False
 
     @property
     def space(self) -> Space:
@@ -67,7 +69,8 @@ class Found:
 def explored(truth: Truth, limit_s: float) -> Found:
     """One exploration, every question to the machine answered from the truth."""
     space, limits = truth.space, {truth.column: limit_s}
-    timed, seen = list(space.first()), [*space.first(), *space.edges()]
+    timed = list(space.first())
+    seen = [*timed, *(space.places if truth.shared else space.edges())]
     spent = len(timed)
     for new, again in ROUNDS:
         rows = [
@@ -77,7 +80,8 @@ def explored(truth: Truth, limit_s: float) -> Found:
         best = best_of(rows, limits, ACCURACY)
         column = [truth.column]
         known = between(truth.network, rows, column, truth.surface(rows), column, worst=inf)
-        promised = promises(known, space.places, limits, best[ACCURACY] if best else None)
+        read = {place: truth.rows[place][ACCURACY] for place in seen}
+        promised = promises(known, space.places, limits, best[ACCURACY] if best else None, read)
         places = next_places(promised, new)
         if not places:
             break
@@ -113,9 +117,9 @@ def truths(results: Results) -> list[Truth]:
     def own(some: Sequence[Row]) -> AccuracyModel:
         return of_trainings(trainings, [key_of(row) for row in some])
 
-    names = [each.metric.name for each in results.deployments]
+    timed = [(each.words, each.metric.name) for each in results.deployments]
     return [
-        *(Truth(name, name, at, network, own) for name in names),
+        *(Truth(words, name, at, network, own, shared=True) for words, name in timed),
         *(
             Truth(
                 phone.title,

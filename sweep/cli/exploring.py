@@ -19,7 +19,7 @@ from sweep.cli.options import read_results
 from sweep.metrics import BUILT_IN, TOP1
 from sweep.predict.between import between
 from sweep.predict.explore import LATENCIES, ROUNDS, Place, Space, best_of, next_places, promises
-from sweep.predict.networks import Row, chain
+from sweep.predict.networks import Row, chain, is_read
 from sweep.report.content.axes import quantities
 from sweep.report.content.between import accuracy_model
 from sweep.report.content.budget import Budget, costs_at
@@ -101,7 +101,9 @@ class Exploration:
 
     def run(self) -> Results:
         """Measures round by round, and tells why it ends. -> the results of what was measured."""
-        timed, seen = self.space.first(), self.space.edges()
+        # A part of a shared network is evaluated in seconds; else the surface has to do.
+        shared = self.settings.accuracy.source == "shared"
+        timed, seen = self.space.first(), self.space.places if shared else self.space.edges()
         results = self._measured(timed, seen)
         for new, _ in ROUNDS:
             if time.perf_counter() > self.until:
@@ -161,7 +163,12 @@ class Exploration:
         best = best_of(rows, limits, TOP1.name)
         tell(f"Best so far: {_told(best)}.")
         others = [place for place in self.space.places if place not in timed]
-        promised = promises(known, others, limits, best[TOP1.name] if best else None)
+        read = {
+            (row["alpha"], row["resolution"]): row[TOP1.name]
+            for row in rows
+            if is_read(row[TOP1.name])
+        }
+        promised = promises(known, others, limits, best[TOP1.name] if best else None, read)
         return next_places(promised, most)
 
     def stated(self, results: Results) -> Budget:

@@ -88,10 +88,15 @@ def best_of(rows: Iterable[Row], limits: Mapping[str, float], accuracy: str) -> 
 
 
 def promises(
-    known: Between, space: Iterable[Place], limits: Mapping[str, float], best: float | None
+    known: Between,
+    space: Iterable[Place],
+    limits: Mapping[str, float],
+    best: float | None,
+    accuracies: Mapping[Place, float],
 ) -> list[Promise]:
     """Of all places that are not measured, the one that promises most first. limits: by column.
-    best: the highest accuracy, 0..1, that is known to keep them; None where none does.
+    best: the highest accuracy, 0..1, that is known to keep them; None where none does. accuracies:
+    that were read, as of a shared network's parts; others are predicted.
     """
     found = []
     for place in space:
@@ -100,7 +105,11 @@ def promises(
         counts = known.counts(*place)
         chances = (known.chance(name, counts, most, SPREAD) for name, most in limits.items())
         chance = prod(chances)
-        found.append(Promise(place, chance, _gain(known.accuracy.at(*place), best)))
+        if place in accuracies:
+            gain = max(0.0, accuracies[place] - (best or 0.0))
+        else:
+            gain = _gain(known.accuracy.at(*place), best)
+        found.append(Promise(place, chance, gain))
     return sorted(found, key=lambda each: each.worth, reverse=True)
 
 
