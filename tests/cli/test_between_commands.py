@@ -17,13 +17,11 @@ import mnv1_flax
 from sweep.cli import exploring
 from sweep.cli.exploring import Exploration, measured_too
 from sweep.predict.explore import LATENCIES
-from sweep.results.load import load
-from sweep.results.points import with_points
 from sweep.settings.config import SettingsError, parse
 from sweep.settings.grid import points
 from tests.support.commands import ROOT, flat
+from tests.support.reference import REFERENCE
 
-REFERENCE = with_points(load(ROOT / "results/reference"))
 LATENCY = {
     (row["alpha"], row["resolution"]): (row["latency_s"], row["top1"])
     for row in REFERENCE.points.to_dict("records")

@@ -11,17 +11,9 @@ from sweep.paper.published import tfslim_rows
 from sweep.predict.accuracies import of_published
 from sweep.predict.between import Hull, between
 from sweep.predict.costs import BY_MULT_ADDS, BY_TERMS, cost_model
-from sweep.predict.networks import chain
-from sweep.results.load import load
-from sweep.results.points import with_points
-from tests.support.commands import ROOT
+from tests.support.reference import NETWORK, PLACES, PUBLISHED, ROWS
 
-REFERENCE = with_points(load(ROOT / "results/reference"))
-ROWS = [row for row in REFERENCE.points.to_dict("records") if row["kind"] == "separable"]
-NETWORK = chain(REFERENCE.readings, ROWS)
-PLACES = [(row["alpha"], row["resolution"]) for row in ROWS]
 CORNERS = [(alpha, side) for alpha, side in PLACES if alpha in (1, 0.25) and side in (224, 128)]
-PUBLISHED = of_published([(e.alpha, e.resolution, e.top1.value) for e in tfslim_rows()])
 PHONES = {phone.name: phone.latencies for phone in phones()}
 
 

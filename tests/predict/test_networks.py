@@ -8,11 +8,8 @@ import pytest
 
 import mnv1_flax
 from sweep.predict.networks import chain
-from sweep.results.load import load
-from sweep.results.points import with_points
-from tests.support.commands import ROOT
+from tests.support.reference import REFERENCE
 
-REFERENCE = with_points(load(ROOT / "results/reference"))
 ROWS = REFERENCE.points.to_dict(orient="records")
 
 
