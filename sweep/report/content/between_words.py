@@ -144,7 +144,7 @@ def as_json(guessed: Guessed, costs: Sequence[Quantity]) -> dict[str, object]:
                 "label": each.label,
                 "alpha": each.alpha,
                 "resolution": each.resolution,
-                "top1": _ends(each.accuracy),
+                TOP1.name: _ends(each.accuracy),
                 "costs": {names.get(name, name): _ends(value) for name, value in each.costs},
                 "chance": each.chance,
                 "uneven": each.uneven,
