@@ -48,6 +48,9 @@ def test_what_is_predicted_is_told_beside_what_was_measured(command):
     assert "predicted second third best measured" in rows
     # None of the sixteen has such channels: the default grid can't tell what they cost.
     assert "channels that are no multiple of 8, as too few measured networks have" in flat(out)
+    assert re.search(r"chance 9\d %, but for its channels", flat(out))
+    # Parameters alone have no price to be learned.
+    assert "but for its" not in command(*PICK, "--max-params", "2M")[1]
 
 
 def test_as_json_every_count_is_that_of_the_network_and_every_chance_is_kept(command):

@@ -39,8 +39,9 @@ FEW = 3
 @dataclass(frozen=True)
 class Guess:
     """One network between the points. costs: by a quantity's name. chance: of keeping the whole
-    budget, 0..1, as if its limits were broken independently. uneven: whether a layer has channels
-    that are no multiple of 8, which runtimes may take longer for than a smooth cost has it.
+    budget, 0..1, as if its limits were broken independently. unpriced: whether layers have channels
+    that are no multiple of 8, and a limited cost of too few such networks was measured to tell what
+    these take more.
     """
 
     label: str
@@ -49,7 +50,7 @@ class Guess:
     accuracy: Estimate
     costs: tuple[tuple[str, Estimate], ...]
     chance: float
-    uneven: bool
+    unpriced: bool
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,13 @@ def _guess(
         _estimate(known.accuracy.at(alpha, resolution)),
         tuple((name, _estimate(each)) for name, each in predicted if each is not None),
         prod(known.chance(limit.of.column, counts, limit.value) for limit in budget.limits),
-        counts.uneven,
+        counts.uneven and any(_unpriced(known, limit.of) for limit in budget.limits),
     )
+
+
+def _unpriced(known: Between, of: Quantity) -> bool:
+    costed = known.costs.get(of.column)
+    return costed is not None and costed.model is not None and not costed.model.uneven
 
 
 def _best(guesses: Sequence[Guess], sure: float) -> tuple[Guess, ...]:

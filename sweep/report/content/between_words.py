@@ -16,7 +16,7 @@ from sweep.report.values.units import DASH, SPACE, percent
 from sweep.report.values.view import Candidate
 from sweep.types import Form, listed
 
-UNEVEN = (
+UNPRICED = (
     "{names}: channels that are no multiple of 8, as too few measured networks have to learn from. "
     "What these take more, up to twice the time by some runtimes (docs/performance.md), is not in "
     "the figures: --measure tells."
@@ -43,10 +43,8 @@ def sentences(guessed: Guessed, budget: Budget, source: str, best: Candidate | N
     ]
     limited = [limit.of for limit in budget.limits]
     told += [_model(of, model) for of, model in guessed.models if of in limited]
-    learned = all(model.uneven for of, model in guessed.models if of in limited)
-    uneven = [each.label for each in guessed.guesses if each.uneven]
-    if uneven and not learned:
-        told.append(UNEVEN.format(names=listed(uneven)))
+    if unpriced := [each.label for each in guessed.guesses if each.unpriced]:
+        told.append(UNPRICED.format(names=listed(unpriced)))
     return told
 
 
@@ -79,7 +77,7 @@ def between_table(
     rows.append(
         (
             Value("Keeps the budget"),
-            *(Value(percent(each.chance)) for each in guessed.guesses),
+            *(Value(_chance(each)) for each in guessed.guesses),
             Value("as measured" if best else DASH),
         )
     )
@@ -96,7 +94,11 @@ def _described(guess: Guess, budget: Budget) -> str:
         for limit in budget.limits
         if limit.of.name in costs
     ]
-    return f"{', '.join(parts)}; chance {percent(guess.chance)}"
+    return f"{', '.join(parts)}; chance {_chance(guess)}"
+
+
+def _chance(guess: Guess) -> str:
+    return percent(guess.chance) + (", but for its channels" if guess.unpriced else "")
 
 
 def _beside(guess: Guess, source: str, best: Candidate | None) -> str:
@@ -147,7 +149,7 @@ def as_json(guessed: Guessed, costs: Sequence[Quantity]) -> dict[str, object]:
                 TOP1.name: _ends(each.accuracy),
                 "costs": {names.get(name, name): _ends(value) for name, value in each.costs},
                 "chance": each.chance,
-                "uneven": each.uneven,
+                "unpriced": each.unpriced,
             }
             for each in guessed.guesses
         ],
