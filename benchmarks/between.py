@@ -15,15 +15,13 @@ import argparse
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 from benchmarks.harness import parser, publish, table
 from sweep.paper.phones import phones
 from sweep.paper.published import tfslim_rows
 from sweep.predict.accuracies import AccuracyModel, of_published, of_trainings
-from sweep.predict.between import between
-from sweep.predict.explore import LATENCIES, ROUNDS, Place, Space, best_of, next_places, promises
+from sweep.predict.explore import LATENCIES, ROUNDS, Place, Space, best_of, following
 from sweep.predict.networks import Chain, Row, chain
 from sweep.results.load import Results, load
 from sweep.results.points import with_points
@@ -77,12 +75,9 @@ def explored(truth: Truth, limit_s: float) -> Found:
             dict(truth.rows[place]) | ({} if place in timed else {truth.column: None})
             for place in dict.fromkeys(seen)
         ]
-        best = best_of(rows, limits, ACCURACY)
-        column = [truth.column]
-        known = between(truth.network, rows, column, truth.surface(rows), column, worst=inf)
-        read = {place: truth.rows[place][ACCURACY] for place in seen}
-        promised = promises(known, space.places, limits, best[ACCURACY] if best else None, read)
-        places = next_places(promised, new)
+        _, places = following(
+            truth.network, rows, truth.surface(rows), limits, space.places, new, ACCURACY
+        )
         if not places:
             break
         timed, seen = [*timed, *places], [*seen, *places]

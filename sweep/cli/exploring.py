@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,8 @@ from sweep.cli.console import say, tell
 from sweep.cli.measuring import carried_out, planned, tell_outcome, tell_plan, writable
 from sweep.cli.options import read_results
 from sweep.metrics import BUILT_IN, TOP1
-from sweep.predict.between import between
-from sweep.predict.explore import LATENCIES, ROUNDS, Place, Space, best_of, next_places, promises
-from sweep.predict.networks import Row, chain, is_read
+from sweep.predict.explore import LATENCIES, ROUNDS, NotPredictedError, Place, Space, following
+from sweep.predict.networks import Row, chain
 from sweep.report.content.axes import quantities
 from sweep.report.content.between import accuracy_model
 from sweep.report.content.budget import Budget, costs_at
@@ -145,31 +143,24 @@ class Exploration:
         """
         rows = [row for row in results.points.to_dict("records") if row["kind"] == self.kind]
         limits = {each.of.column: each.value for each in self.stated(results).limits}
+        others = [place for place in self.space.places if place not in timed]
         try:
-            known = between(
+            best, places = following(
                 chain(results.readings, rows),
                 rows,
-                list(limits),
                 accuracy_model(results, rows, MEASURED),
-                list(limits),
-                worst=inf,  # nothing of it is shown: it says where to measure
+                limits,
+                others,
+                most,
+                TOP1.name,
             )
+        except NotPredictedError as error:
+            say(f"{error}; the exploration ends here")
+            return ()
         except ValueError as error:
             raise SettingsError(f"--explore: nothing can be predicted: {error}") from None
-        for name, cost in known.costs.items():
-            if cost.absent:
-                say(f"{name} is not predicted: {cost.absent}; the exploration ends here")
-                return ()
-        best = best_of(rows, limits, TOP1.name)
         tell(f"Best so far: {_told(best)}.")
-        others = [place for place in self.space.places if place not in timed]
-        read = {
-            (row["alpha"], row["resolution"]): row[TOP1.name]
-            for row in rows
-            if is_read(row[TOP1.name])
-        }
-        promised = promises(known, others, limits, best[TOP1.name] if best else None, read)
-        return next_places(promised, most)
+        return places
 
     def stated(self, results: Results) -> Budget:
         """The budget in the results' own quantities. Raises SettingsError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, inf
@@ -10,16 +10,10 @@ from math import ceil, floor, inf
 import numpy as np
 from scipy.optimize import nnls
 
-from sweep.metrics import MULT_ADDS, PARAMS
 from sweep.predict.accuracies import AccuracyModel
 from sweep.predict.costs import WORST, CostModel, Prediction, cost_model
-from sweep.predict.networks import Chain, Counts, Row, is_read
+from sweep.predict.networks import COUNTED, Chain, Counts, Row, is_read
 
-# What is known of every network, and measured of none.
-COUNTED: Mapping[str, Callable[[Counts], int]] = {
-    MULT_ADDS.name: lambda counts: counts.mult_adds,
-    PARAMS.name: lambda counts: counts.params,
-}
 ALPHA_STEP, RESOLUTION_STEP = Fraction(1, 64), 32
 _ON_THE_EDGE = 1e-9
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import log, prod
+from math import inf, log, prod
 from typing import TypeVar
 
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from sweep.predict.between import Between
+from sweep.predict.accuracies import AccuracyModel
+from sweep.predict.between import Between, between
 from sweep.predict.costs import Prediction
-from sweep.predict.networks import Row, is_read
+from sweep.predict.networks import Chain, Row, is_read
 
 Place = tuple[float, int]  # alpha, resolution
 Number = TypeVar("Number", int, float)
@@ -59,6 +60,10 @@ class Space:
         return tuple(place for place in (*across, *along) if place not in self.first())
 
 
+class NotPredictedError(ValueError):
+    """A cost of the points so far tells nothing of others."""
+
+
 @dataclass(frozen=True)
 class Promise:
     """A network that is not measured. chance: of keeping the budget; gain: in accuracy, expected if
@@ -85,6 +90,32 @@ def best_of(rows: Iterable[Row], limits: Mapping[str, float], accuracy: str) -> 
         and all(is_read(row.get(name)) and row[name] <= most for name, most in limits.items())
     ]
     return max(fitting, key=lambda row: row[accuracy], default=None)
+
+
+def following(
+    network: Chain,
+    rows: Sequence[Row],
+    accuracy: AccuracyModel,
+    limits: Mapping[str, float],
+    space: Iterable[Place],
+    most: int,
+    column: str,
+) -> tuple[Row | None, tuple[Place, ...]]:
+    """The best so far, and what to measure next: `most` networks of these places at most. rows: of
+    the points so far, of one family and kind. limits: by column; column: of the accuracies. Raises
+    NotPredictedError where a limited cost is not predicted, ValueError where nothing is.
+    """
+    columns = list(limits)
+    # Nothing of it is shown: it says where to measure.
+    known = between(network, rows, columns, accuracy, columns, worst=inf)
+    for name, cost in known.costs.items():
+        if cost.absent:
+            raise NotPredictedError(f"{name} is not predicted: {cost.absent}")
+    best = best_of(rows, limits, column)
+    read = {(row["alpha"], row["resolution"]): row[column] for row in rows if is_read(row[column])}
+    return best, next_places(
+        promises(known, space, limits, best[column] if best else None, read), most
+    )
 
 
 def promises(

@@ -7,7 +7,7 @@ one has M, and a map's side is halved and rounded up by each stride.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import log2
 from typing import Any
@@ -69,6 +69,13 @@ class Counts:
         return 1.0, float(self.mult_adds)
 
 
+# What is known of every network, and measured of none.
+COUNTED: Mapping[str, Callable[[Counts], int]] = {
+    MULT_ADDS.name: lambda counts: counts.mult_adds,
+    PARAMS.name: lambda counts: counts.params,
+}
+
+
 @dataclass(frozen=True)
 class Chain:
     """layers: of the full network, alpha 1, whose maps are left to be worked out."""
@@ -125,12 +132,12 @@ def chain(readings: pd.DataFrame, points: Iterable[Row]) -> Chain:
     found = Chain((*full, last))
     for row in rows:
         counts = found.at(row["alpha"], row["resolution"])
-        for metric, value in ((MULT_ADDS, counts.mult_adds), (PARAMS, counts.params)):
-            counted = row.get(metric.name)
+        for metric, count in COUNTED.items():
+            counted, value = row.get(metric), count(counts)
             if is_read(counted) and counted != value:
                 raise ValueError(
                     f"{widest[0]} is not thinned as the paper's network is: {row['alpha']}-"
-                    f"{row['resolution']} has {counted:,} {metric.name}, not {value:,}"
+                    f"{row['resolution']} has {counted:,} {metric}, not {value:,}"
                 )
     return found
 

@@ -7,7 +7,7 @@ the surface through the run's accuracies; of these the first few.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -19,7 +19,8 @@ from sweep.paper.published import tfslim_rows
 from sweep.predict.accuracies import AccuracyModel, of_published, of_trainings
 from sweep.predict.between import ALPHA_STEP, RESOLUTION_STEP, Between, between
 from sweep.predict.costs import CostModel, Prediction
-from sweep.predict.networks import chain
+from sweep.predict.explore import Place
+from sweep.predict.networks import Counts, chain
 from sweep.report.content.axes import number
 from sweep.report.content.budget import Budget
 from sweep.report.content.figures import INT8, MEASURED, of_the_run, sources
@@ -107,13 +108,16 @@ def guessed(
         if place not in known.measured
     ]
     family, network = kind or ("", "")
-    all_of_them = [_guess(known, family, network, place, budget, of) for place in places]
+    guesses = tuple(
+        _guess(known, family, network, place, budget, of)
+        for place in _best(known, places, budget, steps.sure)
+    )
     models = tuple(
         (each, model)
         for each in of
         if (costed := known.costs.get(each.column)) and (model := costed.model)
     )
-    return Guessed(steps, _best(all_of_them, steps.sure), len(places), models)
+    return Guessed(steps, guesses, len(places), models)
 
 
 def _predicted(known: Between, budget: Budget) -> None:
@@ -152,7 +156,7 @@ def _guess(
     known: Between,
     family: str,
     kind: str,
-    place: tuple[float, int],
+    place: Place,
     budget: Budget,
     costs: Sequence[Quantity],
 ) -> Guess:
@@ -165,7 +169,7 @@ def _guess(
         resolution,
         _estimate(known.accuracy.at(alpha, resolution)),
         tuple((name, _estimate(each)) for name, each in predicted if each is not None),
-        prod(known.chance(limit.of.column, counts, limit.value) for limit in budget.limits),
+        _chance(known, counts, budget),
         counts.uneven and any(_unpriced(known, limit.of) for limit in budget.limits),
     )
 
@@ -175,20 +179,21 @@ def _unpriced(known: Between, of: Quantity) -> bool:
     return costed is not None and costed.model is not None and not costed.model.uneven
 
 
-def _best(guesses: Sequence[Guess], sure: float) -> tuple[Guess, ...]:
-    """At each resolution the most accurate that keeps the budget; of these the first few."""
-    at: dict[int, Guess] = {}
-    for each in guesses:
-        if each.chance >= sure and (
-            each.resolution not in at or _worth(each) > _worth(at[each.resolution])
-        ):
-            at[each.resolution] = each
-    return tuple(sorted(at.values(), key=_worth, reverse=True)[:FEW])
+def _chance(known: Between, counts: Counts, budget: Budget) -> float:
+    return prod(known.chance(limit.of.column, counts, limit.value) for limit in budget.limits)
 
 
-def _worth(guess: Guess) -> tuple[float, float]:
-    """The accuracy; of equals, the thinner one."""
-    return guess.accuracy.value, -guess.alpha
+def _best(known: Between, places: Iterable[Place], budget: Budget, sure: float) -> list[Place]:
+    """At each resolution the most accurate that keeps the budget, of equals the thinner one; of
+    these the first few.
+    """
+    worth: dict[int, tuple[float, float]] = {}  # by resolution: accuracy, and less alpha
+    for alpha, side in places:
+        if _chance(known, known.counts(alpha, side), budget) >= sure:
+            own = known.accuracy.at(alpha, side).value, -alpha
+            worth[side] = max(own, worth.get(side, own))
+    in_order = sorted(worth, key=lambda side: worth[side], reverse=True)
+    return [(-worth[side][1], side) for side in in_order[:FEW]]
 
 
 def _estimate(of: Prediction) -> Estimate:
