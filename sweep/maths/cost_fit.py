@@ -77,6 +77,12 @@ class Fit:
             return float(distance >= 0)
         return float(t.cdf(distance / self._spread, self._freedom))
 
+    def over(self, chances: npt.ArrayLike) -> Array:
+        """f64[N]: a limit over the predicted cost, where the cost measured keeps it with such a
+        chance, above 0 and below 1; what `chance` undoes.
+        """
+        return np.exp(self._spread * t.ppf(np.asarray(chances, np.float64), self._freedom))
+
     @property
     def _spread(self) -> float:
         return float(np.sqrt(np.mean(np.log1p(self.errors) ** 2)))

@@ -112,6 +112,7 @@ def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float:
     return tau
 
 
+@cache
 def student(freedom: float) -> float:
     """Half the width of a 95 % interval in standard errors, by Student's t."""
     return float(t.ppf((1 + CONFIDENCE) / 2, freedom))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor, inf
 
 import numpy as np
@@ -15,6 +16,7 @@ from sweep.predict.costs import WORST, CostModel, Prediction, cost_model
 from sweep.predict.networks import COUNTED, Chain, Counts, Row, is_read
 
 ALPHA_STEP, RESOLUTION_STEP = Fraction(1, 64), 32
+MOST = 128  # points that a cost is predicted from: more tell little, and take minutes
 _ON_THE_EDGE = 1e-9
 
 
@@ -26,11 +28,20 @@ class Hull:
 
     def holds(self, alpha: float, resolution: int) -> bool:
         """Whether the place is a mixture, the edges included."""
-        alphas, sides = np.array(self.places, np.float64).T
+        alphas, sides = np.array(self._outermost, np.float64).T
         full = max(1.0, float(sides.max()))
         shares = np.stack([alphas, sides / full, np.ones(len(alphas))])
         _, apart = nnls(shares, np.array([alpha, resolution / full, 1.0]))
         return bool(apart < _ON_THE_EDGE)
+
+    @cached_property
+    def _outermost(self) -> tuple[tuple[float, int], ...]:
+        """Of each alpha the first and the last: of these all others are mixtures."""
+        ends: dict[float, tuple[int, int]] = {}
+        for alpha, side in self.places:
+            low, high = ends.get(alpha, (side, side))
+            ends[alpha] = min(low, side), max(high, side)
+        return tuple((alpha, side) for alpha, own in ends.items() for side in dict.fromkeys(own))
 
     def steps(self, alpha: Fraction, resolution: int) -> Iterator[tuple[float, int]]:
         """All places inside that are whole multiples of these steps."""
@@ -98,13 +109,19 @@ def between(
     if len({alpha for alpha, _ in places}) < 2 and len({side for _, side in places}) < 2:
         raise ValueError("between one point and itself lies no network")
     fitted = {
-        column: _costs(chain, rows, column, worst) for column in columns if column not in COUNTED
+        column: costs_of(chain, rows, column, worst) for column in columns if column not in COUNTED
     }
     return Between(chain, Hull(tuple(places)), frozenset(places), accuracy, fitted)
 
 
-def _costs(chain: Chain, rows: Sequence[Row], column: str, worst: float) -> Costs:
+def costs_of(chain: Chain, rows: Sequence[Row], column: str, worst: float = WORST) -> Costs:
+    """Of a column of points of one family and kind; of more than `MOST` from so many of them,
+    drawn the same at each call.
+    """
     read = [row for row in rows if is_read(row.get(column))]
+    if len(read) > MOST:
+        places = np.random.default_rng(0).choice(len(read), MOST, replace=False)
+        read = [read[place] for place in sorted(places)]
     counts = [chain.at(float(row["alpha"]), int(row["resolution"])) for row in read]
     try:
         return Costs(cost_model(counts, [float(row[column]) for row in read], worst))

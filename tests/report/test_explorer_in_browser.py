@@ -184,6 +184,7 @@ def test_the_panel_says_how_to_ask_in_a_terminal(opened):
     command = opened.page.locator("#picked code").inner_text()
     assert command == (
         "python -m sweep pick results/fake --max params=2M --max latency_s=5ms --accuracy tfslim"
+        " --between"
     )
 
 

@@ -14,7 +14,7 @@ from tests.support import fake_results
 
 SCRIPT = "<script>alert(1)</script>"
 VOID = {"meta", "link", "br", "path", "circle", "input"}
-SCRIPTS = 6  # the template, the data of figures and explorer, plotly, and our own two
+SCRIPTS = 8  # the template, the data of figures, predictions and explorer, plotly, our own three
 
 
 class Page(HTMLParser):

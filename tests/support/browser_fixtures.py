@@ -150,11 +150,18 @@ def _guessing() -> Results:
 
 
 # The made-up run of 18 points; one named as a script, on a data set of that name; one without
-# points; one that is no better than chance; one of two trainings of each of four points.
+# points; one that is no better than chance; one of two trainings of each of four points; that which
+# is committed.
 def _trained() -> Results:
     from tests.support.trained_runs import of_two_seeds
 
     return of_two_seeds()
+
+
+def _reference() -> Results:
+    from tests.support.reference import REFERENCE
+
+    return REFERENCE
 
 
 RUNS: dict[str, Callable[[], Results]] = {
@@ -163,6 +170,7 @@ RUNS: dict[str, Callable[[], Results]] = {
     "empty": _empty,
     "guessing": _guessing,
     "trained": _trained,
+    "reference": _reference,
 }
 
 

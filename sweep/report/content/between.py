@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SURE = 0.9  # chance of keeping the budget
 FEW = 3
+NOTHING = "Nothing is predicted between the points: {why}."
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,7 @@ def guessed(
 ) -> Guessed:
     """source: whose accuracies rank the networks. costs: what is told of each, limited or not."""
     steps = steps or Steps()
-    rows = results.points.to_dict(orient="records")
-    kind = swept_kind(rows)
-    rows = [row for row in rows if (row["family"], row["kind"]) == kind]
+    kind, rows = swept(results)
     of = tuple(dict.fromkeys((*(limit.of for limit in budget.limits), *costs)))
     try:
         known = between(
@@ -101,15 +100,14 @@ def guessed(
         )
         _predicted(known, budget)
     except ValueError as error:
-        return Guessed(steps, absent=f"Nothing is predicted between the points: {error}.")
+        return Guessed(steps, absent=NOTHING.format(why=error))
     places = [
         place
         for place in known.hull.steps(steps.alpha, steps.resolution)
         if place not in known.measured
     ]
-    family, network = kind or ("", "")
     guesses = tuple(
-        _guess(known, family, network, place, budget, of)
+        _guess(known, *kind, place, budget, of)
         for place in _best(known, places, budget, steps.sure)
     )
     models = tuple(
@@ -118,6 +116,13 @@ def guessed(
         if (costed := known.costs.get(each.column)) and (model := costed.model)
     )
     return Guessed(steps, guesses, len(places), models)
+
+
+def swept(results: Results) -> tuple[tuple[str, str], list[Row]]:
+    """Family and kind that networks are looked for in, and its points."""
+    rows = results.points.to_dict(orient="records")
+    kind = swept_kind(rows)
+    return kind or ("", ""), [row for row in rows if (row["family"], row["kind"]) == kind]
 
 
 def _predicted(known: Between, budget: Budget) -> None:
@@ -167,8 +172,8 @@ def _guess(
         Point(family, kind, alpha, 0.0, resolution).label,
         alpha,
         resolution,
-        _estimate(known.accuracy.at(alpha, resolution)),
-        tuple((name, _estimate(each)) for name, each in predicted if each is not None),
+        estimate_of(known.accuracy.at(alpha, resolution)),
+        tuple((name, estimate_of(each)) for name, each in predicted if each is not None),
         _chance(known, counts, budget),
         counts.uneven and any(_unpriced(known, limit.of) for limit in budget.limits),
     )
@@ -196,5 +201,6 @@ def _best(known: Between, places: Iterable[Place], budget: Budget, sure: float) 
     return [(-worth[side][1], side) for side in in_order[:FEW]]
 
 
-def _estimate(of: Prediction) -> Estimate:
+def estimate_of(of: Prediction) -> Estimate:
+    """What is exact has no interval."""
     return Estimate(of.value) if of.low == of.high else Estimate(of.value, of.low, of.high)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sweep.metrics import TOP1
 from sweep.predict.costs import CostModel
-from sweep.report.content.between import Guess, Guessed
+from sweep.report.content.between import Guess, Guessed, Steps
 from sweep.report.content.budget import Budget, accuracy
 from sweep.report.content.figures import written
 from sweep.report.values.intervals import Estimate
@@ -21,6 +21,16 @@ UNPRICED = (
     "What these take more, up to twice the time by some runtimes (docs/performance.md), is not in "
     "the figures: --measure tells."
 )
+FOUND = (
+    "Predicted, not measured: of {of} networks between the points ({steps}), {label} is the most "
+    "accurate that keeps the budget with a chance of {sure} or more: {described}."
+)
+NONE_KEEPS = (
+    "Predicted: of {of} networks between the points ({steps}) none keeps the budget with a chance "
+    "of {sure} or more."
+)
+DESCRIBED = "top-1 {accuracy}, {costs}; chance {chance}"
+CHANCE_OF_UNEVEN = ", but for its channels"
 PLACES = ("predicted", "second", "third")
 
 
@@ -28,21 +38,18 @@ def sentences(guessed: Guessed, budget: Budget, source: str, best: Candidate | N
     """The answer, how it was predicted, and what may be wrong with it. best: of the measured."""
     if guessed.absent:
         return [guessed.absent]
-    steps = guessed.steps
-    among = (
-        f"of {guessed.of:,} networks between the points (alpha in steps of {steps.alpha}, "
-        f"{steps.resolution} px)"
-    )
-    sure = f"with a chance of {percent(steps.sure)} or more"
+    among = {
+        "of": f"{guessed.of:,}",
+        "steps": steps_told(guessed.steps),
+        "sure": percent(guessed.steps.sure),
+    }
     if not guessed.guesses:
-        return [f"Predicted: {among} none keeps the budget {sure}."]
+        return [NONE_KEEPS.format(**among)]
     first = guessed.guesses[0]
-    told = [
-        f"Predicted, not measured: {among}, {first.label} is the most accurate that keeps the "
-        f"budget {sure}: {_described(first, budget)}.{_beside(first, source, best)}"
-    ]
+    found = FOUND.format(**among, label=first.label, described=_described(first, budget))
+    told = [found + _beside(first, source, best)]
     limited = [limit.of for limit in budget.limits]
-    told += [_model(of, model) for of, model in guessed.models if of in limited]
+    told += [model_told(of, model) for of, model in guessed.models if of in limited]
     if unpriced := [each.label for each in guessed.guesses if each.unpriced]:
         told.append(UNPRICED.format(names=listed(unpriced)))
     return told
@@ -70,7 +77,7 @@ def between_table(
         rows.append(
             (
                 Value(of.at_batch[:1].upper() + of.at_batch[1:]),
-                *(Value(_told(of, each) if each else DASH) for each in values),
+                *(Value(cost_told(of, each) if each else DASH) for each in values),
                 Value(DASH if own is None else of.written(own)),
             )
         )
@@ -87,18 +94,20 @@ def between_table(
 
 
 def _described(guess: Guess, budget: Budget) -> str:
-    parts = [f"top-1 {written(guess.accuracy, TOP1.form)}"]
     costs = dict(guess.costs)
-    parts += [
-        f"{limit.of.at_batch} {_told(limit.of, costs[limit.of.name])}"
-        for limit in budget.limits
-        if limit.of.name in costs
-    ]
-    return f"{', '.join(parts)}; chance {_chance(guess)}"
+    return DESCRIBED.format(
+        accuracy=written(guess.accuracy, TOP1.form),
+        costs=", ".join(
+            f"{limit.of.at_batch} {cost_told(limit.of, costs[limit.of.name])}"
+            for limit in budget.limits
+            if limit.of.name in costs
+        ),
+        chance=_chance(guess),
+    )
 
 
 def _chance(guess: Guess) -> str:
-    return percent(guess.chance) + (", but for its channels" if guess.unpriced else "")
+    return percent(guess.chance) + (CHANCE_OF_UNEVEN if guess.unpriced else "")
 
 
 def _beside(guess: Guess, source: str, best: Candidate | None) -> str:
@@ -111,7 +120,13 @@ def _beside(guess: Guess, source: str, best: Candidate | None) -> str:
     return f" The best measured point is {best.label}, {written(own, TOP1.form)}{more}."
 
 
-def _model(of: Quantity, model: CostModel) -> str:
+def steps_told(steps: Steps) -> str:
+    """Inside a sentence."""
+    return f"alpha in steps of {steps.alpha}, {steps.resolution} px"
+
+
+def model_told(of: Quantity, model: CostModel) -> str:
+    """How a cost is predicted, and how well."""
     near = (
         "" if model.fit.carried is None else ", with what is left of each point told to those near"
     )
@@ -122,7 +137,8 @@ def _model(of: Quantity, model: CostModel) -> str:
     )
 
 
-def _told(of: Quantity, value: Estimate) -> str:
+def cost_told(of: Quantity, value: Estimate) -> str:
+    """A predicted cost with its interval, where it has one."""
     if value.low is None or value.high is None:
         return of.written(value.value)
     return f"{of.written(value.value)} ({of.written_span(value.low, value.high)})"

@@ -25,6 +25,7 @@ from sweep.report.content.evidence import evidence_of
 from sweep.report.content.heatmaps import heat_maps
 from sweep.report.content.int8_costs import int8_costs
 from sweep.report.content.panel import panel
+from sweep.report.content.predictions import predictions
 from sweep.report.content.separable import derivation
 from sweep.report.content.trends import trends
 from sweep.report.values import units
@@ -48,6 +49,7 @@ def view(results: Results) -> View:
     costs = tuple(dict.fromkeys(each.of for each in drawn if each.of.is_cost))
     ranked = candidates(results.points, costs)
     sources = figures.choices(results.points)
+    between = predictions(results, costs, (name for name, _ in sources))
     beware = bearing.cautions(results)
     evidence = {figures.MEASURED: measured, figures.BESIDE_NAME: evidence_beside(results.points)}
     evidence |= {
@@ -72,7 +74,8 @@ def view(results: Results) -> View:
         panel=panel(ranked, costs, (name for name, _ in sources), beware, evidence),
         cautions=beware,
         cards=cards(results, drawn),
-        heat_maps=heat_maps(results),
+        heat_maps=heat_maps(results, between),
+        predictions=between,
         trends=scatters,
         swept=len(results.points),
         points=tables.points(results),

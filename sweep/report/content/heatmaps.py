@@ -23,6 +23,7 @@ from sweep.report.content.figures import label, written
 from sweep.report.content.point_rows import Reasons, Row, accuracy_title, place, swept_kind
 from sweep.report.content.smoothed import SMOOTH
 from sweep.report.values.figures import Contours, HeatMap
+from sweep.report.values.predictions import Predictions
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Value
 from sweep.report.values.units import Form, joined, points, times
@@ -46,15 +47,16 @@ class _Shown:
     note: str = ""  # at the end of its summary
 
 
-def heat_maps(results: Results) -> tuple[HeatMap, ...]:
+def heat_maps(results: Results, between: Predictions | None = None) -> tuple[HeatMap, ...]:
     """Accuracy, and costs at each batch size, of the kind whose alpha and resolution were swept. A
-    run without points gives maps that say so."""
+    run without points gives maps that say so. between: what is predicted between its points.
+    """
     rows = results.points.to_dict(orient="records")
     kind = swept_kind(rows)
     rows = [row for row in rows if (row["family"], row["kind"]) == kind]
     grid = _Grid(rows, Reasons(results.readings))
     behind = _contours(grid, results.readings)
-    return tuple(_heat_map(each, grid, behind) for each in _quantities(results, rows))
+    return tuple(_heat_map(each, grid, behind, between) for each in _quantities(results, rows))
 
 
 class _Grid:
@@ -109,9 +111,12 @@ def _moves_at_all(of: Quantity, rows: list[Row]) -> bool:
     return bool(read) and any(moves) == all(moves)
 
 
-def _heat_map(shown: _Shown, grid: _Grid, behind: Contours | None) -> HeatMap:
+def _heat_map(
+    shown: _Shown, grid: _Grid, behind: Contours | None, between: Predictions | None
+) -> HeatMap:
     cells = grid.cells(shown)
     empty = all(cell.value is None for line in cells for cell in line)
+    how = between.how.get(shown.name, "") if between and not empty else ""
     return HeatMap(
         name=shown.name,
         title=shown.title,
@@ -120,7 +125,10 @@ def _heat_map(shown: _Shown, grid: _Grid, behind: Contours | None) -> HeatMap:
         resolutions=grid.resolutions,
         cells=cells,
         contours=None if empty else behind,
-        summary="" if empty else _summary(shown, grid, cells) + shown.note,
+        predicted=between.lines[shown.name] if between and how else None,
+        summary=""
+        if empty
+        else " ".join(filter(None, (_summary(shown, grid, cells), how))) + shown.note,
         absent=_why_empty(shown, grid) if empty else "",
         covers=covers(shown.by) if shown.of.metric == TOP1 else "",
     )

@@ -27,6 +27,7 @@
         // Multiplied in decimals: 1.3 times a million is a whole number.
         value: Number((input.valueAsNumber * field.factor).toPrecision(12)),
         typed: input.value,
+        text: `${input.value} ${field.unit}`.trim(),
       }));
   }
 
@@ -146,7 +147,7 @@
     return lines;
   }
 
-  function tell(judged) {
+  function tell(judged, more) {
     const { limited, all, fitting, better, closest, broken } = judged;
     const lines = wrong();
     if (!all.length) lines.push(said(words.unranked));
@@ -166,17 +167,18 @@
     const first = better[0] ?? fitting[0] ?? closest;
     if (first) lines.push(...cautions(first, limited).map((text) => said(text, "caution")));
     const code = document.createElement("code");
-    code.textContent = terminal(limited);
+    code.textContent = terminal(limited, more);
     const same = said(words.same, "muted");
     same.append(code);
     picked.replaceChildren(...lines, same);
   }
 
-  function terminal(limited) {
+  function terminal(limited, more) {
     const options = limited.map(({ field, typed }) => fill(field.option, { typed }));
     if (source() !== measured) options.push(`--accuracy ${source()}`);
     const other = batch() !== (batches[0] ?? "");
     if (other && limited.some(({ field }) => batch() in field.names)) options.push(`--batch ${batch()}`);
+    if (more) options.push(more);
     return [command, ...options].join(" ");
   }
 
@@ -213,6 +215,8 @@
   function update() {
     const plot = plots[source()][axes.elements.cost.value];
     const judged = judge();
+    const best = judged.better[0] ?? judged.fitting[0];
+    const { network, options } = between.update(source(), judged.limited, best?.label);
     element("explorer-title").textContent = plot.title;
     element("explorer-y").textContent = plot.y;
     element("explorer-bars").textContent = plot.bars;
@@ -222,8 +226,11 @@
     const place = element("plot-explorer");
     place.hidden = Boolean(plot.absent);
     place.setAttribute("aria-label", plot.words);
-    if (!plot.absent) drawing.show("plot-explorer", marked(plot, judged));
-    tell(judged);
+    const cost = axes.elements.cost.value;
+    if (!plot.absent) {
+      drawing.show("plot-explorer", between.onFrontier(marked(plot, judged), source(), cost, network));
+    }
+    tell(judged, options);
   }
 
   function open(label) {

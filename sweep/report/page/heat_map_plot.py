@@ -1,7 +1,7 @@
 """A heat map of the view -> plotly's data and layout.
 
-The measured points are squares that carry their value; behind them lie lines of equal cost, which
-the paper's formulas give between the points too.
+The measured points are squares that carry their value; behind them lie lines of equal mult-adds,
+which the paper's formulas give between the points too, or dashed ones of what is predicted there.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from plotly.colors import sample_colorscale
+from skimage.measure import find_contours
 
 from sweep.report.content.figures import written
 from sweep.report.page import style
@@ -25,12 +26,14 @@ LIGHT = 0.55  # of the scale: from here on dark letters are easier to read on it
 MOST_SQUARES = 400
 LARGEST, ROOM, READABLE = 52, 250, 34  # px: of a square, of all squares of a row, to hold a value
 LETTER = 6.4  # px: of a value
+ENOUGH, MANY = 5, 9  # lines; at even distances at most
+CLEAR = 0.48  # steps from a square's middle, for the names of lines
 RIGHT = 0.8  # steps beyond the last square, for the names of the lines
 
 
 def plot(heat: HeatMap) -> dict[str, Any]:
     """Plotly's figure as plain data: JSON once escaped for its place."""
-    behind = _lines(heat.contours) if heat.contours else []
+    behind = _lines(heat.contours, beyond(heat)) if heat.contours else []
     x = {
         "title": {"text": "Resolution, pixels"},
         "tickvals": list(heat.resolutions),
@@ -117,48 +120,103 @@ def _inside(text: str, size: float) -> str:
     return text if len(text) * LETTER <= size - 4 else text.replace(SPACE, "<br>")
 
 
-def _lines(contours: Contours) -> list[dict[str, Any]]:
-    """Lines of equal mult-adds at 1, 2, 5, 10, .. million, each named at its lower right end."""
-    least, most = min(map(min, contours.values)), max(map(max, contours.values))
-    decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
-    levels = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
-    traces = []
-    for level in levels:
-        line = _line(contours, level)
-        if len(line) > 1:
-            traces.append(
-                {
-                    "type": "scatter",
-                    "name": f"{formatted(level, Form.COUNT)} mult-adds",
-                    "mode": "lines+text",
-                    "cliponaxis": False,  # a name may reach into the margin
-                    "x": [resolution for resolution, _ in line],
-                    "y": [alpha for _, alpha in line],
-                    "text": ["" for _ in line[1:]] + [style.si(level)],
-                    "textposition": "middle right",
-                    "textfont": {"size": 10, "color": GREY},
-                    "line": {"width": 1},
-                    "hoverinfo": "skip",
-                }
-            )
-    return traces
+def beyond(heat: HeatMap) -> tuple[float, float]:
+    """Where lines have their names: a resolution right of the squares, an alpha below them."""
+    x, y = heat.resolutions, heat.alphas
+    return x[-1] + CLEAR * _step(x), y[0] - CLEAR * _step(y)
 
 
-def _line(contours: Contours, level: float) -> list[tuple[float, float]]:
-    """(resolution, alpha) along which the cost is `level`: between two alphas it is nearly linear,
-    and it rises with alpha.
+def predicted(heat: HeatMap) -> list[dict[str, Any]]:
+    """Traces of the lines that are predicted, to be drawn in place of those of mult-adds."""
+    if heat.predicted is None:
+        return []
+    suffix = {Form.SECONDS: "s", Form.BYTES: "B"}.get(heat.form, "")
+    shares = heat.form is Form.SHARE
+
+    def name(level: float) -> str:
+        return f"{round(100 * level, 6):g}{SPACE}%" if shares else style.si(level) + suffix
+
+    return [
+        each | {"name": f"{name(level)}, predicted"}
+        for level in _levels(heat.predicted, even=shares)
+        for each in _line(
+            heat.predicted, level, name(level), beyond(heat), {"width": 1.2, "dash": "dash"}
+        )
+    ]
+
+
+def _lines(contours: Contours, names: tuple[float, float]) -> list[dict[str, Any]]:
+    """Lines of equal mult-adds at 1, 2, 5, 10, .. million."""
+    return [
+        each | {"name": f"{formatted(level, Form.COUNT)} mult-adds"}
+        for level in _levels(contours)
+        for each in _line(contours, level, style.si(level), names, {"width": 1})
+    ]
+
+
+def _levels(contours: Contours, *, even: bool = False) -> list[float]:
+    """Round numbers within what there is: 1, 2, 5, 10, .., with 1.5, 3 and 7 between them where
+    these are few; of the same distance where there is no more room, or if `even`.
     """
-    line = []
-    for resolution, column in zip(
-        contours.resolutions, zip(*contours.values, strict=True), strict=True
-    ):
-        if column[0] <= level <= column[-1]:
-            line.append((resolution, round(float(np.interp(level, column, contours.alphas)), 4)))
-    return line
+    values = [value for row in contours.values for value in row if value is not None]
+    least, most = min(values), max(values)
+    if not even and least > 0:
+        decades = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+        for steps in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+            levels = [step * 10.0**decade for decade in decades for step in steps]
+            found = [level for level in levels if least < level < most]
+            if len(found) >= ENOUGH:
+                return found
+    if most <= least:
+        return []
+    coarse = (most - least) / MANY
+    decade = 10.0 ** math.floor(math.log10(coarse))
+    step = next(times * decade for times in (1, 2, 5, 10) if times * decade >= coarse)
+    first, last = math.floor(least / step) + 1, math.ceil(most / step)
+    return [float(f"{count * step:.6g}") for count in range(first, last)]
+
+
+def _line(
+    contours: Contours, level: float, name: str, names: tuple[float, float], look: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Where the value is `level`, in one piece or several; the longest is named beyond its right
+    end. Where a value is not known there is no line.
+    """
+    values = np.array(contours.values, np.float64)  # of None it makes NaN
+    if min(values.shape) < 2:
+        return []  # a row is no area
+    rows, columns = np.arange(len(contours.alphas)), np.arange(len(contours.resolutions))
+    pieces = []
+    for piece in find_contours(values, level):
+        x = np.interp(piece[:, 1], columns, contours.resolutions).round(2)
+        y = np.interp(piece[:, 0], rows, contours.alphas).round(4)
+        to_the_right = slice(None, None, 1 if x[0] <= x[-1] else -1)
+        pieces.append((x[to_the_right].tolist(), y[to_the_right].tolist()))
+    if not pieces:
+        return []
+    drawn = {"type": "scatter", "hoverinfo": "skip"}
+    x, y = max(pieces, key=lambda piece: piece[0][-1] - piece[0][0])
+    right = y[-1] > contours.alphas[0]  # else it ends below, between two squares
+    text = {
+        "mode": "text",
+        "x": [max(x[-1], names[0]) if right else x[-1]],
+        "y": [y[-1] if right else min(y[-1], names[1])],
+        "text": [name],
+        "textposition": "middle right" if right else "middle center",
+        "textfont": {"size": 10, "color": GREY},
+        "cliponaxis": False,  # a name may reach into the margin
+    }
+    lines = [{"mode": "lines", "x": x, "y": y, "line": look} for x, y in pieces]
+    return [drawn | each for each in (*lines, text)]
 
 
 def _range(values: tuple[float, ...] | tuple[int, ...], right: float = 0.6) -> list[float]:
     """So many steps beyond the outermost: half a square and a little, or `right`."""
+    step = _step(values)
+    return [min(values) - 0.6 * step, max(values) + right * step]
+
+
+def _step(values: tuple[float, ...] | tuple[int, ...]) -> float:
+    """From one square to the next, on average."""
     low, high = min(values), max(values)
-    step = (high - low) / (len(values) - 1) if len(values) > 1 else max(abs(high), 1.0)
-    return [low - 0.6 * step, high + right * step]
+    return (high - low) / (len(values) - 1) if len(values) > 1 else max(abs(high), 1.0)

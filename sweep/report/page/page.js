@@ -35,6 +35,12 @@ const drawing = (() => {
       modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--text") },
       hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--muted"), font, align: "left" },
     };
+    layout.annotationdefaults = {
+      font: { ...font, size: 12 },
+      bgcolor: colour("--raised"),
+      bordercolor: colour("--edge"),
+      arrowcolor: colour("--muted"),
+    };
     return { ...template, layout };
   }
 

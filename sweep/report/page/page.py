@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sweep.host.files import replace_file
-from sweep.report.page import curve_paths, heat_map_plot, scatter_plot, style
+from sweep.report.page import curve_paths, scatter_plot, style
+from sweep.report.page.between import predicted
 from sweep.report.page.explorer import chosen, explored
 from sweep.report.values import units
 from sweep.report.values.view import View
@@ -29,7 +30,7 @@ def write(view: View, path: Path) -> None:
 
 def render(view: View) -> str:
     """The page: plotly.js once, the figures as JSON, all else as text that needs no script."""
-    scripts = (_plotly_js(), _own("page.js"), _own("explorer.js"))
+    scripts = (_plotly_js(), *map(_own, ("page.js", "between.js", "explorer.js")))
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -39,6 +40,7 @@ def render(view: View) -> str:
             plots=_plots(view),
             chosen=chosen(view),
             explored=explored(view),
+            predicted=predicted(view),
             # Our own files, and plotly's: the only texts that go in unescaped.
             scripts=scripts,
             # And the only ones that a browser runs, whatever else might come to stand in the page.
@@ -49,16 +51,12 @@ def render(view: View) -> str:
 
 
 def _plots(view: View) -> dict[str, dict[str, Any]]:
-    """The figures beside the explorer, by the name of their place."""
-    heats = {
-        f"heat-{each.name}": heat_map_plot.plot(each) for each in view.heat_maps if not each.absent
-    }
-    trends = {
+    """The figures that show the same whatever is asked, by the name of their place."""
+    return {
         f"trend-{each.name}": scatter_plot.plot(each, view.key)
         for each in view.trends
         if not each.absent
     }
-    return heats | trends
 
 
 @cache

@@ -111,17 +111,20 @@ class Scatter(_Drawn):
 
 @dataclass(frozen=True)
 class Contours:
-    """A cost between the grid's points: `values[i][j]` is of alphas[i] and resolutions[j]."""
+    """A quantity between the grid's points: `values[i][j]` is of alphas[i] and resolutions[j], None
+    where it is not known.
+    """
 
     alphas: tuple[float, ...]
     resolutions: tuple[float, ...]
-    values: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True)
 class HeatMap(_Drawn):
     """A quantity over alpha and resolution: `cells[i][j]` is of alphas[i] and resolutions[j], both
-    rising. `contours`, where there are any, are of the mult-adds behind.
+    rising. `contours`, where there are any, are of the mult-adds behind, and `predicted` of its own
+    quantity, measured nowhere between the cells.
     """
 
     name: str
@@ -130,6 +133,7 @@ class HeatMap(_Drawn):
     resolutions: tuple[int, ...]
     cells: tuple[tuple[Value, ...], ...]
     contours: Contours | None
+    predicted: Contours | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

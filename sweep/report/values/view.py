@@ -12,6 +12,7 @@ from sweep.paper.published import Trap
 from sweep.report.values.figures import Figure, HeatMap, Key, Scatter
 from sweep.report.values.intervals import Estimate
 from sweep.report.values.panel import Panel
+from sweep.report.values.predictions import Predictions
 from sweep.report.values.tables import Fact, Table, Value
 from sweep.report.values.units import Form
 
@@ -115,6 +116,7 @@ class View:
     cautions: tuple[Caution, ...]
     cards: tuple[Card, ...]
     heat_maps: tuple[HeatMap, ...]
+    predictions: Predictions
     trends: tuple[Scatter, ...]
     swept: int
     points: Table
