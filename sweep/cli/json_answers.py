@@ -18,6 +18,7 @@ from sweep.report.content.difference import Difference, Moved, Tally
 from sweep.report.content.figures import MEASURED, label
 from sweep.report.content.layers import in_closed_form, of_type, types_of
 from sweep.report.values.quantity import Quantity
+from sweep.report.values.together import Together
 from sweep.report.values.view import Candidate, View
 from sweep.results.points import end_of
 from sweep.results.schema import conditions_of
@@ -178,6 +179,17 @@ def report(view: View, page: Path) -> dict[str, Any]:
         "title": view.title,
         "findings": view.findings,
         "warnings": view.warnings,
+    }
+
+
+def side_by_side(together: Together, page: Path) -> dict[str, Any]:
+    """Where the page is, and what may not be compared."""
+    return {
+        "report": str(page),
+        "title": together.title,
+        "runs": together.runs,
+        "cautions": together.cautions,
+        "ranks": together.ranks,
     }
 
 

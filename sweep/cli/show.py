@@ -23,7 +23,13 @@ OUTSIDE = 1
 
 
 def report(
-    folder: Folder,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR...",
+            help="A results folder; or up to six, side by side on one page (with --to).",
+        ),
+    ],
     beside: Annotated[
         Path | None,
         typer.Option(
@@ -42,7 +48,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Draw report.html again, from what is stored alone; and points.parquet and training.parquet
-    where they are not as the readings are, which it says.
+    where they are not as the readings are, which it says. Of several folders: their frontiers in
+    one figure, their points side by side, and what may not be compared.
     """
     from sweep.cli import json_answers
     from sweep.report.content.beside import with_beside
@@ -53,6 +60,10 @@ def report(
 
     if to is not None and to.is_dir():
         raise SettingsError(f"--to {to}: is a folder; must be a file, such as {to / 'report.html'}")
+    if len(folders) > 1:
+        _side_by_side(folders, beside, to, as_json=as_json)
+        return
+    (folder,) = folders
     results = read_results(folder)
     with _elsewhere():
         renew = to is None and derived.renew(folder)
@@ -69,6 +80,28 @@ def report(
         if renewed:
             tell(f"written anew, from the readings: {listed(renewed)}")
         tell(f"report: {page}")
+
+
+def _side_by_side(
+    folders: Sequence[Path], beside: Path | None, to: Path | None, *, as_json: bool
+) -> None:
+    from sweep.cli import json_answers
+    from sweep.report.content.together import together
+    from sweep.report.page.page import write
+
+    if beside is not None:
+        raise SettingsError("--beside: goes with one folder; several stand side by side already")
+    if to is None:
+        raise SettingsError("several folders: --to FILE says where their page is written")
+    shown = together([read_results(each) for each in folders])
+    with _elsewhere():
+        write(shown, to)
+    if as_json:
+        write_json(json_answers.side_by_side(shown, to))
+    else:
+        for sentence in shown.cautions:
+            tell(sentence)
+        tell(f"report: {to}")
 
 
 @contextmanager

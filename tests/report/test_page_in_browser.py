@@ -2,13 +2,12 @@
 
 import pytest
 
-from tests.support.browser_fixtures import RUNS, SCRIPT, Faults, markers, watched
+from tests.support.browser_fixtures import RUNS, SCRIPT, Faults, across, markers, watched
 
 WIDTHS = (360, 1000, 1600)  # px: a telephone, a window, a large screen
 # px: 210 mm less two margins of 10 mm at 96 px to the inch. What is wider is shrunk to the sheet by
 # browsers; by so much a table's letters of 14 px (10.6 pt) are still 6.6 pt high.
 A4, SHRINKING = 718, 1.6
-LONGEST_REDRAW_MS = 3000
 # Plots, hidden from readers of screens, and all cards but two, of which one is open.
 ALIKE = [[".main-svg"], [".card:nth-of-type(n+3)"]]
 OF_THE_WIDTH = ("target-size", "scrollable-region-focusable", "meta-viewport", "aria-hidden-focus")
@@ -154,16 +153,6 @@ def unfold(page, how="each => each.open = true"):
     page.evaluate(f"document.querySelectorAll('details:first-of-type').forEach({how})")
 
 
-def across(page, width):
-    """How wide the page's content is, in px, once figures are drawn anew for the window."""
-    for _ in range(LONGEST_REDRAW_MS // 50):
-        if page.evaluate(SCROLL_WIDTH) <= width:
-            break
-        page.wait_for_timeout(50)
-    return page.evaluate(SCROLL_WIDTH)
-
-
-SCROLL_WIDTH = "document.scrollingElement.scrollWidth"
 BEYOND_THE_WINDOW = """() => [...document.querySelectorAll("body *")]
   .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)
   .map((each) => each.outerHTML.slice(0, 80))"""

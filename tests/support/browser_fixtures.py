@@ -32,6 +32,10 @@ FLAGS = (
 SCRIPT = "<script>alert(1)</script>"
 
 
+LONGEST_REDRAW_MS = 3000
+SCROLL_WIDTH = "document.scrollingElement.scrollWidth"
+
+
 @dataclass
 class Faults:
     """What a page did that it should not: faults in its console, requests beyond its own file."""
@@ -114,6 +118,15 @@ def watched(page: Page, address: str) -> Faults:
 def markers(place: Locator) -> int:
     """How many points plotly has drawn within; its texts and the legend's symbols don't count."""
     return place.locator(".points path.point").count()
+
+
+def across(page: Page, width: int) -> int:
+    """How wide the page's content is, in px, once figures are drawn anew for the window."""
+    for _ in range(LONGEST_REDRAW_MS // 50):
+        if page.evaluate(SCROLL_WIDTH) <= width:
+            break
+        page.wait_for_timeout(50)
+    return page.evaluate(SCROLL_WIDTH)
 
 
 def _whole() -> Results:

@@ -15,6 +15,7 @@ from sweep.report.content.evidence import Evidence, evidence_of
 from sweep.report.values.units import in_points
 from sweep.results.points import SOURCE, end_of
 from sweep.results.trainings import key_of
+from sweep.types import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def of_source(source: object) -> str:
 def with_beside(results: Results, other: Results) -> Results:
     """The results, whose points carry the accuracies that the other run has of the same points.
 
-    Raises ValueError where it has none.
+    Raises SettingsError where it has none.
     """
     own = results.points
     theirs = {key_of(row): row for row in other.points.to_dict("records")}
@@ -54,7 +55,7 @@ def with_beside(results: Results, other: Results) -> Results:
         for name, of in ({BESIDE: TOP1.name} | ends).items()
     }
     if not any(value is not None for value in columns[BESIDE]):
-        raise ValueError(f"{other.path}: has no accuracy of any of these points")
+        raise SettingsError(f"{other.path}: has no accuracy of any of these points")
     known = evidence_of(other)
     told = {BESIDE_OF: _called(other), COVERS: covers(known), ONCE: known.once}
     return replace(results, points=own.assign(**columns, **told))

@@ -99,7 +99,7 @@ def what_it_is(results: Results, of: Quantity) -> str:
     words = {each.metric.name: each.words for each in results.deployments}
     if of.metric == LATENCY or of.metric.name in words:
         on = f" by {words[of.metric.name]}" if of.other else of.on
-        return f"Latencies{on} are of one machine: {_words(results.machine)}."
+        return f"Latencies{on} are of one machine: {machine_words(results.machine)}."
     for id, name in results.devices.items():
         if of.metric == on_device(LATENCY, name):
             others = results.machine.get("earlier", [])
@@ -109,11 +109,12 @@ def what_it_is(results: Results, of: Quantity) -> str:
                     f"Latencies on {name} were measured elsewhere and imported: how, and of which "
                     "file, nobody here knows."
                 )
-            return f"Latencies on {name} are of one machine: {_words(machine)}."
+            return f"Latencies on {name} are of one machine: {machine_words(machine)}."
     return ""
 
 
-def _words(machine: dict[str, Any]) -> str:
+def machine_words(machine: dict[str, Any]) -> str:
+    """What a machine is, for a sentence: its accelerator, else its processor, and its cores."""
     where = machine.get("device") if machine.get("platform") not in (None, "cpu") else None
     where = where or machine.get("cpu") or "unknown"
     return f"{where}, {machine['cores']} cores" if "cores" in machine else str(where)

@@ -81,13 +81,13 @@ class Difference:
 
 def difference(before: Results, after: Results) -> Difference:
     """What the second run has that the first has not, and what has become of the rest."""
-    rows = tuple({_key(row): row for row in _rows(each)} for each in (before, after))
-    labels = _labels({**rows[0], **rows[1]})
+    rows = tuple({key_of_row(row): row for row in _rows(each)} for each in (before, after))
+    labels = labels_of({**rows[0], **rows[1]})
     common = [key for key in rows[0] if key in rows[1]]
     pairs = [(labels[key], rows[0][key], rows[1][key]) for key in common]
     accuracies = _Accuracies(before, after)
-    machine_ids = (_machine_id(before), _machine_id(after))
-    datasets = (_datasets(rows[0]), _datasets(rows[1]))
+    machine_ids = (machine_of(before), machine_of(after))
+    datasets = (datasets_of(rows[0]), datasets_of(rows[1]))
     judged = [
         _judged(quantity, pairs, _why_not(quantity, machine_ids, datasets, pairs), accuracies)
         for quantity in _compared(before, after)
@@ -114,7 +114,7 @@ def _rows(results: Results) -> list[Row]:
     return results.points.to_dict(orient="records")
 
 
-def _key(row: Row) -> str:
+def key_of_row(row: Row) -> str:
     return _point(row).key
 
 
@@ -122,7 +122,7 @@ def _point(row: Row) -> Point:
     return Point(row["family"], row["kind"], row["alpha"], row["rho"], row["resolution"])
 
 
-def _labels(rows: dict[str, Row]) -> dict[str, str]:
+def labels_of(rows: dict[str, Row]) -> dict[str, str]:
     """Short names, with the family in front where there are several."""
     several = len({row["family"] for row in rows.values()}) > 1
     return {
@@ -253,7 +253,7 @@ def _estimate(row: Row, quantity: Quantity) -> Estimate | None:
     return Estimate(value, number(row.get(quantity.low)), number(row.get(quantity.high)))
 
 
-def _machine_id(results: Results) -> str:
+def machine_of(results: Results) -> str:
     """The machine, and the versions that what was measured on it depends on."""
     told = str(results.run.get("machine_id", ""))
     versions: dict[str, Any] = {}
@@ -263,7 +263,7 @@ def _machine_id(results: Results) -> str:
     return f"{told} with {words}" if words else told
 
 
-def _datasets(rows: dict[str, Row]) -> str:
+def datasets_of(rows: dict[str, Row]) -> str:
     """What the run's accuracies are of; empty where it has none."""
     names = {str(row["dataset"]) for row in rows.values() if number(row[TOP1.name]) is not None}
     return ", ".join(sorted(names))

@@ -1,4 +1,6 @@
-"""A view -> one HTML file that opens offline. What is shown was settled in the view."""
+"""A view, or several runs together -> one HTML file that opens offline. What is shown was
+settled in the view.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +15,63 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sweep.host.files import replace_file
-from sweep.report.page import curve_paths, scatter_plot, style
+from sweep.report.page import curve_paths, overlay_plot, scatter_plot, style
 from sweep.report.page.between import predicted
 from sweep.report.page.explorer import chosen, explored
 from sweep.report.values import units
+from sweep.report.values.together import Together
 from sweep.report.values.view import View
 
 
-def write(view: View, path: Path) -> None:
+def write(view: View | Together, path: Path) -> None:
     """Writes the page whole: a reader sees the old file or the new one."""
+    text = render(view) if isinstance(view, View) else render_together(view)
     # JSON from elsewhere can have halves of characters, which no encoding has.
-    page = render(view).encode("utf-8", "backslashreplace")
+    page = text.encode("utf-8", "backslashreplace")
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda file: file.write(page))
 
 
 def render(view: View) -> str:
     """The page: plotly.js once, the figures as JSON, all else as text that needs no script."""
-    scripts = (_plotly_js(), *map(_own, ("page.js", "between.js", "explorer.js")))
+    return _rendered(
+        "page.html.jinja",
+        ("page.js", "between.js", "explorer.js"),
+        view=view,
+        plots=_plots(view),
+        chosen=chosen(view),
+        explored=explored(view),
+        predicted=predicted(view),
+    )
+
+
+def render_together(together: Together) -> str:
+    """The page of several runs side by side."""
+    opened = next((each for each in together.overlays if each.series), together.overlays[0])
+    return _rendered(
+        "together.html.jinja",
+        ("page.js", "together.js"),
+        together=together,
+        opened=opened,
+        plots={},
+        looks=overlay_plot.looks(together),
+        overlays=overlay_plot.plots(together),
+    )
+
+
+def _rendered(template: str, names: tuple[str, ...], **values: Any) -> str:
+    scripts = (_plotly_js(), *map(_own, names))
     return (
         _environment()
-        .get_template("page.html.jinja")
+        .get_template(template)
         .render(
-            view=view,
             template=style.TEMPLATE,
-            plots=_plots(view),
-            chosen=chosen(view),
-            explored=explored(view),
-            predicted=predicted(view),
             # Our own files, and plotly's: the only texts that go in unescaped.
             scripts=scripts,
             # And the only ones that a browser runs, whatever else might come to stand in the page.
             allowed=" ".join(map(_source, scripts)),
             page_css=_own("page.css"),
+            **values,
         )
     )
 

@@ -15,6 +15,9 @@ from sweep.report.values.units import Form
 
 # Okabe and Ito's colours for the colour-blind, those that stand out on white and on black alike.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+# Of up to six runs: each also has a symbol and a dash of its own.
+RUN_COLOURS = (*COLOURS, "#9A6BC4", "#8A8F98")
+DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 # plotly's name of each symbol, and its outline for the key, drawn in [-8, 8] x [-8, 8].
 SYMBOLS = {
     "circle": "M0-6A6 6 0 1 1 0 6A6 6 0 1 1 0-6Z",
