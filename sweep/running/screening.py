@@ -134,7 +134,9 @@ def _wrong_reading(item: Reading, measure: Measure, seen: set[object]) -> str:
     value = () if item.value is None else (item.value,)
     identity = item.point, item.metric, *item.conditions.values()
     again, _ = identity in seen, seen.add(identity)
-    if not isinstance(item.samples, tuple) or not _are_numbers(*item.samples, *value):
+    if not isinstance(item.samples, tuple):
+        return f"{measure.name} gave samples of {name} that are no tuple"
+    if not _are_numbers(*item.samples, *value):
         return _no_number(measure, name)
     numbers = [item.conditions[each] for each in NUMBERED]
     if not all(each is None or type(each) is int for each in numbers):

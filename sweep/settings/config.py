@@ -294,6 +294,14 @@ class Int8Settings(Section):
     calibration_images: Count = 200  # of training
 
 
+class RaplSettings(Section):
+    """[rapl]: energy by the processor's own counters, of what [latency] names first."""
+
+    windows: Annotated[int, Field(ge=2, le=1000)] = 5  # samples of each network
+    # Of each; the counters move about every millisecond.
+    window_s: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 1.0
+
+
 class Settings(Section):
     name: Name = "default"
     family: str = "mobilenet_v1"
@@ -308,6 +316,7 @@ class Settings(Section):
     latency: LatencySettings = LatencySettings()
     accuracy: AccuracySettings = AccuracySettings()
     int8: Int8Settings = Int8Settings()
+    rapl: RaplSettings = RaplSettings()
     # Sections for measures from outside this package, handed to them as they stand.
     custom: dict[str, dict[str, Any]] = {}
 

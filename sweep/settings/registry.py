@@ -29,6 +29,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "latency": "sweep.measures.latency:Latency",
         "accuracy": "sweep.measures.accuracy_sources:accuracy",
         "int8": "sweep.measures.int8:Int8Accuracy",
+        "rapl": "sweep.measures.rapl:Rapl",
     },
     "runtime": {
         "xla": "sweep.runtimes.xla:XLA",

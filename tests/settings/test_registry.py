@@ -32,7 +32,7 @@ def test_a_part_from_anywhere(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("speed", 'measures = "speed": must be one of accuracy, cost, int8, latency, or'),
+        ("speed", 'measures = "speed": must be one of accuracy, cost, int8, latency, rapl, or'),
         ("nowhere_to_be:Found", "no module named nowhere_to_be"),
         ("sweep.maths.pareto:Nothing", "sweep.maths.pareto has no Nothing"),
         (":", "can't be imported: ValueError"),

@@ -56,6 +56,7 @@ def data(name: str, **settings: str) -> tuple[str, ...]:
 
 
 INT8 = ('measures=["accuracy", "int8"]',)
+RAPL = ('measures=["rapl"]',)
 FOLDER = data("imagefolder", path='"folder"')
 SPLIT = ('accuracy.data.path="one"', "accuracy.data.validation_share=0.25")
 ARCHIVE = data("numpy", path='"archive"')
@@ -93,6 +94,8 @@ ROWS: dict[str, Row] = {
     "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
     "int8.runtimes": Row('int8.runtimes=["onnxruntime"]', "int8", given=INT8),
     "int8.calibration_images": Row("int8.calibration_images=100", "int8", given=INT8),
+    "rapl.windows": Row("rapl.windows=6", "rapl", given=RAPL),
+    "rapl.window_s": Row("rapl.window_s=2.0", "rapl", given=RAPL),
     "latency.bridge": Row("latency.bridge=2"),
     "latency.nodes": Row('latency.nodes=["pi5"]'),
     "latency.batch_sizes": Row("latency.batch_sizes=[1, 8]", "latency"),
