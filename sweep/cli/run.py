@@ -21,7 +21,7 @@ from sweep.cli.measuring import (
 )
 from sweep.host.allocator import keep_freed_memory
 from sweep.host.compile_cache import default_root, disable, enable
-from sweep.settings.config import Settings, SettingsError, load, told_source
+from sweep.settings.config import ExploreSettings, Settings, SettingsError, load, told_source
 from sweep.settings.registry import look_in
 
 
@@ -107,10 +107,14 @@ def run(
         )
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
-    _check_explore(explore, minutes, again, only, dry_run=dry_run)
-    keep_freed_memory()
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
     settings = load(config, name=name, changes=changes)
+    explored = _explored(settings, explore, minutes)
+    if explored.budget and (again or only or dry_run):
+        raise SettingsError(
+            "--explore: plans round by round: not with --again, --only or --dry-run"
+        )
+    keep_freed_memory()
     folder = results / settings.name
     if not dry_run:
         writable(folder)
@@ -119,8 +123,8 @@ def run(
         disable()
     elif without := enable(compile_cache or default_root()):
         say(without)
-    if explore:
-        _explore(settings, folder, told_source(str(config), changes), explore, minutes)
+    if explored.budget:
+        _explore(settings, folder, told_source(str(config), changes), explored)
         return
     job = planned(
         settings,
@@ -138,34 +142,31 @@ def run(
         tell_outcome(carried_out(job), time.perf_counter() - began)
 
 
-def _check_explore(
-    budget: list[str] | None,
-    minutes: float | None,
-    again: list[str] | None,
-    only: list[str] | None,
-    *,
-    dry_run: bool,
-) -> None:
-    """Raises SettingsError for options that can't go together."""
-    if budget and (again or only or dry_run):
-        raise SettingsError(
-            "--explore: plans round by round: not with --again, --only or --dry-run"
-        )
-    if minutes is not None and not budget:
+def _explored(
+    settings: Settings, budget: list[str] | None, minutes: float | None
+) -> ExploreSettings:
+    """[explore], or what the options have in its place. Raises SettingsError for minutes alone."""
+    asked = settings.explore
+    if budget:
+        asked = asked.model_copy(update={"budget": tuple(budget)})
+    if minutes is None:
+        return asked
+    if not asked.budget:
         raise SettingsError("--minutes: goes together with --explore")
+    if not minutes:
+        raise SettingsError("--minutes: must be above 0")
+    return asked.model_copy(update={"minutes": minutes})
 
 
-def _explore(
-    settings: Settings, folder: Path, source: str, budget: list[str], minutes: float | None
-) -> None:
+def _explore(settings: Settings, folder: Path, source: str, asked: ExploreSettings) -> None:
     """Exits 1 where no network that was measured keeps the budget."""
     from sweep.cli.exploring import Exploration
     from sweep.cli.question import Question, answered, tell_answer
     from sweep.report.content.between import Steps
 
-    until = time.perf_counter() + 60 * (inf if minutes is None else minutes)
-    results = Exploration(settings, folder, source, budget, until).run()
-    answer = answered(Question(more=budget, steps=Steps()), results)
+    until = time.perf_counter() + 60 * (asked.minutes or inf)
+    results = Exploration(settings, folder, source, asked.budget, until).run()
+    answer = answered(Question(more=asked.budget, steps=Steps()), results)
     tell_answer(answer, results)
     if answer.picked.best is None:
         raise typer.Exit(1)

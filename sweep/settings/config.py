@@ -302,6 +302,17 @@ class RaplSettings(Section):
     window_s: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 1.0
 
 
+class ExploreSettings(Section):
+    """[explore]: a budget, for which the grid is explored in place of measured whole; none of it
+    changes a reading.
+    """
+
+    # METRIC=VALUE, as of `run --explore`: ["latency_s=3ms", "params=1M"]. Empty: all is measured.
+    budget: tuple[Name, ...] = ()
+    # No other round begins after these; 0: no matter how long it takes.
+    minutes: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+
 class Settings(Section):
     name: Name = "default"
     family: str = "mobilenet_v1"
@@ -317,6 +328,7 @@ class Settings(Section):
     accuracy: AccuracySettings = AccuracySettings()
     int8: Int8Settings = Int8Settings()
     rapl: RaplSettings = RaplSettings()
+    explore: ExploreSettings = ExploreSettings()
     # Sections for measures from outside this package, handed to them as they stand.
     custom: dict[str, dict[str, Any]] = {}
 

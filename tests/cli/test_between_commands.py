@@ -7,6 +7,7 @@ are asked for.
 import dataclasses
 import json
 import re
+import time
 from math import inf
 from types import SimpleNamespace
 
@@ -254,3 +255,32 @@ def test_options_of_an_exploration_go_together(command, tmp_path):
         status, _, error = command("run", *arguments, inside=tmp_path)
         assert status == 2
         assert says in flat(error)
+
+
+@pytest.mark.parametrize(
+    ("section", "arguments", "budget", "minutes"),
+    [
+        ('budget = ["params=1M"]', (), ("params=1M",), None),
+        ('budget = ["params=1M"]\nminutes = 2', (), ("params=1M",), 2),
+        ('budget = ["params=1M"]\nminutes = 2', ("--minutes", "5"), ("params=1M",), 5),
+        ('budget = ["params=1M"]', ("--explore", "latency_s=1ms"), ("latency_s=1ms",), None),
+        ("", ("--explore", "latency_s=1ms", "--minutes", "0.5"), ("latency_s=1ms",), 0.5),
+    ],
+)
+def test_settings_may_ask_for_an_exploration_and_options_go_before_them(
+    command, tmp_path, monkeypatch, section, arguments, budget, minutes
+):
+    asked = {}
+
+    def begun(settings, folder, source, limits, until):
+        del settings, folder, source
+        asked.update(limits=tuple(limits), until=until, now=time.perf_counter())
+        raise SettingsError("that far")
+
+    monkeypatch.setattr("sweep.cli.exploring.Exploration", begun)
+    (tmp_path / "sweep.toml").write_text(f"{SPACE}\n[explore]\n{section}\n")
+    status, _, error = command("run", "--no-compile-cache", *arguments, inside=tmp_path)
+    assert (status, "that far" in error) == (2, True)
+    assert asked["limits"] == budget
+    left = asked["until"] - asked["now"]
+    assert left == (inf if minutes is None else pytest.approx(60 * minutes, abs=5))

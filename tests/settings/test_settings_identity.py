@@ -94,6 +94,8 @@ ROWS: dict[str, Row] = {
     "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
     "int8.runtimes": Row('int8.runtimes=["onnxruntime"]', "int8", given=INT8),
     "int8.calibration_images": Row("int8.calibration_images=100", "int8", given=INT8),
+    "explore.budget": Row('explore.budget=["params=1M"]'),
+    "explore.minutes": Row("explore.minutes=3.0"),
     "rapl.windows": Row("rapl.windows=6", "rapl", given=RAPL),
     "rapl.window_s": Row("rapl.window_s=2.0", "rapl", given=RAPL),
     "latency.bridge": Row("latency.bridge=2"),
