@@ -53,7 +53,7 @@ COMMANDS = (
     ["check", FOLDER, "--json"],
     ["check", FOLDER, "--repair"],
 )
-SCRIPTS = 6  # elements of the page that are the page's own
+SCRIPTS = 8  # elements of the page that are the page's own
 
 
 def results() -> Target:

@@ -114,7 +114,7 @@ ITEMS = {
     "infinite": (lambda n: reading(n, value=float("inf")), "perimeter that is no finite number"),
     "a text": (lambda n: reading(n, value="4"), "perimeter that is no finite number"),
     "samples": (lambda n: reading(n, samples=(1.0, float("nan"))), "is no finite number"),
-    "no samples": (lambda n: reading(n, samples=None), "is no finite number"),
+    "no samples": (lambda n: reading(n, samples=None), "samples of perimeter that are no tuple"),
     "another point": (
         lambda n: reading(n, point=point(0.75, 32)),
         "odd read another point, 0.75-32, than it was asked for",

@@ -25,7 +25,7 @@ from sweep.report.values.view import View
 
 def write(view: View | Together, path: Path) -> None:
     """Writes the page whole: a reader sees the old file or the new one."""
-    text = render(view) if isinstance(view, View) else render_together(view)
+    text = render_together(view) if isinstance(view, Together) else render(view)
     # JSON from elsewhere can have halves of characters, which no encoding has.
     page = text.encode("utf-8", "backslashreplace")
     path.parent.mkdir(parents=True, exist_ok=True)
