@@ -27,6 +27,7 @@ from sweep.measures.effort import Effort, counted, part_of, shares
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, partial_of
+from sweep.training.devices import check_batch
 from sweep.training.evaluation import evaluator
 from sweep.training.feeds import TestImages
 from sweep.training.learner import Ready, make_ready
@@ -40,7 +41,7 @@ MOST_NAMED = 3  # classes, in the plan
 # networks that others trained. The image's size is each point's own, a replicate's seed its own.
 ELSEWHERE = {
     "data", "title", "workers", "cache_mb", "bad_images", "checkpoint_s", "base_resolution",
-    "background", "keep", "seeds", "held_back", "shared",
+    "background", "keep", "seeds", "held_back", "shared", "devices",
 }  # fmt: skip
 # What counts only where training begins with trained weights.
 OF_START = {"head_epochs", "head_rate", "tuning_rate"}
@@ -132,8 +133,9 @@ class Accuracy(Measure):
 
     def check_points(self, networks: Sequence[Network]) -> None:
         """Raises SettingsError naming the points whose images would be too small to tell apart, and
-        where networks are to be kept that can't be.
+        where networks are to be kept that can't be, or a batch is not to be shared out evenly.
         """
+        check_batch(self.settings)
         families = {each.family.name: each.family for each in networks}
         for name, family in families.items():
             if self.settings.keep and not isinstance(family, SavesCheckpoints):
@@ -281,6 +283,8 @@ class Accuracy(Measure):
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
             "evaluate"
         )
+        if (devices := ready.learner.devices.count) > 1:
+            note += f"; on {devices} devices"
         if self.settings.start:
             note += f"; begun with {trained_files.origin(self.settings.start, network.point)}"
         if checkpoint is not None and checkpoint.went_on_at:

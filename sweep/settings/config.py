@@ -225,6 +225,8 @@ class AccuracySettings(Section):
     # Cores of one training, no more than there are, as many side by side as that allows; 0: one
     # after the other on all. Only where JAX runs on the CPU, and the images stay on the device.
     threads: Processes = 1
+    # Of one training: each has its share of a batch. 0: all that share it out evenly.
+    devices: Annotated[int, Field(ge=0, le=4096)] = 0
     # Seconds between two checkpoints of a training, from which a run that was cut off goes on; 0:
     # never.
     checkpoint_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0

@@ -15,6 +15,7 @@ from flax import nnx
 
 from sweep.host.xla import options
 from sweep.training.augment import as_floats, three_channels
+from sweep.training.devices import devices_behind
 
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none
@@ -117,12 +118,21 @@ def evaluator(
 def _by_flax(module: nnx.Module, judged: Judged) -> Judged:
     """One program for the network and what its outputs come to."""
     graph, state = nnx.split(module)
+    devices = devices_behind(state)
 
     @partial(jax.jit, compiler_options=options())
     def told(state: Any, batch: jax.Array, labels: jax.Array) -> jax.Array:
         return judged(nnx.merge(graph, state)(three_channels(as_floats(batch))), labels)
 
-    return partial(told, state)
+    def shared_out(batch: Any, labels: Any) -> jax.Array:
+        """Filled up so that each device has as many, and cut again."""
+        images = len(labels)
+        more = -images % devices.count
+        both = (np.asarray(each) for each in (batch, labels))
+        padded = (np.pad(each, [(0, more)] + [(0, 0)] * (each.ndim - 1)) for each in both)
+        return told(state, *jax.device_put(tuple(padded), devices.shared_out()))[:, :images]
+
+    return shared_out if devices.count > 1 else partial(told, state)
 
 
 def _by(executed: Executed, judged: Judged) -> Judged:

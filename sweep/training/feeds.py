@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,11 @@ class ResidentFeed:
     side: int
     settings: AccuracySettings
     unreadable: int = 0
+    of_one_batch: ClassVar[bool] = False  # whether a call's images are those of its one step
+
+    def picked(self, images: jax.Array, batch: jax.Array) -> jax.Array:
+        """Inside the step: of what a call is given, images or labels, those at i32[B]."""
+        return images[batch]
 
     @property
     def images(self) -> jax.ShapeDtypeStruct:
@@ -113,6 +118,7 @@ class StreamFeed:
     """Images that Grain's processes decode and crop for every batch."""
 
     steps_per_call = 1  # the next batch is decoded meanwhile
+    of_one_batch: ClassVar[bool] = True
 
     def __init__(self, records: Records, side: int, settings: AccuracySettings) -> None:
         from sweep.loading.left_out import LeftOut
@@ -157,6 +163,11 @@ class StreamFeed:
         ):
             self._left_out.see(batch.bad)
             yield Call(batch.images, batch.labels, indices)
+
+    def picked(self, images: jax.Array, batch: jax.Array) -> jax.Array:
+        """Inside the step: all, as they came."""
+        del batch
+        return images
 
     def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
         """Inside the step: they come cropped, a random symmetry is left to do."""

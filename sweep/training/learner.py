@@ -22,6 +22,7 @@ from sweep.contracts import Network
 from sweep.host.xla import with_fused_sums
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import three_channels
+from sweep.training.devices import Devices, devices_of
 from sweep.training.evaluation import ranks
 from sweep.training.feeds import Call, Feed
 from sweep.training.packing import Packed, Packing
@@ -86,6 +87,7 @@ class Learner:
     statistics: Packing
     transformation: optax.GradientTransformation
     settings: AccuracySettings
+    devices: Devices
     head: Head | None = None
 
     def module(self, state: State) -> nnx.Module:
@@ -183,7 +185,8 @@ def learner_of(
         module.set_attributes(use_running_average=True, raise_if_not_found=False)
         head = Head(nnx.graphdef(module), steps, moves, optimizer(settings, of_head, mask))
     transformation = optimizer(settings, rate, mask)
-    learner = Learner(graph, packing, of_statistics, transformation, settings, head)
+    devices = devices_of(settings)
+    learner = Learner(graph, packing, of_statistics, transformation, settings, devices, head)
     packed = packing.pack(params)
     state = State(packed, of_statistics.pack(statistics), rest, transformation.init(packed))
     return learner, state
@@ -212,7 +215,15 @@ def _steps(learner: Learner, feed: Feed, head: Head | None) -> jax.stages.Wrappe
     state is donated; losses and rights are f32[K], rights as shares of a batch.
     """
 
-    @partial(jax.jit, donate_argnums=0)
+    devices = learner.devices
+    shared = devices.of_call(feed, axis=1)
+
+    @partial(
+        jax.jit,
+        donate_argnums=0,
+        in_shardings=(devices.everywhere, *shared, None, None),
+        out_shardings=devices.everywhere,
+    )
     def run_steps(
         state: State,
         images: jax.Array,
@@ -224,8 +235,9 @@ def _steps(learner: Learner, feed: Feed, head: Head | None) -> jax.stages.Wrappe
         def one(carry: State, numbered: tuple[jax.Array, jax.Array]) -> Any:
             number, batch = numbered
             own_key = jax.random.fold_in(key, number)
-            seen = three_channels(feed.augmented(images[batch], own_key))
-            return _step(learner, carry, seen, labels[batch], head)
+            own, answers = (devices.share(feed.picked(each, batch)) for each in (images, labels))
+            seen = three_channels(feed.augmented(own, own_key))
+            return _step(learner, carry, seen, answers, head)
 
         if indices.shape[0] == 1:
             state, outcome = one(state, (done, indices[0]))

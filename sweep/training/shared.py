@@ -152,7 +152,15 @@ def _lowered(
     module = nnx.eval_shape(lambda: module_of(cell.network, cell.side, classes, settings))
     graph, own, statistics, _ = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
 
-    @partial(jax.jit, donate_argnums=() if first else 2)
+    devices = learner.devices
+    everywhere = devices.everywhere
+
+    @partial(
+        jax.jit,
+        donate_argnums=() if first else 2,
+        in_shardings=(*[everywhere] * 3, *devices.of_call(feed, axis=0), None, None),
+        out_shardings=everywhere,
+    )
     def gradients(
         params: Any,
         rest: Any,
@@ -163,13 +171,14 @@ def _lowered(
         key: Any,
         step: Any,
     ) -> Any:
-        seen = three_channels(feed.augmented(images[batch], jax.random.fold_in(key, step)))
+        shown, answers = (devices.share(feed.picked(each, batch)) for each in (images, labels))
+        seen = three_channels(feed.augmented(shown, jax.random.fold_in(key, step)))
         if cell.side != feed.side:
             seen = resampled(seen, _whole(seen), cell.side)
         # The batch's own take their place at once: see `learner.module_of`.
         unused = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), statistics)
         cut = first_entries(learner.params.unpack(params), own)
-        outcome, found = gradients_of(graph, cut, unused, rest, seen, labels[batch], settings)
+        outcome, found = gradients_of(graph, cut, unused, rest, seen, answers, settings)
         loss, (_, after, right) = outcome
         if not first:
             whole = learner.params.unpack(total)
@@ -193,7 +202,7 @@ def _whole(images: jax.Array) -> jax.Array:
 def _update(learner: Learner) -> jax.stages.Wrapped:
     """(params, moments, gradients) -> (params, moments); the first two are donated."""
 
-    @partial(jax.jit, donate_argnums=(0, 1))
+    @partial(jax.jit, donate_argnums=(0, 1), out_shardings=learner.devices.everywhere)
     def update(params: Any, moments: Any, gradients: Any) -> Any:
         updates, moved = learner.transformation.update(gradients, moments, params)
         return optax.apply_updates(params, updates), moved

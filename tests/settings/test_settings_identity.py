@@ -171,6 +171,7 @@ ROWS: dict[str, Row] = {
     "accuracy.dtype": Row('accuracy.dtype="bfloat16"', "accuracy"),
     "accuracy.lowering": Row('accuracy.lowering="grouped"', "accuracy"),
     "accuracy.threads": Row("accuracy.threads=0", "accuracy"),  # sums in another order
+    "accuracy.devices": Row("accuracy.devices=2"),
     "accuracy.checkpoint_s": Row("accuracy.checkpoint_s=5"),
     "accuracy.keep": Row("accuracy.keep=false"),  # what is trained is the same
     "accuracy.seed": Row("accuracy.seed=1", "accuracy"),
