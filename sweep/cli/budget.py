@@ -120,9 +120,11 @@ def stated(
     more: Sequence[str],
     costs: Sequence[Quantity],
     latency: Metric = LATENCY,
+    *,
+    called: str = "--max",
 ) -> Budget:
-    """options: texts by the name of their option. more: METRIC=VALUE. latency: that --max-latency
-    limits. Raises SettingsError naming the text that is wrong.
+    """options: texts by the name of their option. more: METRIC=VALUE, given as `called` says.
+    latency: that --max-latency limits. Raises SettingsError naming the text that is wrong.
     """
     metrics = OPTIONS | {"--max-latency": latency}
     # Where the run read nothing of a metric that has an option, no point fits.
@@ -133,7 +135,7 @@ def stated(
         for option, text in options.items()
         if text is not None
     ]
-    asked += [("--max", text, *text.partition("=")[::2]) for text in more]
+    asked += [(called, text, *text.partition("=")[::2]) for text in more]
     limits = {}
     for option, text, name, told in asked:
         of = known.get(name.strip())

@@ -13,12 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.cli.budget import stated
 from sweep.cli.console import say, tell
-from sweep.cli.measuring import carried_out, planned, tell_outcome, tell_plan, writable
+from sweep.cli.measuring import (
+    Job,
+    carried_out,
+    planned,
+    tell_outcome,
+    tell_plan,
+    writable,
+)
 from sweep.cli.options import read_results
 from sweep.metrics import BUILT_IN, TOP1
 from sweep.predict.explore import LATENCIES, ROUNDS, NotPredictedError, Place, Space, following
 from sweep.predict.networks import Row, chain
 from sweep.report.content.axes import quantities
+from sweep.report.content.bearing import withheld
 from sweep.report.content.between import accuracy_model
 from sweep.report.content.budget import Budget, costs_at
 from sweep.report.content.figures import MEASURED, label
@@ -26,6 +34,7 @@ from sweep.report.content.point_rows import swept_kind
 from sweep.report.values.quantity import Quantity
 from sweep.results.deployments import base_of
 from sweep.settings.config import Settings, SettingsError
+from sweep.settings.registry import find
 from sweep.types import Better, Point, listed
 
 if TYPE_CHECKING:
@@ -55,8 +64,20 @@ def measured_too(results: Results, networks: Sequence[Place]) -> Results:
     job = planned(settings, results.path, f"{results.path / 'run.json'}")
     tell_plan(job)
     tell_outcome(carried_out(job), time.perf_counter() - began)
-    tell("They stand in the run's grid now; name them in [[grid.extra]] to keep them there.")
-    return read_results(results.path)
+    tell(
+        "They stand in the run's grid now. To keep them there when it is run from its file again, "
+        "add to that:"
+    )
+    for alpha, resolution in networks:
+        tell(f"[[grid.extra]]\nalpha = {alpha}\nresolution = {resolution}")
+    after = read_results(results.path)
+    _tell_withheld(after)
+    return after
+
+
+def _tell_withheld(results: Results) -> None:
+    for sentence in withheld(results):
+        say(f"left out: {sentence}")
 
 
 def _as_run(results: Results) -> Settings:
@@ -99,9 +120,7 @@ class Exploration:
 
     def run(self) -> Results:
         """Measures round by round, and tells why it ends. -> the results of what was measured."""
-        # A part of a shared network is evaluated in seconds; else the surface has to do.
-        shared = self.settings.accuracy.source == "shared"
-        timed, seen = self.space.first(), self.space.places if shared else self.space.edges()
+        timed, seen = self.space.first(), self._seen()
         results = self._measured(timed, seen)
         for new, _ in ROUNDS:
             if time.perf_counter() > self.until:
@@ -114,22 +133,32 @@ class Exploration:
             timed = (*timed, *places)
             tell(f"Next: {listed([self._label(place) for place in places])}.")
             results = self._measured(timed, seen)
-            withheld = [each.reason for each in results.bridges if not each.comparable]
-            for reason in dict.fromkeys(withheld):
-                say(f"left out: {reason}")
+            _tell_withheld(results)
         tell(f"{LATENCIES} networks have been timed, those timed again counted: enough.")
         return results
 
-    def _measured(self, timed: Sequence[Place], seen: Sequence[Place]) -> Results:
+    def first(self) -> Job:
+        """The plan of the first round."""
+        return self._job(self.space.first(), self._seen())
+
+    def _seen(self) -> tuple[Place, ...]:
+        # A part of a shared network is evaluated in seconds; else the surface has to do.
+        shared = self.settings.accuracy.source == "shared"
+        return self.space.places if shared else self.space.edges()
+
+    def _job(self, timed: Sequence[Place], seen: Sequence[Place]) -> Job:
         """timed: networks that all measures read; seen: that only the others than latency do."""
-        began = time.perf_counter()
         (first, *others) = timed
         grid = {"alpha": (first[0],), "resolution": (first[1],), "rho": (), "extra": ()}
         settings = _changed(self.settings, {"grid": grid, "latency": {"bridge": AGAIN}})
         settings = _with(settings, others, self.kind)
         rest = [name for name in settings.measures if name != "latency"]
         settings = _with(settings, [each for each in seen if each not in timed], self.kind, rest)
-        job = planned(settings, self.folder, self.source)
+        return planned(settings, self.folder, self.source)
+
+    def _measured(self, timed: Sequence[Place], seen: Sequence[Place]) -> Results:
+        began = time.perf_counter()
+        job = self._job(timed, seen)
         if len(timed) == len(self.space.first()):
             tell_plan(job)  # later ones say the same, of a few networks
         outcome = carried_out(job)
@@ -164,7 +193,8 @@ class Exploration:
 
     def stated(self, results: Results) -> Budget:
         """The budget in the results' own quantities. Raises SettingsError."""
-        return stated({}, self.budget, costs_at(quantities(results), None))
+        costs = costs_at(quantities(results), None)
+        return stated({}, self.budget, costs, called="--explore")
 
     def _label(self, place: Place) -> str:
         alpha, resolution = place
@@ -187,7 +217,18 @@ def _check(budget: Sequence[str], settings: Settings) -> None:
     of = {
         name: replace(known[base_of(name)], name=name) for name in names if base_of(name) in known
     }
-    stated({}, budget, [Quantity(each, each.name) for each in (known | of).values()])
+    quantities_known = [Quantity(each, each.name) for each in (known | of).values()]
+    asked = stated({}, budget, quantities_known, called="--explore")
+    # As their classes tell: what a measure reads by its settings is a deployment's, or beside.
+    parts = {name: find("measure", name) for name in settings.measures}
+    read = {each.name for part in parts.values() for each in getattr(part, "metrics", ())}
+    for limit in asked.limits:
+        name = limit.of.metric.name
+        if base_of(name) not in read:
+            raise SettingsError(
+                f"--explore {name}: is read by none of measures = {list(settings.measures)}, so "
+                "nothing would keep such a budget"
+            )
 
 
 def _with(

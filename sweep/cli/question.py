@@ -144,6 +144,8 @@ def steps_of(
         raise SettingsError(
             f'--alpha-step = "{alpha}": must be a fraction of {FINEST} to 1, such as 1/64 or 0.05'
         )
+    if sure is not None and not 0 < sure < 1:
+        raise SettingsError(f"--sure = {sure:g}: must be above 0 and below 1, such as 0.9")
     return Steps(step, resolution or steps.resolution, steps.sure if sure is None else sure)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sweep.cli.console import say, write_json
+from sweep.cli.console import say, tell, write_json
 from sweep.cli.measuring import (
     carried_out,
     plan_as_json,
@@ -23,6 +23,7 @@ from sweep.host.allocator import keep_freed_memory
 from sweep.host.compile_cache import default_root, disable, enable
 from sweep.settings.config import ExploreSettings, Settings, SettingsError, load, told_source
 from sweep.settings.registry import look_in
+from sweep.types import listed
 
 
 def run(
@@ -109,11 +110,10 @@ def run(
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
     settings = load(config, name=name, changes=changes)
-    explored = _explored(settings, explore, minutes)
-    if explored.budget and (again or only or dry_run):
-        raise SettingsError(
-            "--explore: plans round by round: not with --again, --only or --dry-run"
-        )
+    if explore and (again or only):
+        raise SettingsError("--explore: plans round by round: not with --again or --only")
+    # What is to be measured anew is named: the settings' own exploration is another time's.
+    explored = ExploreSettings() if again or only else _explored(settings, explore, minutes)
     keep_freed_memory()
     folder = results / settings.name
     if not dry_run:
@@ -124,7 +124,8 @@ def run(
     elif without := enable(compile_cache or default_root()):
         say(without)
     if explored.budget:
-        _explore(settings, folder, told_source(str(config), changes), explored)
+        source = told_source(str(config), changes)
+        _explore(settings, folder, source, explored, dry_run=dry_run, as_json=as_json)
         return
     job = planned(
         settings,
@@ -158,14 +159,34 @@ def _explored(
     return asked.model_copy(update={"minutes": minutes})
 
 
-def _explore(settings: Settings, folder: Path, source: str, asked: ExploreSettings) -> None:
+def _explore(
+    settings: Settings,
+    folder: Path,
+    source: str,
+    asked: ExploreSettings,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Exits 1 where no network that was measured keeps the budget."""
-    from sweep.cli.exploring import Exploration
+    from sweep.cli.exploring import LATENCIES, ROUNDS, Exploration
     from sweep.cli.question import Question, answered, tell_answer
     from sweep.report.content.between import Steps
 
     until = time.perf_counter() + 60 * (asked.minutes or inf)
-    results = Exploration(settings, folder, source, asked.budget, until).run()
+    exploration = Exploration(settings, folder, source, asked.budget, until)
+    if dry_run:
+        job = exploration.first()
+        if as_json:
+            write_json(plan_as_json(job))
+            return
+        tell_plan(job)
+        tell(
+            f"That is the first round of an exploration for {listed(asked.budget)}. At most "
+            f"{len(ROUNDS)} more follow, of {LATENCIES} latencies in all."
+        )
+        return
+    results = exploration.run()
     answer = answered(Question(more=asked.budget, steps=Steps()), results)
     tell_answer(answer, results)
     if answer.picked.best is None:

@@ -150,7 +150,10 @@ def _of_logits(accuracies: npt.ArrayLike, variances: npt.ArrayLike) -> tuple[Arr
     """Logits, and their variances to first order."""
     shares = np.asarray(accuracies, np.float64)
     if not np.all((shares > 0) & (shares < 1)):
-        raise ValueError("an accuracy of 0 or 1 has no logit")
+        raise ValueError(
+            "a point that gets all of the test images right, or none, lies on no surface (an "
+            "accuracy of 0 or 1 has no logit): more test images would tell such points apart"
+        )
     return logit(shares), np.asarray(variances, np.float64) / (shares * (1 - shares)) ** 2
 
 

@@ -71,7 +71,11 @@ class Rapl(Measure):
         return (f"energy by RAPL of the whole processor, by {self.latency.runtimes[0]}",)
 
     def estimate_s(self, networks: Sequence[Network]) -> float:
-        """Of each network its windows, one to warm up and one at rest."""
+        """Of each network its windows, one to warm up and one at rest; nothing without counters."""
+        try:
+            Counters()
+        except (NoCountersError, OSError):
+            return 0.0
         windows = self.settings.windows + 2
         return len(networks) * (STARTED_S + windows * self.settings.window_s)
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.maths.surface import Surface, fitted, through
+from sweep.maths.surface import COEFFICIENTS, Surface, fitted, through
 from sweep.predict.costs import Prediction
 from sweep.results.trainings import Key, Trainings
 
+# Points beyond the surface's coefficients: with one, an interval of 95 % is all that there is.
+FEWEST_LEFT = 3
 IMAGENET = 50_000  # validation images, which published accuracies were counted on
 
 
@@ -43,6 +45,11 @@ def of_trainings(trainings: Trainings, keys: Sequence[Key]) -> AccuracyModel:
     full = max(resolutions)
     replicates = trainings.replicates.of([trainings.places[key] for key in known])
     surface, _, common = through(replicates, alphas, [each / full for each in resolutions])
+    if surface.freedom < FEWEST_LEFT:
+        raise ValueError(
+            f"a surface through {len(known)} accuracies tells next to nothing of others: "
+            f"{COEFFICIENTS + FEWEST_LEFT} or more do"
+        )
     return AccuracyModel(surface, full, common)
 
 

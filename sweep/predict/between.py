@@ -106,6 +106,8 @@ def between(
     """
     measured = [row for row in rows if all(is_read(row.get(column)) for column in limited)]
     places = [(float(row["alpha"]), int(row["resolution"])) for row in measured]
+    if not places:
+        raise ValueError("no point has a reading of all that is limited")
     if len({alpha for alpha, _ in places}) < 2 and len({side for _, side in places}) < 2:
         raise ValueError("between one point and itself lies no network")
     fitted = {

@@ -49,9 +49,9 @@ def test_what_is_predicted_is_told_beside_what_was_measured(command):
     assert "predicted second third best measured" in rows
     # None of the sixteen has such channels: the default grid can't tell what they cost.
     assert "channels that are no multiple of 8, as too few measured networks have" in flat(out)
-    assert re.search(r"chance 9\d %, but for its channels", flat(out))
+    assert re.search(r"chance 9\d % if its channels cost no more", flat(out))
     # Parameters alone have no price to be learned.
-    assert "but for its" not in command(*PICK, "--max-params", "2M")[1]
+    assert "if its channels" not in command(*PICK, "--max-params", "2M")[1]
 
 
 def test_as_json_every_count_is_that_of_the_network_and_every_chance_is_kept(command):
@@ -250,7 +250,7 @@ def test_options_of_an_exploration_go_together(command, tmp_path):
     (tmp_path / "sweep.toml").write_text(SPACE)
     for arguments, says in (
         (("--minutes", "3"), "--minutes: goes together with --explore"),
-        (("--explore", "params=1M", "--dry-run"), "not with --again, --only or --dry-run"),
+        (("--explore", "params=1M", "--again", "latency"), "not with --again or --only"),
     ):
         status, _, error = command("run", *arguments, inside=tmp_path)
         assert status == 2
@@ -284,3 +284,26 @@ def test_settings_may_ask_for_an_exploration_and_options_go_before_them(
     assert asked["limits"] == budget
     left = asked["until"] - asked["now"]
     assert left == (inf if minutes is None else pytest.approx(60 * minutes, abs=5))
+
+
+def test_a_dry_run_of_an_exploration_is_the_plan_of_its_first_round(command, tmp_path):
+    (tmp_path / "sweep.toml").write_text(f'{SPACE}\n[explore]\nbudget = ["latency_s=1ms"]\n')
+    status, out, _ = command("run", "--dry-run", inside=tmp_path)
+    assert status == 0
+    assert "the first round of an exploration for latency_s=1ms" in flat(out)
+    assert "3 more follow, of 12 latencies in all" in flat(out)
+    # The corners and the centre.
+    assert "latency 5 " in flat(out)
+    # What is named on the command line is done, whatever the file says.
+    status, out, _ = command("run", "--dry-run", "--only", "cost", inside=tmp_path)
+    assert (status, "exploration" in out) == (0, False)
+
+
+def test_a_budget_of_what_no_measure_reads_is_refused_before_anything_is_measured(
+    command, tmp_path
+):
+    (tmp_path / "sweep.toml").write_text(SPACE)
+    asked = ("run", "--explore", "latency_s=1ms", "--set", 'measures=["cost", "accuracy"]')
+    status, _, error = command(*asked, inside=tmp_path)
+    assert status == 2
+    assert "--explore latency_s: is read by none of measures" in flat(error)

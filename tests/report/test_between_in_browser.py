@@ -10,7 +10,9 @@ import pytest
 from sweep.report.content.axes import quantities
 from sweep.report.content.between import guessed
 from sweep.report.content.between_words import sentences
-from sweep.report.content.budget import Budget, Limit
+from sweep.report.content.budget import Budget, Limit, pick
+from sweep.report.content.budget_words import sentences as sentences_of
+from sweep.report.content.evidence import evidence_of
 from tests.support.browser_fixtures import Faults
 from tests.support.commands import typed
 from tests.support.reference import REFERENCE
@@ -162,3 +164,22 @@ def test_where_nothing_is_predicted_the_panel_says_why_and_the_rest_stands(pages
         "image."
     ]
     assert "Best: " in opened.page.locator("#picked").inner_text()
+
+
+def test_an_interval_that_crosses_a_limit_is_told_as_pick_tells_it(opened):
+    costs = {each.column: each for each in quantities(REFERENCE)}
+    budget = Budget((Limit(costs["latency_s"], 1e-3),))
+    evidence = evidence_of(REFERENCE)
+    picked = pick(opened.view.candidates, budget, "measured", evidence)
+    named = {each.label for each in (picked.best, picked.runner_up) if each}
+    ours = [
+        typed(each)
+        for each in sentences_of(picked, "accuracy")
+        if "crosses the limit" in each and any(f" of {label}, " in each for label in named)
+    ]
+    assert ours
+    limit(opened, "Latency by XLA", "1")
+    told_there = typed(opened.page.locator("#picked").inner_text())
+    crossing = [each for each in told_there.split("\n") if "crosses the limit" in each]
+    # The limit stands as it was typed.
+    assert [each.replace("of 1 ms", "of 1.00 ms") for each in crossing] == ours

@@ -20,7 +20,7 @@ from sweep.report.content.figures import label, of_the_run
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.units import SPACE, percent, span
 from sweep.report.values.view import Caution
-from sweep.results.deployments import by
+from sweep.results.deployments import RUNTIMES, by
 from sweep.results.sessions import SESSION, latency_key, processes_of, with_values
 from sweep.types import listed
 
@@ -171,6 +171,22 @@ def of_another_session(results: Results, of: Quantity) -> str:
     )
 
 
+def withheld(results: Results) -> tuple[str, ...]:
+    """Which latencies of a later session can't be compared with the others, and why."""
+    return tuple(
+        f"{listed([label(row) for row in rows])}{_runtime(results, rows)}: {bridge.reason}"
+        for bridge in results.bridges
+        if not bridge.comparable
+        and (rows := results.readings.loc[list(bridge.rows)].to_dict("records"))
+    )
+
+
+def _runtime(results: Results, rows: list[dict[str, Any]]) -> str:
+    """By which these were timed, where there are several."""
+    names = {RUNTIMES.get(str(row["runtime"]), str(row["runtime"])) for row in rows}
+    return f" by {listed(sorted(names))}" if len(results.deployments) > 1 else ""
+
+
 def relative_width(row: dict[str, Any], of: Quantity) -> float | None:
     """The width of a reading's interval over its value; None where one isn't known."""
     value, low, high = (number(row.get(column)) for column in (of.column, of.low, of.high))
@@ -183,7 +199,8 @@ def of_sessions(results: Results) -> tuple[str, ...]:
     """
     readings = results.readings
     later = [
-        f"{listed([label(row) for row in rows])}: timed in a later session than the others. "
+        f"{listed([label(row) for row in rows])}{_runtime(results, rows)}: timed in a later "
+        "session than the others. "
         f"{bridge.again}, timed in both, took {bridge.change}. That is within what a latency here "
         f"is known to (half an interval, {percent(bridge.allowed)} at the median), so they are "
         "compared as they are; run --again latency times all together."

@@ -30,7 +30,7 @@ NONE_KEEPS = (
     "of {sure} or more."
 )
 DESCRIBED = "top-1 {accuracy}, {costs}; chance {chance}"
-CHANCE_OF_UNEVEN = ", but for its channels"
+CHANCE_OF_UNEVEN = " if its channels cost no more than even ones"
 PLACES = ("predicted", "second", "third")
 
 

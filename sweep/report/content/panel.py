@@ -11,7 +11,7 @@ that alone: which values are at most theirs, and the largest value / limit - 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from shlex import quote
 from statistics import median
 from typing import Any
@@ -33,7 +33,7 @@ from sweep.report.values.view import Candidate, Caution
 from sweep.types import LONGEST_LIST
 
 WORDS: dict[str, Any] = {
-    "fit": "{fit} of {all} points fit; the others are all but invisible.",
+    "fit": "{fit} of {all} points fit; the others are faded.",
     "all_fit": "All {all} points fit.",
     "one_fits": "The one point fits.",
     "best": "Best",
@@ -48,6 +48,7 @@ WORDS: dict[str, Any] = {
     "no best.",
     "over": budget_words.OVER_THE_LIMIT,
     "broken": budget_words.BROKEN,
+    "crosses": budget_words.CROSSES,
     "excesses": [asdict(each) for each in budget_words.EXCESSES],
     "unread": "No point has a reading of all that is limited.",
     "unranked": "No point has such an accuracy.",
@@ -96,10 +97,14 @@ def panel(
 
 def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Iterable[Field]:
     read = [dict(each.costs) for each in candidates]
+    # One scale for all that is typed in one unit: latencies by several runtimes are compared.
+    typical: dict[str, float] = {}
+    for each in limited:
+        values = [of[each.name] for of in read if each.name in of]
+        typical.setdefault(_scaled_by(each), median(values) if values else 1.0)
     for metric in dict.fromkeys(each.metric for each in limited):
         own = [each for each in limited if each.metric == metric]
-        values = [of[each.name] for of in read for each in own if each.name in of]
-        unit, factor = scale_of(median(values) if values else 1.0, metric.unit)
+        unit, factor = scale_of(typical[_scaled_by(own[0])], metric.unit)
         typed = unit.replace("µ", "u")
         yield Field(
             # Both may be from somebody else's folder, and this is to be pasted into a shell.
@@ -111,6 +116,11 @@ def _fields(limited: Sequence[Quantity], candidates: Sequence[Candidate]) -> Ite
             names={str(each.batch or ""): each.name for each in own},
             other=own[0].other,
         )
+
+
+def _scaled_by(of: Quantity) -> str:
+    """Counts have nothing in common but that they are counts."""
+    return of.metric.name if of.metric.unit == "1" else of.metric.unit
 
 
 def _ranked(
@@ -165,12 +175,18 @@ def _ties(by: Evidence, order: Sequence[Rated]) -> Iterator[tuple[tuple[int, int
 
 
 def _read(candidate: Candidate, limited: Sequence[Quantity]) -> dict[str, Read]:
-    read = dict(candidate.costs)
-    return {
-        each.name: Read(read[each.name], each.written(read[each.name]))
-        for each in limited
-        if each.name in read
-    }
+    read, spreads = dict(candidate.costs), dict(candidate.spreads)
+    found = {}
+    for each in limited:
+        if each.name not in read:
+            continue
+        known = Read(read[each.name], each.written(read[each.name]))
+        if spread := spreads.get(each.name):
+            known = replace(
+                known, low=spread[0], high=spread[1], interval=each.written_span(*spread)
+            )
+        found[each.name] = known
+    return found
 
 
 def _bearing(about: str, cautions: Sequence[Caution]) -> Bearing:

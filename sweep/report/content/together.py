@@ -136,8 +136,8 @@ def _beware(drawn: Sequence[tuple[Side, Figure]]) -> Iterable[str]:
     if of.machine_bound:
         yield from _of_several(
             _machines([side for side, _ in drawn]),
-            "Costs are of several machines or versions, which lie behind them as much as the "
-            "networks do: {told}.",
+            "Costs are of several machines or versions: {told}. How far these frontiers lie apart "
+            "is the machines' doing as much as the networks'.",
         )
     if of.metric == LATENCY or any(figure.of.by for _, figure in drawn):
         yield from _of_several(

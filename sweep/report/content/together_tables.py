@@ -39,7 +39,7 @@ def about(sides: Sequence[Side]) -> Table:
         )
     stored = [settings(side.results.settings) for side in sides]
     names = dict.fromkeys(name for each in stored for name in each)
-    differing = [name for name in names if len({each.get(name) for each in stored}) > 1]
+    differing = [name for name in names if len({each.get(name) or "" for each in stored}) > 1]
     rows = [(Value(name), *(_text(each.get(name, "")) for each in known)) for name in known[0]] + [
         (Value(name), *(_text(each.get(name, "")) for each in stored))
         for name in differing[:MOST_SETTINGS]

@@ -8,6 +8,7 @@ const between = (() => {
   );
   const shown = document.getElementById("between-shown");
   const place = document.getElementById("between");
+  const about = document.getElementById("edges");
   const [VALUE, TEXT] = [0, 3]; // of [value, low, high, text]
   const [WIDE, HIGH] = [0.1, 0.07]; // of a map, that a line's name takes
   const INK = "#D55E00"; // of the budget: stands out on the map's colours, on white and on black
@@ -58,20 +59,26 @@ const between = (() => {
     return texts;
   }
 
-  // Hollow, unlike anything that was measured.
-  function dot(network, source, x, y) {
+  // A ring, unlike anything that was measured, with a light one around it that sets it off.
+  function dot(network, source, x, y, ink) {
     const name = fill(words.name, network);
-    return {
-      type: "scatter", mode: "markers", name, x: [x], y: [y],
-      marker: { symbol: "circle-open", size: 15, color: INK, line: { width: 2.5 } },
-      hovertext: [`${name}<br>${network.accuracies[source][TEXT]}`], hoverinfo: "text",
-    };
+    const ring = (own) => ({ type: "scatter", mode: "markers", x: [x], y: [y], hoverinfo: "skip", ...own });
+    const marker = (color, width) => ({ symbol: "circle-open", size: 15, color, line: { width } });
+    return [
+      ring({ name: "halo", marker: marker("rgba(255,255,255,0.8)", 6) }),
+      ring({
+        name, marker: marker(ink, 2.5),
+        hovertext: [`${name}<br>${network.accuracies[source][TEXT]}`], hoverinfo: "text",
+      }),
+    ];
   }
 
-  // Its name, with a line to it; text: what is told beside.
-  function named(network, x, y, text = "") {
+  // Its name, with a line to it, on that side on which there is more room; text: what is told beside.
+  function named(network, x, y, [low, high], text = "") {
+    const right = x < low + 0.7 * (high - low);
     return {
-      text: [fill(words.name, network), text].filter(Boolean).join("<br>"), x, y, align: "left", ax: -34, ay: -34, arrowwidth: 1, arrowhead: 0, standoff: 9, borderpad: 2,
+      text: [fill(words.name, network), text].filter(Boolean).join("<br>"), x, y, align: "left",
+      ax: right ? 14 : -14, ay: 44, xanchor: right ? "left" : "right", arrowwidth: 1, arrowhead: 0, standoff: 9, borderpad: 2,
     };
   }
 
@@ -81,11 +88,14 @@ const between = (() => {
     if (!x || !y) return plot;
     const bars = ([value, low, high]) =>
       ({ type: "data", array: [high - value], arrayminus: [value - low], thickness: 1, width: 0 });
-    const hollow = { ...dot(network, source, x[VALUE], y[VALUE]), error_x: bars(x), error_y: bars(y) };
+    const ink = getComputedStyle(document.documentElement).getPropertyValue("--strong").trim();
+    const [halo, hollow] = dot(network, source, x[VALUE], y[VALUE], ink);
+    Object.assign(hollow, { error_x: bars(x), error_y: bars(y) });
     hollow.hovertext[0] += `<br>${x[TEXT]}`;
-    const log = plot.layout.xaxis.type === "log";
-    const annotations = [named(network, log ? Math.log10(x[VALUE]) : x[VALUE], y[VALUE])];
-    return { data: [...plot.data, hollow], layout: { ...plot.layout, annotations } };
+    const scale = plot.layout.xaxis.type === "log" ? Math.log10 : Number;
+    const every = plot.data.flatMap((trace) => trace.x).map(scale);
+    const annotations = [named(network, scale(x[VALUE]), y[VALUE], [Math.min(...every), Math.max(...every)])];
+    return { data: [...plot.data, halo, hollow], layout: { ...plot.layout, annotations } };
   }
 
   // Where a limit is just kept, named beyond its right end. Plotly finds the line, and breaks it
@@ -133,10 +143,13 @@ const between = (() => {
     const at = [network.resolution, network.alpha];
     const { costs: own, accuracies } = network;
     const told = of === null ? accuracies[ours] : own[of];
-    const layout = { ...plot.layout, annotations: [named(network, ...at, told?.[TEXT])] };
-    const hollow = dot(network, source, ...at);
-    Object.assign(hollow.marker, { symbol: "circle", size: 12, color: "#ffffff", line: { color: INK, width: 2.5 } });
-    return { data: [...data, hollow], layout };
+    // There is but one ring: its name stands above the squares, where it hides none.
+    const [bottom, top] = plot.layout.yaxis.range;
+    const yaxis = { ...plot.layout.yaxis, range: [bottom, top + 0.12 * up] };
+    const label = named(network, ...at, plot.layout.xaxis.range, told?.[TEXT]);
+    Object.assign(label, { y: top, yanchor: "bottom", showarrow: false });
+    const layout = { ...plot.layout, yaxis, annotations: [label] };
+    return { data: [...data, ...dot(network, source, ...at, INK)], layout };
   }
 
   // limited: {name, value, text}. best: the label of the measured answer, where there is one.
@@ -149,6 +162,9 @@ const between = (() => {
       return paragraph;
     }));
     place.hidden = !texts.length;
+    const drawn = isShown() ? limited.filter(({ name }) => edges[name]) : [];
+    const told_edges = drawn.map(({ name, text }) => `${costs[name].called} ${text}`).join(", ");
+    about.textContent = told_edges && fill(words.edges, { limits: told_edges });
     for (const name of Object.keys(maps)) drawing.show(`plot-${name}`, map(name, limited, source, answer.network));
     return { network: answer.network, options: isShown() && limited.length && !answer.why.length ? options : "" };
   }

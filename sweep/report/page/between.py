@@ -27,6 +27,7 @@ WORDS = {
     "unpriced": UNPRICED,
     "more": "{label}, which is measured, has more.",
     "name": "{label}, predicted",
+    "edges": "Dotted, in orange: where {limits} is just kept.",
 }
 
 

@@ -123,6 +123,16 @@
     return found && { label: found.label, costs: listed(costs, words.longest) };
   }
 
+  // Limits that lie inside the interval of one of the points that are named.
+  function crossing(named, limited) {
+    return named.filter(Boolean).flatMap(({ label }) =>
+      limited
+        .map((limit) => ({ ...limit, of: read[label][limit.name] }))
+        .filter(({ of, value }) => of && of.low !== null && of.low < value && value < of.high)
+        .map(({ field, of, text }) => fill(words.crosses, { noun: field.noun, label, interval: of.interval, limit: text })),
+    );
+  }
+
   function best({ limited, all, fitting, better, worst }) {
     const [first, second] = better;
     const lines = [line(words.best, first)];
@@ -138,6 +148,7 @@
     if (first.worth) lines.push(said(first.worth));
     if (first.chosen && fitting.length > 1) lines.push(said(fill(first.chosen, { of: fitting.length })));
     const also = fitting.filter((point) => point !== first && point !== second);
+    lines.push(...crossing([first, second], limited).map((text) => said(text)));
     if (limited.length && also.length) lines.push(said(fill(words.also, { names: labels(also).join(", ") })));
     const guesses = fitting.filter(({ guessing }) => guessing);
     if (guesses.length) {

@@ -7,6 +7,7 @@ which the paper's formulas give between the points too, or dashed ones of what i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,10 @@ from sweep.types import alpha_text
 SCALE = "Cividis"  # the same to people who see all colours and to those who don't
 LIGHT = 0.55  # of the scale: from here on dark letters are easier to read on it
 MOST_SQUARES = 400
-LARGEST, ROOM, READABLE = 52, 250, 34  # px: of a square, of all squares of a row, to hold a value
+LARGEST, READABLE = 52, 34  # px: of a square, that holds a value
+ACROSS, UP = 250, 190  # px, about, between the outermost squares of a narrow page
+CLOSE = 0.07  # of an axis: ticks that are nearer to each other would touch
+TIGHT = 0.8  # of the distance from one square to the next
 LETTER = 6.4  # px: of a value
 ENOUGH, MANY = 5, 9  # lines; at even distances at most
 CLEAR = 0.48  # steps from a square's middle, for the names of lines
@@ -36,13 +40,13 @@ def plot(heat: HeatMap) -> dict[str, Any]:
     behind = _lines(heat.contours, beyond(heat)) if heat.contours else []
     x = {
         "title": {"text": "Resolution, pixels"},
-        "tickvals": list(heat.resolutions),
+        "tickvals": _ticks(heat.resolutions, CLOSE),
         "range": _range(heat.resolutions, right=RIGHT),
         "showgrid": False,
     }
     y = {
-        "tickvals": list(heat.alphas),
-        "ticktext": [alpha_text(alpha) for alpha in heat.alphas],
+        "tickvals": _ticks(heat.alphas, CLOSE),
+        "ticktext": [alpha_text(alpha) for alpha in _ticks(heat.alphas, CLOSE)],
         "range": _range(heat.alphas),
         "showgrid": False,
     }
@@ -51,6 +55,16 @@ def plot(heat: HeatMap) -> dict[str, Any]:
         del x["tickvals"], y["tickvals"], y["ticktext"]
         return {"data": [_matrix(heat), *behind], "layout": {"xaxis": x, "yaxis": y}}
     return {"data": [*behind, _squares(heat)], "layout": {"xaxis": x, "yaxis": y}}
+
+
+def _ticks(values: Sequence[float], close: float) -> list[float]:
+    """Those whose names don't touch the one before."""
+    least = close * (values[-1] - values[0])
+    kept = list(values[:1])
+    for value in values[1:]:
+        if value - kept[-1] >= least:
+            kept.append(value)
+    return kept
 
 
 def _matrix(heat: HeatMap) -> dict[str, Any]:
@@ -83,19 +97,23 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
     values = [float(cell.value or 0) for _, _, cell in cells]
     low, high = min(values), max(values)
     shares = [(value - low) / (high - low) if high > low else 0.5 for value in values]
-    size = min(LARGEST, ROOM / len(heat.resolutions), ROOM / len(heat.alphas))
+    sizes = _sizes([(alpha, resolution) for alpha, resolution, _ in cells])
     return {
         "type": "scatter",
         "name": "squares",
-        "mode": "markers+text" if size >= READABLE else "markers",
+        "mode": "markers+text" if max(sizes) >= READABLE else "markers",
         "x": [resolution for _, resolution, _ in cells],
         "y": [alpha for alpha, _, _ in cells],
         "marker": {
             "symbol": "square",
-            "size": size,
+            "size": sizes,
+            "opacity": 1.0,  # squares of several sizes would be see-through
             "color": [str(colour) for colour in sample_colorscale(SCALE, shares)],
         },
-        "text": [_inside(formatted(value, heat.form), size) for value in values],
+        "text": [
+            _inside(formatted(value, heat.form), size) if size >= READABLE else ""
+            for value, size in zip(values, sizes, strict=True)
+        ],
         "textfont": {
             "size": 12,
             "color": ["#15171a" if share >= LIGHT else "#ffffff" for share in shares],
@@ -113,6 +131,16 @@ def _squares(heat: HeatMap) -> dict[str, Any]:
         ],
         "hoverinfo": "text",
     }
+
+
+def _sizes(places: Sequence[tuple[float, int]]) -> list[float]:
+    """px of each square: as large as its distance to the nearest other leaves room for."""
+    at = np.array(places, np.float64)
+    spread = np.ptp(at, axis=0)
+    across = at / np.where(spread > 0, spread, 1.0) * (ACROSS, UP)
+    apart = np.abs(across[:, None] - across).max(-1)
+    np.fill_diagonal(apart, np.inf)
+    return [float(min(LARGEST, TIGHT * each)) for each in apart.min(-1)]
 
 
 def _inside(text: str, size: float) -> str:

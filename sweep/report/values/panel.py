@@ -44,10 +44,15 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Read:
-    """A point's reading of a quantity: in SI, and as a sentence has it."""
+    """A point's reading of a quantity: in SI, and as a sentence has it; with the ends of its 95 %
+    interval where they are known.
+    """
 
     value: float
     text: str
+    low: float | None = None
+    high: float | None = None
+    interval: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ class Table:
         return tuple((name, names.count(name)) for name in dict.fromkeys(names) if name)
 
     @property
+    def ungrouped(self) -> int:
+        """Columns of no group; they stand in front."""
+        return sum(not column.group for column in self.columns)
+
+    @property
     def narrow(self) -> Table:
         """What fits in a terminal of a hundred columns."""
         return self.only(*(column.title for column in self.columns if not column.extra))
