@@ -52,15 +52,19 @@ def training_batches(
     start: int,
     steps: int,
     workers: int,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """The batches of steps start..steps-1, shuffled and cropped by `seed`.
 
     An image that can't be read is replaced by the next one that can, and reported in `bad`.
-    workers: decoding processes; 0 decodes in this one.
+    workers: decoding processes; 0 decodes in this one. part: (i, n), of each batch the i-th of n
+    parts alone, which together are what one would have made.
     """
     epochs = Epochs(len(records.labels), batch_size, seed, records.order)
-    make = partial(_training_batch, records, crop, side, seed, epochs)
-    return _run(make, range(start, steps), (steps - start) * batch_size, workers)
+    number, count = part
+    rows = range(batch_size * number // count, batch_size * (number + 1) // count)
+    make = partial(_training_batch, records, crop, side, seed, epochs, rows)
+    return _run(make, range(start, steps), (steps - start) * len(rows), workers)
 
 
 def evaluation_batches(
@@ -88,15 +92,15 @@ def batches_in_order(
 
 
 def _training_batch(
-    records: Records, crop: Crop, side: int, seed: int, epochs: Epochs, number: int
+    records: Records, crop: Crop, side: int, seed: int, epochs: Epochs, rows: range, number: int
 ) -> Batch:
-    rng = np.random.default_rng((seed, number))
-    indices = epochs.step(number).copy()
+    indices = epochs.step(number)[rows.start : rows.stop].copy()
     images = np.empty((len(indices), side, side, 3), np.uint8)
     bad: list[int] = []
-    for at, wanted in enumerate(indices):
-        indices[at], pixels = _next_good(records, int(wanted), bad)
-        images[at] = shown(crop, side, pixels, rng)
+    for at, (row, wanted) in enumerate(zip(rows, indices.tolist(), strict=True)):
+        indices[at], pixels = _next_good(records, wanted, bad)
+        # A stream of each image's own: whoever makes which part of a batch, it is the same.
+        images[at] = shown(crop, side, pixels, np.random.default_rng((seed, number, row)))
     return Batch(images, records.labels[indices], np.array(bad, np.int64))
 
 

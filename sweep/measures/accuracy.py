@@ -45,6 +45,8 @@ ELSEWHERE = {
 }  # fmt: skip
 # What counts only where training begins with trained weights.
 OF_START = {"head_epochs", "head_rate", "tuning_rate"}
+# How images are cropped that are streamed: 2, each by random numbers of its own.
+STREAMED = {"streamed": 2}
 TRAINED_NETWORK = "network"  # the kind of artefact
 
 
@@ -121,9 +123,7 @@ class Accuracy(Measure):
         random boxes are then others; and the content of what it begins with.
         """
         side = self.source.side(network.point)
-        own: dict[str, Any] = {"side": side} | (
-            {"streamed": True} if self.source.streamed_at(side) else {}
-        )
+        own: dict[str, Any] = {"side": side} | (STREAMED if self.source.streamed_at(side) else {})
         if self.settings.start:
             own["start"] = trained_files.content(self.settings.start, network.point)
         return own

@@ -19,7 +19,7 @@ from flax import nnx
 from sweep.contracts import Artefact, LoadsCheckpoints, Network, SharesWeights
 from sweep.host.machine import cores
 from sweep.host.memory import MAPS_OF_STEP, steps_allowed
-from sweep.measures.accuracy import Accuracy
+from sweep.measures.accuracy import STREAMED, Accuracy
 from sweep.measures.cutting import Cut, Cutting
 from sweep.measures.effort import part_of, shares
 from sweep.measures.scores import score_readings
@@ -64,7 +64,7 @@ class SharedAccuracy(Accuracy):
         """The sides in pixels that are trained, too."""
         own = super().identity_of(network)
         sides = self.points.sides(network)
-        streamed = {"streamed": True} if self.source.streamed_at(max(sides)) else {}
+        streamed = STREAMED if self.source.streamed_at(max(sides)) else {}
         return own | streamed | {"trained": sides}
 
     def check_points(self, networks: Sequence[Network]) -> None:

@@ -8,17 +8,21 @@ differs from one device's by the order of sums alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sweep.settings.config import AccuracySettings, SettingsError
 
 if TYPE_CHECKING:
-    from sweep.training.feeds import Feed
+    from sweep.training.feeds import Call, Feed
 
 BATCH = "batch"  # the axis of the mesh
 
@@ -34,6 +38,11 @@ class Devices:
         return self.mesh.size
 
     @property
+    def of_hosts(self) -> bool:
+        """Whether some of them are other processes', as `jax.distributed` has joined them."""
+        return jax.process_count() > 1
+
+    @property
     def everywhere(self) -> NamedSharding:
         """All of an array on each device."""
         return NamedSharding(self.mesh, PartitionSpec())
@@ -46,6 +55,53 @@ class Devices:
         """Inside a compiled program: the batch, shared out."""
         return jax.lax.with_sharding_constraint(batch, self.shared_out())
 
+    def placed(self, tree: Any, sharding: NamedSharding) -> Any:
+        """Arrays that every host has whole, as they are to lie. Of one host a compiled program does
+        that itself.
+        """
+        if not self.of_hosts:
+            return tree
+        return jax.tree.map(partial(_placed, sharding), tree)
+
+    def joined(self, rows: Any) -> Any:
+        """One batch of the rows that each host has, in the hosts' order."""
+        return jax.make_array_from_process_local_data(self.shared_out(), np.asarray(rows))
+
+    def placing(self, feed: Feed) -> Callable[[Call], Call]:
+        """Of each call of the feed what a step of these devices is given."""
+        if not self.of_hosts:
+            return lambda call: call
+        if feed.of_one_batch:
+            return lambda call: call._replace(
+                images=self.joined(call.images),
+                labels=self.joined(call.labels),
+                indices=self.placed(call.indices, self.everywhere),
+            )
+        held: list[Any] = []  # the same images in every call
+
+        def placed(call: Call) -> Call:
+            if not held:
+                held.extend(self.placed((call.images, call.labels), self.everywhere))
+            indices = self.placed(call.indices, self.shared_out(1))
+            return call._replace(images=held[0], labels=held[1], indices=indices)
+
+        return placed
+
+    def here(self, tree: Any) -> Any:
+        """Of arrays that lie everywhere this host's own."""
+        if not self.of_hosts:
+            return tree
+        return jax.tree.map(lambda each: each.addressable_data(0), tree)
+
+    def from_the_first(self, tree: Any) -> Any:
+        """What the first host has of these arrays and numbers, on all of them."""
+        if not self.of_hosts:
+            return tree
+        data = [_data(leaf) for leaf in jax.tree.leaves(tree)]
+        told = multihost_utils.broadcast_one_to_all(data)
+        leaves = [_like(leaf, own) for leaf, own in zip(jax.tree.leaves(tree), told, strict=True)]
+        return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
     def of_call(self, feed: Feed, axis: int) -> tuple[NamedSharding, NamedSharding, NamedSharding]:
         """Of images, labels and indices as the feed's calls have them. axis: of the indices, along
         which a batch lies.
@@ -53,6 +109,29 @@ class Devices:
         if feed.of_one_batch:
             return self.shared_out(), self.shared_out(), self.everywhere
         return self.everywhere, self.everywhere, self.shared_out(axis)
+
+
+def _placed(sharding: NamedSharding, array: Any) -> Any:
+    if _is_key(array):
+        return jax.random.wrap_key_data(
+            _placed(sharding, jax.random.key_data(array)), impl=jax.random.key_impl(array)
+        )
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+def _is_key(leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _data(leaf: Any) -> Any:
+    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+
+
+def _like(leaf: Any, told: Any) -> Any:
+    if _is_key(leaf):
+        return jax.random.wrap_key_data(jnp.asarray(told), impl=jax.random.key_impl(leaf))
+    return jnp.asarray(told) if isinstance(leaf, jax.Array) else type(leaf)(told)
 
 
 def devices_behind(state: Any) -> Devices:

@@ -140,7 +140,7 @@ class StreamFeed:
         return len(self.records.labels) // self.settings.batch_size
 
     def calls(self, start: int, stop: int) -> Iterator[Call]:
-        """Steps start..stop-1, a new batch in every call."""
+        """Steps start..stop-1, a new batch in every call: of several hosts each makes its part."""
         from sweep.loading.crops import CentralCrop, ResizedCrop
         from sweep.loading.stream import training_batches
 
@@ -160,6 +160,7 @@ class StreamFeed:
             start=start,
             steps=stop,
             workers=decoding_processes(settings),
+            part=(jax.process_index(), jax.process_count()),
         ):
             self._left_out.see(batch.bad)
             yield Call(batch.images, batch.labels, indices)

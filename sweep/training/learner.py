@@ -48,10 +48,11 @@ class Ready:
     def calls(self, start: int, stop: int) -> Iterator[Call]:
         """The feed's for steps start..stop-1, of which none has steps of both phases."""
         turn = min(self.learner.head.steps, stop) if self.learner.head else start
+        placed = self.learner.devices.placing(self.feed)
         if start < turn:
-            yield from self.feed.calls(start, turn)
+            yield from map(placed, self.feed.calls(start, turn))
         if max(start, turn) < stop:
-            yield from self.feed.calls(max(start, turn), stop)
+            yield from map(placed, self.feed.calls(max(start, turn), stop))
 
 
 class State(NamedTuple):

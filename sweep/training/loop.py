@@ -66,7 +66,7 @@ def train(
             with held_back():
                 checkpoint.write(course)
         raise
-    trained = ready.learner.module(course.state)
+    trained = ready.learner.module(ready.learner.devices.here(course.state))
     trained.eval()
     return trained
 
@@ -76,6 +76,9 @@ def _start(ready: Ready, checkpoint: Checkpoint | None) -> Course:
     if checkpoint is not None:
         course = checkpoint.read(course, ready.network.point)
     ready.feed.take_over(course.bad)
+    devices = ready.learner.devices
+    course.step, course.state = devices.from_the_first((course.step, course.state))
+    course.state = devices.placed(course.state, devices.everywhere)
     return course
 
 
@@ -94,7 +97,8 @@ def _run(
         yield from reported()
     for call in ready.calls(course.step, last):
         with held_back():  # a step spends the state that it is given
-            course.state, (losses, rights) = ready.run_steps(course.state, *call, key, course.step)
+            course.state, told = ready.run_steps(course.state, *call, key, course.step)
+            losses, rights = ready.learner.devices.here(told)
             course.losses.append(losses)
             course.rights.append(rights)
             course.step += len(call.indices)
@@ -111,7 +115,7 @@ def _run(
         ):
             with held_back():
                 checkpoint.write(course)
-    if not _all_finite(course.state):
+    if not _all_finite(ready.learner.devices.here(course.state)):
         raise TrainingError(f"the weights are not finite after {last} steps")
 
 

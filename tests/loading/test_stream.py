@@ -20,7 +20,7 @@ from sweep.loading.order import Epochs
 from sweep.loading.stream import PADDING, Batch, evaluation_batches, training_batches
 from sweep.loading.subset import some
 from sweep.settings.registry import make_dataset
-from tests.support.image_files import InMemory, encoded, plain, smooth, write_folder
+from tests.support.image_files import InMemory, encoded, noise, plain, smooth, write_folder
 
 WHOLE = CentralCrop(1.0)
 BOX = ResizedCrop((0.25, 1.0), (0.75, 1.3333))
@@ -58,6 +58,26 @@ def alike(first: list[Batch], second: list[Batch]) -> bool:
 
 
 # Order
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_parts_of_a_batch_are_together_what_one_makes_and_share_no_image(count):
+    # No two images, nor two boxes of one, are alike.
+    records = InMemory([encoded(noise(16, 20, seed=at)) for at in range(26)])
+    whole = trained(records, crop=BOX, batch_size=6, steps=8)
+    parts = [
+        trained(records, crop=BOX, batch_size=6, steps=8, part=(number, count))
+        for number in range(count)
+    ]
+    for step, batch in enumerate(whole):
+        own = [part[step] for part in parts]
+        assert [len(each.labels) for each in own] == [6 // count] * count
+        for name in ("images", "labels"):
+            joined = np.concatenate([getattr(each, name) for each in own])
+            assert np.array_equal(joined, getattr(batch, name))
+    # An epoch has each image at most once over all parts.
+    epoch = [label for part in parts for batch in part[:4] for label in batch.labels.tolist()]
+    assert len(set(epoch)) == len(epoch) == 24
 
 
 def test_an_epoch_has_every_image_once_less_its_last_short_batch():

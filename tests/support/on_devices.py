@@ -1,10 +1,13 @@
 """What is computed on several devices, in a process of its own: JAX tells their number once.
 
 python -m tests.support.on_devices 8     # one JSON object on the last line
+python -m tests.support.on_devices 2 --host 0 --of 2 --at 127.0.0.1:4000 --folder F     # and host 1
 """
 
+import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,28 @@ BATCH, SIDE, CLASSES, ALPHA = 48, 32, 10, 0.25
 
 def told(count: int, *, wide: bool = False) -> dict[str, Any]:
     """Of a machine that shows so many devices. wide: in float64."""
+    return answer_of(_begun(count, [], wide=wide))
+
+
+def of_hosts(count: int, devices: int, folder: Path, **more: Any) -> list[dict[str, Any]]:
+    """What each of so many hosts of so many devices has of one training of all. more: as of
+    `Small.trained`.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in more.items()]
+    hosts = [
+        _begun(
+            devices,
+            [f"--host={n}", f"--of={count}", f"--at={address}", *options, f"--folder={folder}"],
+        )
+        for n in range(count)
+    ]
+    return [answer_of(each) for each in hosts]
+
+
+def _begun(count: int, arguments: list[str], *, wide: bool = False) -> subprocess.Popen[str]:
     environment = {
         **os.environ,
         "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} "
@@ -24,13 +49,18 @@ def told(count: int, *, wide: bool = False) -> dict[str, Any]:
         "JAX_ENABLE_X64": str(int(wide)),
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "tests.support.on_devices", str(count)]
-    ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise AssertionError(ended.stderr[-3000:])
-    return json.loads(ended.stdout.splitlines()[-1])
+    command = [sys.executable, "-m", "tests.support.on_devices", str(count), *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def answer_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, error = process.communicate(timeout=400)
+    if process.returncode:
+        raise AssertionError(error[-3000:])
+    return json.loads(out.splitlines()[-1])
 
 
 class Small:
@@ -95,9 +125,10 @@ class Small:
         loss, packed = found(jax.device_put(state, lying.everywhere), *batch)
         return [np.asarray(loss), *map(np.asarray, jax.tree.leaves(packed))]
 
-    def trained(self, devices: int, folder: Path, *, stop_at: int = 0) -> dict[str, Any]:
+    def trained(self, devices: int, folder: Path | None, *, stop_at: int = 0) -> dict[str, Any]:
         """Of a training that goes on from what is in the folder, and is broken off there."""
         import jax
+        from flax import nnx
 
         from sweep.training.checkpointing import Checkpoint
         from sweep.training.evaluation import evaluate
@@ -110,7 +141,7 @@ class Small:
         if stop_at:
             settings = settings.model_copy(update={"max_steps": stop_at})
         ready = make_ready(self.network, self.feed(devices), CLASSES, settings)
-        checkpoint = Checkpoint(folder / "training", {}, 1e-9)
+        checkpoint = Checkpoint(folder / "training", {}, 1e-9) if folder else None
         steps, losses = train(ready, lambda *_: None, checkpoint), []
         while True:
             try:
@@ -125,18 +156,35 @@ class Small:
             "losses": losses,
             "images": score.images,
             "right": score.top1,
-            "went_on_at": checkpoint.went_on_at,
+            "went_on_at": checkpoint.went_on_at if checkpoint else None,
+            "weights": float(
+                sum(abs(each).sum() for each in jax.tree.leaves(nnx.state(module, nnx.Param)))
+            ),
             "lies_on": max(len(each.sharding.device_set) for each in jax.tree.leaves(module)),
         }
 
 
-def main(count: int) -> None:
+def on_one_of_several(options: argparse.Namespace) -> dict[str, Any]:
+    """The first has the folder, as it would have in a run."""
+    import jax
+
+    jax.distributed.initialize(options.at, options.of, options.host)
+    small = Small()
+    folder = Path(options.folder) if not options.host else None
+    own = small.trained(0, folder, stop_at=options.stop_at)
+    return own | {"devices": len(jax.devices()), "here": len(jax.local_devices())}
+
+
+def main(options: argparse.Namespace) -> None:
+    if options.of:
+        sys.stdout.write(json.dumps(on_one_of_several(options)) + "\n")
+        return
     import tempfile
 
     import jax
     import numpy as np
 
-    small = Small()
+    small, count = Small(), options.count
     one = small.gradients(1)
     apart = {
         devices: [
@@ -157,4 +205,10 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("count", type=int)
+    parser.add_argument("--folder")
+    parser.add_argument("--at")
+    for name in ("--host", "--of", "--stop-at"):
+        parser.add_argument(name, type=int, default=0)
+    main(parser.parse_args())

@@ -8,7 +8,7 @@ import pytest
 
 from sweep.settings.config import AccuracySettings, SettingsError
 from sweep.training.devices import devices_of
-from tests.support.on_devices import told
+from tests.support.on_devices import of_hosts, told
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,16 @@ def test_all_devices_are_as_many_as_share_a_batch_out_evenly(monkeypatch):
     sizes = {64: 4, 60: 6, 7: 1}
     found = {size: devices_of(AccuracySettings(batch_size=size)).count for size in sizes}
     assert found == sizes
+
+
+def test_two_hosts_train_one_network_and_go_on_as_the_first_was_broken_off(tmp_path, narrow):
+    first, second = of_hosts(2, 2, tmp_path, stop_at=3)
+    assert first["devices"] == second["devices"] == 4
+    assert first["here"] == second["here"] == 2
+    assert first["losses"] == second["losses"]
+    # The second has no file: it goes on with what the first has read.
+    first, second = of_hosts(2, 2, tmp_path)
+    assert (first["went_on_at"], second["went_on_at"]) == (3, None)
+    assert first["weights"] == second["weights"]
+    (whole,), (*_, rest) = narrow["whole"]["losses"], first["losses"]
+    assert rest == pytest.approx(whole, rel=0.2)
