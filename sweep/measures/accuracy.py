@@ -278,10 +278,11 @@ class Accuracy(Measure):
         beside = more[0] if more else None
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
+        waited = f" ({ready.waits.told})" if ready.waits.told else ""
         note = (
             f"trained at {side} px; {ready.trace_s:.1f} s to trace, "
-            f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train, {evaluating:.1f} s to "
-            "evaluate"
+            f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train{waited}, "
+            f"{evaluating:.1f} s to evaluate"
         )
         if (devices := ready.learner.devices.count) > 1:
             note += f"; on {devices} devices"

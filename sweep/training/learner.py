@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, cast
 
@@ -29,6 +29,22 @@ from sweep.training.packing import Packed, Packing
 from sweep.training.recipe import cross_entropy, optimizer, schedule, schedules
 from sweep.training.start import begun
 
+WORTH_TELLING = 0.01  # of a training's time
+
+
+@dataclass
+class Waits:
+    """Seconds of a training, in this process: for images, and in all."""
+
+    images_s: float = 0.0
+    all_s: float = 0.0
+
+    @property
+    def told(self) -> str:
+        """ "waiting for images 12 % of it"; empty where it was next to nothing."""
+        share = self.images_s / self.all_s if self.all_s else 0.0
+        return f"waiting for images {share:.0%} of it" if share >= WORTH_TELLING else ""
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -44,6 +60,7 @@ class Ready:
     run_steps: Callable[..., Any]
     trace_s: float
     compile_s: float
+    waits: Waits = field(default_factory=Waits)
 
     def calls(self, start: int, stop: int) -> Iterator[Call]:
         """The feed's for steps start..stop-1, of which none has steps of both phases."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -19,8 +19,8 @@ from flax import nnx
 
 from sweep.host.interrupts import heard, held_back
 from sweep.training.checkpointing import Checkpoint, Course
-from sweep.training.feeds import STEPS_OF_A_SCAN
-from sweep.training.learner import Ready, State
+from sweep.training.feeds import STEPS_OF_A_SCAN, Call
+from sweep.training.learner import Ready, State, Waits
 from sweep.training.recipe import schedule
 from sweep.types import CurvePoint, Progress
 
@@ -66,6 +66,8 @@ def train(
             with held_back():
                 checkpoint.write(course)
         raise
+    if ready.waits.told:
+        log.info("%s: trained, %s", ready.network.point.label, ready.waits.told)
     trained = ready.learner.module(ready.learner.devices.here(course.state))
     trained.eval()
     return trained
@@ -95,7 +97,7 @@ def _run(
     )
     if _is_due(course, last):  # broken off between a step and its point of the curve
         yield from reported()
-    for call in ready.calls(course.step, last):
+    for call in _timed(ready.calls(course.step, last), ready.waits):
         with held_back():  # a step spends the state that it is given
             course.state, told = ready.run_steps(course.state, *call, key, course.step)
             losses, rights = ready.learner.devices.here(told)
@@ -106,6 +108,7 @@ def _run(
         if call_s >= SLOW_S:
             call_s = _wait_for(losses, call_s)
         course.seconds = before + time.perf_counter() - began
+        ready.waits.all_s = time.perf_counter() - began
         if _is_due(course, last):
             jax.block_until_ready(losses)
             course.seconds = before + time.perf_counter() - began
@@ -117,6 +120,17 @@ def _run(
                 checkpoint.write(course)
     if not _all_finite(ready.learner.devices.here(course.state)):
         raise TrainingError(f"the weights are not finite after {last} steps")
+
+
+def _timed(calls: Iterator[Call], waits: Waits) -> Iterator[Call]:
+    """The same calls; how long each was waited for adds up."""
+    while True:
+        began = time.perf_counter()
+        call = next(calls, None)
+        waits.images_s += time.perf_counter() - began
+        if call is None:
+            return
+        yield call
 
 
 def _is_due(course: Course, last: int) -> bool:

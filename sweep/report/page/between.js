@@ -163,8 +163,8 @@ const between = (() => {
     }));
     place.hidden = !texts.length;
     const drawn = isShown() ? limited.filter(({ name }) => edges[name]) : [];
-    const told_edges = drawn.map(({ name, text }) => `${costs[name].called} ${text}`).join(", ");
-    about.textContent = told_edges && fill(words.edges, { limits: told_edges });
+    const kept = drawn.map(({ name, text }) => `${costs[name].called} ${text}`).join(", ");
+    about.textContent = kept && fill(words.edges, { limits: kept });
     for (const name of Object.keys(maps)) drawing.show(`plot-${name}`, map(name, limited, source, answer.network));
     return { network: answer.network, options: isShown() && limited.length && !answer.why.length ? options : "" };
   }
