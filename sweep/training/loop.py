@@ -97,7 +97,7 @@ def _run(
     )
     if _is_due(course, last):  # broken off between a step and its point of the curve
         yield from reported()
-    for call in _timed(ready.calls(course.step, last), ready.waits):
+    for call in timed(ready.calls(course.step, last), ready.waits):
         with held_back():  # a step spends the state that it is given
             course.state, told = ready.run_steps(course.state, *call, key, course.step)
             losses, rights = ready.learner.devices.here(told)
@@ -122,7 +122,7 @@ def _run(
         raise TrainingError(f"the weights are not finite after {last} steps")
 
 
-def _timed(calls: Iterator[Call], waits: Waits) -> Iterator[Call]:
+def timed(calls: Iterator[Call], waits: Waits) -> Iterator[Call]:
     """The same calls; how long each was waited for adds up."""
     while True:
         began = time.perf_counter()

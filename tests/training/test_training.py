@@ -13,10 +13,11 @@ from flax import nnx
 
 from sweep.measures.accuracy import Accuracy
 from sweep.settings.config import AccuracySettings
+from sweep.training import loop
 from sweep.training.augment import turned_and_mirrored
 from sweep.training.evaluation import evaluate
 from sweep.training.feeds import ResidentFeed, TestImages
-from sweep.training.learner import make_ready
+from sweep.training.learner import Waits, make_ready
 from sweep.training.loop import TrainingError, train
 from sweep.training.recipe import optimizer, schedule
 from sweep.types import CurvePoint, Images
@@ -251,3 +252,26 @@ def test_augmentation_draws_all_eight_symmetries_evenly():
     assert len(counts) == 8
     # 500 each, standard deviation 21.
     assert all(400 < count < 600 for count in counts.values())
+
+
+def test_how_long_images_were_waited_for_is_told(monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            return self.now
+
+    clock, waits = Clock(), Waits()
+    monkeypatch.setattr(loop, "time", clock)
+
+    def decoded():
+        for number in range(3):
+            clock.now += 2.0
+            yield number
+
+    for _ in loop.timed(decoded(), waits):  # type: ignore[arg-type] - any calls will do
+        clock.now += 6.0
+    waits.all_s = clock.now
+    assert waits == Waits(images_s=6.0, all_s=24.0)
+    assert waits.told == "waiting for images 25% of it"
+    assert Waits(images_s=0.1, all_s=24.0).told == ""
