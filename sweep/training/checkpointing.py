@@ -26,6 +26,7 @@ import numpy as np
 import safetensors.numpy
 
 from sweep.host.files import not_through_links, opened_plain
+from sweep.training.devices import is_key, key_data_of
 from sweep.types import CurvePoint, Point
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ def _unlink(path: Path) -> None:
 
 
 def _arrays(course: Course, about: dict[str, Any]) -> _Arrays:
-    leaves = jax.device_get([_data(leaf) for leaf in jax.tree.leaves(course.state)])
+    leaves = jax.device_get([key_data_of(leaf) for leaf in jax.tree.leaves(course.state)])
     about = about | {"structure": _structure(course.state), "step": course.step}
     about |= {"seconds": course.seconds}
     curve = [astuple(each)[1 : 1 + _CURVE_COLUMNS] for each in course.curve]
@@ -206,19 +207,11 @@ def _structure(state: Any) -> list[Any]:
     ]
 
 
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _data(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
-
-
 def _leaf(array: _Array, like: Any) -> Any:
-    data = _data(like)
+    data = key_data_of(like)
     if (array.shape, array.dtype) != (data.shape, data.dtype):
         raise ValueError(f"{array.dtype}{list(array.shape)} where {like.dtype} was expected")
     loaded = jnp.array(array)  # a copy: a step writes into what it is given
-    if _is_key(like):
+    if is_key(like):
         return jax.random.wrap_key_data(loaded, impl=jax.random.key_impl(like))
     return loaded

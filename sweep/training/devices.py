@@ -97,7 +97,7 @@ class Devices:
         """What the first host has of these arrays and numbers, on all of them."""
         if not self.of_hosts:
             return tree
-        data = [_data(leaf) for leaf in jax.tree.leaves(tree)]
+        data = [key_data_of(leaf) for leaf in jax.tree.leaves(tree)]
         told = multihost_utils.broadcast_one_to_all(data)
         leaves = [_like(leaf, own) for leaf, own in zip(jax.tree.leaves(tree), told, strict=True)]
         return jax.tree.unflatten(jax.tree.structure(tree), leaves)
@@ -112,7 +112,7 @@ class Devices:
 
 
 def _placed(sharding: NamedSharding, array: Any) -> Any:
-    if _is_key(array):
+    if is_key(array):
         return jax.random.wrap_key_data(
             _placed(sharding, jax.random.key_data(array)), impl=jax.random.key_impl(array)
         )
@@ -120,16 +120,18 @@ def _placed(sharding: NamedSharding, array: Any) -> Any:
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
 
 
-def _is_key(leaf: Any) -> bool:
+def is_key(leaf: Any) -> bool:
+    """Whether it is JAX's random key, whose bits lie in another array."""
     return hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _data(leaf: Any) -> Any:
-    return jax.random.key_data(leaf) if _is_key(leaf) else leaf
+def key_data_of(leaf: Any) -> Any:
+    """A key's bits; anything else as it is."""
+    return jax.random.key_data(leaf) if is_key(leaf) else leaf
 
 
 def _like(leaf: Any, told: Any) -> Any:
-    if _is_key(leaf):
+    if is_key(leaf):
         return jax.random.wrap_key_data(jnp.asarray(told), impl=jax.random.key_impl(leaf))
     return jnp.asarray(told) if isinstance(leaf, jax.Array) else type(leaf)(told)
 

@@ -13,12 +13,12 @@ from sweep.report.content.changes import facts, settings
 from sweep.report.content.difference import labels_of
 from sweep.report.content.point_rows import NOT_READ, Reasons
 from sweep.report.content.sides import Row, Side
+from sweep.report.content.tables import MOST_ROWS
 from sweep.report.values.quantity import Quantity
 from sweep.report.values.tables import Column, Table, Value
 from sweep.report.values.units import SPACE, Form
 from sweep.types import Better
 
-MOST_ROWS = 300  # of a table: a page with thousands could not be opened
 MOST_SETTINGS = 30  # that differ
 NO_POINT = "not a point of this run"
 

@@ -169,5 +169,5 @@ const between = (() => {
     return { network: answer.network, options: isShown() && limited.length && !answer.why.length ? options : "" };
   }
 
-  return { update, onFrontier, shown };
+  return { update, onFrontier };
 })();
