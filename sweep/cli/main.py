@@ -23,6 +23,7 @@ from sweep.cli.export import export
 from sweep.cli.figures import figures
 from sweep.cli.import_ import import_
 from sweep.cli.init import init
+from sweep.cli.join import join
 from sweep.cli.layers import layers
 from sweep.cli.pick import pick
 from sweep.cli.run import run
@@ -92,7 +93,7 @@ MEASURING, READING, IMAGES = "Measure", "Read results", "Checkpoints and images"
 app.command(rich_help_panel=MEASURING)(init)
 app.command("import", rich_help_panel=MEASURING)(import_)
 for panel, commands in {
-    MEASURING: (run, layers),
+    MEASURING: (run, join, layers),
     READING: (report, show, pick, compare, diff, figures, check),
     IMAGES: (evaluate, export),
 }.items():

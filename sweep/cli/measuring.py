@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,9 +26,11 @@ from sweep.types import digest_of, listed
 if TYPE_CHECKING:
     from sweep.host.machine import Machine
     from sweep.results.store import Store
+    from sweep.running.hosts_engine import HostsEngine
     from sweep.running.plan import Plan
     from sweep.running.ray_engine import RayEngine
     from sweep.running.run import Outcome
+    from sweep.running.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Job:
     settings: Settings
     store: Store
     machine: Machine
-    engine: RayEngine | None
+    engine: RayEngine | HostsEngine | None
 
 
 def planned(
@@ -58,7 +61,7 @@ def planned(
         from sweep.results.store import Store
 
         machine, store = this_machine(), Store(folder)
-        engine = _cluster(settings, store, compile_cache=compile_cache)
+        engine = _engine(settings, store, machine, compile_cache=compile_cache)
         machine = machine if engine is None else engine.machine
         plan = _plan(source, settings, store, machine, again, only, engine)
     return Job(plan, settings, store, machine, engine)
@@ -82,9 +85,26 @@ def carried_out(job: Job) -> Outcome:
     drawn, exits.
     """
     try:
-        return _measured(job)
+        with _with_others(job):
+            return _measured(job)
     except KeyboardInterrupt as end:
         _end(terminated=isinstance(end, Terminated))
+
+
+@contextmanager
+def _with_others(job: Job) -> Iterator[None]:
+    """Within it other hosts may join, where there are calls that are performed by several."""
+    from sweep.running.hosts_engine import HostsEngine
+
+    engine = job.engine
+    spanning = any(task.measure.spans_hosts and not task.refusal for task in job.plan.tasks)
+    if not isinstance(engine, HostsEngine) or not spanning:
+        yield
+        return
+    others = "the other host" if engine.hosts == 2 else f"each of the {engine.hosts - 1} others"
+    with closing(engine):
+        tell(f"on {others}: {engine.open()}")
+        yield
 
 
 def writable(folder: Path) -> None:
@@ -105,7 +125,7 @@ def _plan(
     machine: Machine,
     again: Sequence[str],
     only: Sequence[str],
-    engine: RayEngine | None,
+    engine: RayEngine | HostsEngine | None,
 ) -> Plan:
     """Raises SettingsError naming the source of the settings."""
     from sweep.running.plan import make_plan
@@ -116,22 +136,34 @@ def _plan(
         raise SettingsError(f"{error}  ({source})") from None
 
 
-def _cluster(settings: Settings, store: Store, *, compile_cache: bool) -> RayEngine | None:
-    """The engine of the settings; None for this machine. Raises SettingsError where there is no
-    such cluster, or none of its machines may have work.
-    """
-    if settings.run.engine == "local":
+def _engine(
+    settings: Settings, store: Store, machine: Machine, *, compile_cache: bool
+) -> RayEngine | HostsEngine | None:
+    """The engine of the settings; None for this machine. Raises SettingsError where it can't be."""
+    run = settings.run
+    if run.engine == "local" and run.hosts == 1:
         return None
+    from sweep.running.surroundings import surroundings_here
+
+    named = digest_of([platform.node(), str(store.path.resolve())])
+    around = surroundings_here(compile_cache=compile_cache, run=named, checkpoints=run.checkpoints)
+    if run.engine == "ray":
+        return _cluster(settings, around)
+    from sweep.running.hosts import address_of
+    from sweep.running.hosts_engine import HostsEngine
+
+    return HostsEngine(
+        machine, hosts=run.hosts, address=address_of(run.address), surroundings=around
+    )
+
+
+def _cluster(settings: Settings, around: Surroundings) -> RayEngine:
+    """Raises SettingsError where there is no such cluster, or nobody in it may have work."""
     from sweep.running.ray_engine import RayEngine, connect
 
     with out.status("asking the cluster's machines"):
         say(connect(settings.run.address))
-        engine = RayEngine(
-            run=digest_of([platform.node(), str(store.path.resolve())]),
-            checkpoints=settings.run.checkpoints,
-            compile_cache=compile_cache,
-            kinds=settings.latency.nodes,
-        )
+        engine = RayEngine(around, kinds=settings.latency.nodes, hosts=settings.run.hosts)
     kept = "stay on their machine (--checkpoints PLACE: where all see it)"
     if settings.run.checkpoints:
         kept = f"are kept in {settings.run.checkpoints}: any machine goes on with them"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from math import inf
 from pathlib import Path
@@ -55,7 +56,17 @@ def run(
         str | None,
         typer.Option(
             metavar="ENGINE",
-            help="local: this machine; ray, or ray://HOST:PORT: a Ray cluster's (docs/cluster.md).",
+            help="local: this machine; ray, or ray://HOST:PORT: a Ray cluster's (docs/cluster.md); "
+            "local://HOST:PORT: this machine, and where other --hosts find it.",
+        ),
+    ] = None,
+    hosts: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Machines that perform a training together, this one among them: the others "
+            "`join` it, or are the cluster's (docs/cluster.md).",
+            show_default=False,
         ),
     ] = None,
     checkpoints: Annotated[
@@ -109,12 +120,17 @@ def run(
     if no_compile_cache and compile_cache is not None:
         raise SettingsError("--no-compile-cache: keeps nothing, so no --compile-cache beside it")
     changes = (*(set_ or ()), *_on(on), *_at(checkpoints))
+    changes += () if hosts is None else (f"run.hosts={hosts}",)
     settings = load(config, name=name, changes=changes)
     if explore and (again or only):
         raise SettingsError("--explore: plans round by round: not with --again or --only")
     # What is to be measured anew is named: the settings' own exploration is another time's.
     explored = ExploreSettings() if again or only else _explored(settings, explore, minutes)
+    if explored.budget and settings.run.hosts > 1:
+        raise SettingsError("--explore: trains on one host; run.hosts must be 1")
     keep_freed_memory()
+    if settings.run.hosts > 1:  # a process beside this one trains on the same accelerator
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     folder = results / settings.name
     if not dry_run:
         writable(folder)
@@ -198,8 +214,10 @@ def _on(engine: str | None) -> tuple[str, ...]:
     if engine is None:
         return ()
     name, _, address = engine.partition(":")
-    if name not in ("local", "ray") or (address and name == "local"):
-        raise SettingsError(f"--on {engine}: must be local, ray or ray://HOST:PORT")
+    if name not in ("local", "ray"):
+        raise SettingsError(
+            f"--on {engine}: must be local, ray, ray://HOST:PORT or local://HOST:PORT"
+        )
     # "ray://HOST:PORT" is Ray Client's, whose tasks can't stream; the same machine is meant.
     return f'run.engine="{name}"', f"run.address={json.dumps(address.removeprefix('//'))}"
 

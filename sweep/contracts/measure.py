@@ -55,6 +55,8 @@ class Measure(Hooks, ABC):
     threads: the cores that a call has to itself, in a process of its own beside others, on a CPU;
     the measure and its networks can be pickled then. 0: a call has the whole machine. May be a
     property, which is read when it is needed.
+    spans_hosts: whether several hosts may perform one call together, joined by `jax.distributed`,
+    of which each calls the measure: what the first gives counts, and it alone writes files.
     light: whether a call takes no longer than starting a process does: engines make many in one.
     nodes: kinds of machine that each take readings of their own, by the names that an engine knows
     them by; none: one machine takes them.
@@ -75,6 +77,7 @@ class Measure(Hooks, ABC):
     machine_bound: bool = False
     together: bool = False
     threads: int = 0
+    spans_hosts: bool = False
     light: bool = False
     nodes: tuple[str, ...] = ()
     classes_of_data: bool = False

@@ -68,11 +68,19 @@ def training_batches(
 
 
 def evaluation_batches(
-    records: Records, crop: CentralCrop, *, side: int, batch_size: int, workers: int
+    records: Records,
+    crop: CentralCrop,
+    *,
+    side: int,
+    batch_size: int,
+    workers: int,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """Every image once, cropped; see `batches_in_order`."""
     show = partial(shown, crop, side)
-    return batches_in_order(records, show, (side, side), batch_size=batch_size, workers=workers)
+    return batches_in_order(
+        records, show, (side, side), batch_size=batch_size, workers=workers, part=part
+    )
 
 
 def batches_in_order(
@@ -82,13 +90,15 @@ def batches_in_order(
     *,
     batch_size: int,
     workers: int,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[Batch]:
     """Every image once, in order, as `show` makes u8[*size,3] of its pixels; the last batch is
     filled up with padding. An image that can't be read counts as padding, reported in `bad`.
+    part: (i, n), of n processes that take the batches in turn those of the i-th alone.
     """
-    images = len(records.labels)
+    images, (first, count) = len(records.labels), part
     make = partial(_batch_in_order, records, show, size, batch_size)
-    return _run(make, range(-(-images // batch_size)), images, workers)
+    return _run(make, range(first, -(-images // batch_size), count), images // count, workers)
 
 
 def _training_batch(
@@ -158,6 +168,8 @@ def _next_good(records: Records, index: int, bad: list[int]) -> tuple[int, Pixel
 def _run(
     make: Callable[[int], Batch], numbers: range, images: int, workers: int
 ) -> Iterator[Batch]:
+    if not numbers:
+        return
     if images <= FEW_IMAGES:
         workers = 0
     batches = grain.MapDataset.source(numbers).map(make).map(_packed)

@@ -27,7 +27,7 @@ from sweep.measures.effort import Effort, counted, part_of, shares
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, digest_of
 from sweep.training.checkpointing import Checkpoint, partial_of
-from sweep.training.devices import check_batch
+from sweep.training.devices import check_batch, is_first_host
 from sweep.training.evaluation import evaluator
 from sweep.training.feeds import TestImages
 from sweep.training.learner import Ready, make_ready
@@ -56,6 +56,7 @@ class Accuracy(Measure):
     name = "accuracy"
     machine_bound = False
     classes_of_data = True
+    spans_hosts = True
     metrics = METRICS
 
     def __init__(self, settings: AccuracySettings) -> None:
@@ -270,28 +271,27 @@ class Accuracy(Measure):
         marks.append(time.perf_counter())
         progress(ends, "evaluating")
         side = self.source.side(network.point)
-        held_back = self.source.held_back(side)
+        held_back, devices = self.source.held_back(side), ready.learner.devices
         scored = evaluator(module)
-        sets = [test] if held_back is None else [test, held_back]
+        sets = [each.over(devices) for each in (test, held_back) if each is not None]
         reported = counted(part_of(progress, ends, 1.0), sets)
         score, *more = (scored(each, told) for each, told in zip(sets, reported, strict=True))
         beside = more[0] if more else None
         marks.append(time.perf_counter())
         training, evaluating = (late - early for early, late in pairwise(marks))
+        left_out = ready.left_out() + sum(each.left_out() for each in sets)
         waited = f" ({ready.waits.told})" if ready.waits.told else ""
         note = (
             f"trained at {side} px; {ready.trace_s:.1f} s to trace, "
             f"{ready.compile_s:.1f} s to compile, {training:.1f} s to train{waited}, "
             f"{evaluating:.1f} s to evaluate"
         )
-        if (devices := ready.learner.devices.count) > 1:
-            note += f"; on {devices} devices"
+        if devices.count > 1:
+            note += f"; on {devices.told}"
         if self.settings.start:
             note += f"; begun with {trained_files.origin(self.settings.start, network.point)}"
         if checkpoint is not None and checkpoint.went_on_at:
             note += f"; broken off, continued at step {checkpoint.went_on_at}"
-        left_out = ready.feed.left_out() + test.left_out()
-        left_out += 0 if held_back is None else held_back.left_out()
         yield from score_readings(
             network.point,
             score,
@@ -304,7 +304,7 @@ class Accuracy(Measure):
             seed=self._seed(network),
             held_back=beside,
         )
-        if self.settings.keep:
+        if self.settings.keep and is_first_host():
             yield Artefact(network.point, TRAINED_NETWORK, self._saved(network, module))
 
     def _saved(self, network: Network, module: nnx.Module) -> Path:
@@ -317,8 +317,8 @@ class Accuracy(Measure):
         return path
 
     def _checkpoint(self, network: Network) -> Checkpoint | None:
-        """Where the point's training is written down; None where it isn't."""
-        if self._folder is None or not self.settings.checkpoint_s:
+        """Where the point's training is written down; None where it isn't, or by another host."""
+        if self._folder is None or not self.settings.checkpoint_s or not is_first_host():
             return None
         path = self._file(self._folder, network)
         return Checkpoint(path, self._training(network), self.settings.checkpoint_s)

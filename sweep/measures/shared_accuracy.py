@@ -25,6 +25,7 @@ from sweep.measures.effort import part_of, shares
 from sweep.measures.scores import score_readings
 from sweep.measures.shared_points import SharedPoints, kind_of, kinds_of
 from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError
+from sweep.training.devices import is_first_host
 from sweep.training.loop import train
 from sweep.training.shared import Programs, compiled, make_ready
 from sweep.types import CurvePoint, Point, Progress, Reading, alpha_text, listed
@@ -193,6 +194,8 @@ class SharedAccuracy(Accuracy):
         else:
             path = None
             whole, note, left_out = yield from self._trained(largest, networks, progress)
+            if not is_first_host():  # a point is evaluated by one
+                return
         start = 0.0 if kept else shares(*self._parts_of_kind_s(networks))[2]
         scaled = part_of(progress, start, 1.0)
         began = time.perf_counter()
@@ -225,13 +228,16 @@ class SharedAccuracy(Accuracy):
         own = next((each.point for each in networks if each.point.key == largest.point.key), None)
         steps = train(ready, training, checkpoint)
         whole = yield from _of_point(steps, own)
+        waited = f" ({ready.waits.told})" if ready.waits.told else ""
         note = (
             f"{ready.trace_s:.1f} s to trace, {ready.compile_s:.1f} s to compile, "
-            f"{time.perf_counter() - began:.1f} s to train, "
+            f"{time.perf_counter() - began:.1f} s to train{waited}, "
         )
+        if (devices := ready.learner.devices).count > 1:
+            note += f"on {devices.told}, "
         if checkpoint is not None and checkpoint.went_on_at:
             note += f"broken off, continued at step {checkpoint.went_on_at}, "
-        return whole, note, ready.feed.left_out()
+        return whole, note, ready.left_out()
 
     def load_shared(self, network: Network, path: Path) -> nnx.Module:
         """The shared network, of this one's kind, that a file holds. Raises ValueError where it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import traceback
 from collections.abc import Iterable, Mapping
@@ -27,11 +28,39 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Joining:
+    """One of the processes that perform a call together, by `jax.distributed`. address: HOST:PORT
+    at which the first finds room for what joins them; number: of `count`.
+    """
+
+    address: str
+    number: int
+    count: int
+
+    def join(self) -> None:
+        """Before JAX has begun in this process, or where it has joined there already. Raises
+        whatever JAX does where the others don't come.
+        """
+        import jax
+
+        if jax.distributed.is_initialized():
+            return
+        # Its handler of SIGTERM would take the place of ours, which puts a training down.
+        jax.config.update("jax_enable_preemption_service", False)
+        jax.distributed.initialize(self.address, self.count, self.number)
+        # Gloo prints a line for each connection, in the middle of a progress bar.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+@dataclass(frozen=True)
 class Packed:
-    """A call on its way to another machine. measure: pickled, and rest: the call without it, so
-    that a measure travels once for all its calls. identity: the digest of the measure's. folder:
-    where what is unfinished is kept there. paths: the networks' files, by where they are on the
-    driver's machine.
+    """A call on its way to another process, mostly of another machine. measure: pickled, and rest:
+    the call without it, so that a measure travels once for all its calls. identity: the digest of
+    the measure's. folder: where what is unfinished is kept there; empty: nowhere. paths: the
+    networks' files, by where they are on the driver's machine. joining: None for one that has the
+    call to itself.
     """
 
     measure: bytes
@@ -39,16 +68,22 @@ class Packed:
     identity: str
     folder: str
     paths: Mapping[str, str]
+    joining: Joining | None = None
 
     def unpacked(self) -> Call:
-        """Raises ElsewhereError where readings would be others than the driver stores them as."""
+        """Joins the others. Raises ElsewhereError where readings would be others than the driver
+        stores them as.
+        """
+        if self.joining is not None:
+            self.joining.join()
         measure: Measure = pickle.loads(self.measure)  # noqa: S301 - from our own driver
         there = measure.identity()
         if digest_of(there) != self.identity:
             raise ElsewhereError(
                 f"{measure.name} would be read in another way on this machine: {there}"
             )
-        measure.keep_in(Path(self.folder))
+        if self.folder:
+            measure.keep_in(Path(self.folder))
         call: Call = pickle.loads(self.rest)  # noqa: S301
         networks = tuple(map(self._moved, call.networks))
         earlier = tuple((self._moved(network), readings) for network, readings in call.earlier)

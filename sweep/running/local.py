@@ -45,7 +45,7 @@ class LocalEngine(Engine):
     ) -> None:
         self.machine = machine
         self.most_bytes = most_bytes
-        self._meanwhile = meanwhile
+        self.meanwhile = meanwhile
 
     def places(self, measure: Measure) -> tuple[tuple[int, ...], ...]:
         """The cores of each call that is executed beside others; () where calls are executed one
@@ -88,8 +88,7 @@ class LocalEngine(Engine):
                 yield from self._side_by_side(tasks, list(group), places)
             else:
                 for index in group:
-                    yield Started(index, here=True)
-                    yield from self._call(tasks[index], index)
+                    yield from self._alone(tasks[index], index)
 
     def _side_by_side(
         self, tasks: Sequence[Call], waiting: list[int], places: Sequence[tuple[int, ...]]
@@ -143,10 +142,11 @@ class LocalEngine(Engine):
             for worker in free:
                 worker.end()
 
-    def _call(self, call: Call, index: int) -> Iterator[Event]:
+    def _alone(self, call: Call, index: int) -> Iterator[Event]:
         """In this thread: Ctrl-C comes to no other."""
+        yield Started(index, here=True)
         began, late = time.perf_counter(), []
-        tell = self._meanwhile or late.append
+        tell = self.meanwhile or late.append
         result = perform(call, lambda share, text: tell(Progressed(index, share, text)))
         yield from late
         yield self._ended(call, index, result, time.perf_counter() - began)

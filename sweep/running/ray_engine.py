@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Generator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import ray
@@ -24,9 +24,11 @@ from ray._private import worker as ray_worker
 from sweep.contracts import Call, Device, Engine, Event, Limit, Measure, Network
 from sweep.host.failures import reason_of
 from sweep.host.machine import cores
-from sweep.running.ray_node import Surroundings
+from sweep.running.hosts_engine import no_threads
+from sweep.running.ray_hosts import RayHosts, others
 from sweep.running.ray_nodes import PATIENCE_S, Node, Nodes
 from sweep.running.ray_tasks import Tasks
+from sweep.running.surroundings import Surroundings, surroundings_here
 from sweep.types import Machine, SettingsError, listed
 
 
@@ -66,27 +68,20 @@ def _connect(address: str) -> str:
 
 
 class RayEngine(Engine):
-    """run: names the results folder, so that what is unfinished on a machine is told apart from
-    other runs'. checkpoints: as RunSettings has them. kinds: of machine that take latencies; the
-    first of them is the run's own machine.
+    """around: None for this process's own surroundings. kinds: of machine that take latencies; the
+    first of them is the run's own machine. hosts: how many perform a call that spans hosts.
     """
 
     name = "ray"
 
     def __init__(
-        self,
-        *,
-        run: str = "",
-        checkpoints: str = "",
-        compile_cache: bool = True,
-        kinds: Sequence[str] = (),
+        self, around: Surroundings | None = None, *, kinds: Sequence[str] = (), hosts: int = 1
     ) -> None:
         """Asks all machines of the cluster for their facts. Raises SettingsError where none is left
         to work.
         """
-        self._surroundings = Surroundings(
-            str(Path.cwd()), tuple(sys.path), compile_cache, run or "unnamed", checkpoints
-        )
+        self._surroundings = around or surroundings_here()
+        self.hosts = hosts
         self._surroundings.place()  # raises SettingsError
         self._nodes = Nodes(self._surroundings)
         self.refused = tuple(self._nodes.look(PATIENCE_S))
@@ -117,15 +112,45 @@ class RayEngine(Engine):
     def at_once(self, measure: Measure) -> int:
         """Raises SettingsError where no machine has as many cores."""
         self._nodes.hindrances(measure, ())
+        if self._spans(measure):
+            if measure.threads:
+                raise no_threads(measure)
+            if (there := 1 + len(others(self._nodes, measure))) < self.hosts:
+                raise SettingsError(
+                    f"run.hosts = {self.hosts}: {there} of the cluster's machines can do this"
+                )
+            return 1
         return sum(node.calls_at_once(measure) for node in self._nodes.able(measure))
 
     def notes(self, measure: Measure, networks: Sequence[Network]) -> tuple[str, ...]:
         return tuple(self._nodes.hindrances(measure, networks))
 
+    def _spans(self, measure: Measure) -> bool:
+        return self.hosts > 1 and measure.spans_hosts
+
     def run(self, tasks: Sequence[Call]) -> Generator[Event, None, None]:
         """One replicate after the other, of each the longest first; light calls many in a task."""
+        for spanning, group in groupby(range(len(tasks)), lambda n: self._spans(tasks[n].measure)):
+            numbers = list(group)
+            own = [tasks[number] for number in numbers]
+            with closing(self._together(own) if spanning else self._apart(own)) as events:
+                for event in events:
+                    yield replace(event, index=numbers[event.index])
+
+    def _apart(self, tasks: Sequence[Call]) -> Generator[Event, None, None]:
         running = Tasks(tasks, self._nodes, self._surroundings, self.machine)
         try:
             yield from running.events()
         finally:
             running.end()
+
+    def _together(self, tasks: Sequence[Call]) -> Generator[Event, None, None]:
+        hosts = RayHosts(
+            self.machine,
+            tasks[0].measure,
+            self._nodes,
+            hosts=self.hosts,
+            surroundings=self._surroundings,
+        )
+        with closing(hosts):
+            yield from hosts.run(tasks)

@@ -7,61 +7,28 @@ words for how it died. So what Ray loses is a machine, or the supervisor, and ne
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sweep.contracts import Event, Limit, Progressed, Said, Started
-from sweep.host import compile_cache
-from sweep.host.allocator import keep_freed_memory
 from sweep.host.claims import claimed
 from sweep.host.interrupts import held_back, interruptible
 from sweep.host.machine import PACKAGES, cores, this_machine, versions_of
 from sweep.host.memory import limit
-from sweep.running.attempts import FOLDER
 from sweep.running.calls import ElsewhereError, Packed, Result
 from sweep.running.local import GRACE_S
 from sweep.running.provenance import commit, source_digest
-from sweep.running.shared_place import Place, place_of
+from sweep.running.shared_place import Place
+from sweep.running.surroundings import Surroundings
 from sweep.running.worker import Worker
 from sweep.types import Machine
 
 LOOK_S = 0.2  # between two looks whether the call is to end
 TOLD_S = 0.5  # between two messages about how far a call is
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Of the driver's process, as far as others follow it: where relative paths begin, where parts
-    of its own are found, whether compiled programs are kept. run: names the results folder;
-    checkpoints: as RunSettings has them.
-    """
-
-    folder: str
-    sys_path: tuple[str, ...]
-    compile_cache: bool
-    run: str
-    checkpoints: str
-
-    def settle(self) -> None:
-        """This process is as the driver's. Before JAX is imported."""
-        keep_freed_memory()
-        with suppress(OSError):
-            os.chdir(self.folder)
-        sys.path += [path for path in self.sys_path if path and path not in sys.path]
-        if not self.compile_cache or compile_cache.enable(compile_cache.default_root()):
-            compile_cache.disable()
-
-    def place(self) -> Place:
-        """Where trainings are written down."""
-        own = compile_cache.default_root() or Path.cwd()
-        return place_of(self.checkpoints, own / FOLDER, self.run)
 
 
 @dataclass(frozen=True)
@@ -86,13 +53,6 @@ def facts(surroundings: Surroundings) -> Facts:
     told = f"{versions_of(['mobilenet-sweep'])['mobilenet-sweep']}, {commit()}"
     most = limit(1.0, machine.memory_bytes)
     return Facts(machine, versions_of(PACKAGES), source_digest(), told, most, frozenset(names))
-
-
-def lacking(surroundings: Surroundings, files: Sequence[str]) -> list[str]:
-    """Files and folders of the driver's that are not on this machine."""
-    with suppress(OSError):
-        os.chdir(surroundings.folder)
-    return [each for each in files if not Path(each).exists()]
 
 
 def forget(surroundings: Surroundings, names: Sequence[str]) -> None:

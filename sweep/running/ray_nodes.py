@@ -19,7 +19,8 @@ from sweep.host.machine import PACKAGES, versions_of
 from sweep.host.memory import said
 from sweep.running import ray_node
 from sweep.running.provenance import source_digest
-from sweep.running.ray_node import Facts, Surroundings
+from sweep.running.ray_node import Facts
+from sweep.running.surroundings import Surroundings, lacking
 from sweep.types import Machine, SettingsError, listed
 
 PATIENCE_S = 120.0  # that a machine may take to tell its facts
@@ -162,7 +163,7 @@ class Nodes:
         known = self._files.get(id(measure), ())
         files = tuple(dict.fromkeys((*known, *measure.local_files(networks))))
         self._files[id(measure)] = files
-        ask = ray.remote(num_cpus=0)(ray_node.lacking)
+        ask = ray.remote(num_cpus=0)(lacking)
         asked = {
             (node.id, files): ask.options(scheduling_strategy=on(node.id)).remote(
                 self._surroundings, files

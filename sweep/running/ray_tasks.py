@@ -23,8 +23,9 @@ from sweep.host.machine import PACKAGES, versions_of
 from sweep.running import ray_node
 from sweep.running.calls import pickled, pickled_rest, turn
 from sweep.running.local import GRACE_S
-from sweep.running.ray_node import Delivered, Job, Surroundings
+from sweep.running.ray_node import Delivered, Job
 from sweep.running.ray_nodes import Nodes, on, threads_of
+from sweep.running.surroundings import Surroundings
 from sweep.types import Machine, digest_of
 
 log = logging.getLogger(__name__)

@@ -66,7 +66,9 @@ def execute(
     run = _told(plan, settings, machine, now)
     as_run = settings.model_dump(mode="json")
     recorder = Recorder(plan, store, run["commit"], machine, observer, now)
-    engine = engine or LocalEngine(machine, most_bytes=plan.limit_bytes, meanwhile=recorder.take)
+    engine = engine or LocalEngine(machine)
+    if isinstance(engine, LocalEngine):
+        engine.most_bytes, engine.meanwhile = plan.limit_bytes, recorder.take
 
     def write_run(**more: Any) -> None:
         """What is asked for now; hashes grow with the artefacts that are made."""

@@ -282,7 +282,11 @@ class RunSettings(Section):
 
     # "local": this machine. "ray": the machines of a Ray cluster (docs/cluster.md).
     engine: Literal["local", "ray"] = "local"
-    address: str = ""  # of the cluster; empty: RAY_ADDRESS, else Ray is started on this machine
+    # Of the cluster; empty: RAY_ADDRESS, else Ray is started on this machine. Of several hosts
+    # without a cluster: HOST:PORT at which the others find this one; empty: its name, port 8476.
+    address: str = ""
+    # Machines that perform a training together, this one among them (docs/cluster.md).
+    hosts: Annotated[int, Field(ge=1, le=1000)] = 1
     # A folder that all machines share, or an fsspec address: where trainings are written down.
     # Empty: each on the machine that it runs on.
     checkpoints: str = ""

@@ -8,7 +8,7 @@ differs from one device's by the order of sums alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -40,7 +40,17 @@ class Devices:
     @property
     def of_hosts(self) -> bool:
         """Whether some of them are other processes', as `jax.distributed` has joined them."""
-        return jax.process_count() > 1
+        return self.hosts > 1
+
+    @property
+    def hosts(self) -> int:
+        return len({each.process_index for each in self.mesh.devices.flat})
+
+    @property
+    def told(self) -> str:
+        """ "8 devices", "8 devices of 2 hosts"."""
+        of_hosts = f" of {self.hosts} hosts" if self.of_hosts else ""
+        return f"{self.count} devices{of_hosts}"
 
     @property
     def everywhere(self) -> NamedSharding:
@@ -88,10 +98,17 @@ class Devices:
         return placed
 
     def here(self, tree: Any) -> Any:
-        """Of arrays that lie everywhere this host's own."""
+        """Of arrays that lie everywhere this host's own, on all its devices."""
         if not self.of_hosts:
             return tree
-        return jax.tree.map(lambda each: each.addressable_data(0), tree)
+        own = [each for each in self.mesh.devices.flat if each.process_index == jax.process_index()]
+        everywhere = _side_by_side(own).everywhere
+        return jax.tree.map(
+            lambda each: jax.make_array_from_single_device_arrays(
+                each.shape, everywhere, [shard.data for shard in each.addressable_shards]
+            ),
+            tree,
+        )
 
     def from_the_first(self, tree: Any) -> Any:
         """What the first host has of these arrays and numbers, on all of them."""
@@ -101,6 +118,26 @@ class Devices:
         told = multihost_utils.broadcast_one_to_all(data)
         leaves = [_like(leaf, own) for leaf, own in zip(jax.tree.leaves(tree), told, strict=True)]
         return jax.tree.unflatten(jax.tree.structure(tree), leaves)
+
+    def in_turn(self, own: Sequence[Any], count: int, like: Any) -> Sequence[Any]:
+        """Of so many arrays, of `like`'s shape and dtype, that the hosts have made in turn, all, in
+        order. All hosts ask at once.
+        """
+        if not self.of_hosts:
+            return own
+        missing = -(-count // self.hosts) - len(own)
+        told = multihost_utils.process_allgather(np.stack([*own, *[like] * missing]))
+        return [told[number % self.hosts, number // self.hosts] for number in range(count)]
+
+    def all_of(self, own: Iterable[int]) -> tuple[int, ...]:
+        """The whole numbers that any host has, each once, in order. All hosts ask at once."""
+        numbers = np.unique(np.fromiter(own, np.int64))
+        if not self.of_hosts:
+            return tuple(numbers.tolist())
+        longest = int(multihost_utils.process_allgather(np.array(len(numbers))).max())
+        padded = np.pad(numbers, (0, longest - len(numbers)), constant_values=-1)
+        told = np.unique(multihost_utils.process_allgather(padded))
+        return tuple(told[told >= 0].tolist())
 
     def of_call(self, feed: Feed, axis: int) -> tuple[NamedSharding, NamedSharding, NamedSharding]:
         """Of images, labels and indices as the feed's calls have them. axis: of the indices, along
@@ -142,7 +179,12 @@ def devices_behind(state: Any) -> Devices:
         sharding = getattr(leaf, "sharding", None)
         if isinstance(sharding, NamedSharding) and sharding.mesh.axis_names == (BATCH,):
             return Devices(cast("Mesh", sharding.mesh))
-    return _side_by_side(jax.devices()[:1])
+    return _side_by_side(jax.local_devices()[:1])
+
+
+def is_first_host() -> bool:
+    """Whether this process alone writes what its training comes to."""
+    return jax.process_index() == 0
 
 
 def check_batch(settings: AccuracySettings) -> None:
@@ -157,18 +199,30 @@ def check_batch(settings: AccuracySettings) -> None:
 
 
 def devices_of(settings: AccuracySettings) -> Devices:
-    """The first so many as `accuracy.devices` says; where that is 0, the most that share a batch
-    out evenly. Raises SettingsError where there are fewer, or they don't.
+    """As many as `accuracy.devices` says, of each host the first; where that is 0, the most that
+    share a batch out evenly. Raises SettingsError where there are fewer, they don't, or hosts have,
+    or would have, unequal numbers of them.
     """
     check_batch(settings)
-    there, asked, size = jax.devices(), settings.devices, settings.batch_size
-    if asked > len(there):
+    asked, size = settings.devices, settings.batch_size
+    of_host: dict[int, list[Any]] = {}
+    for each in jax.devices():
+        of_host.setdefault(each.process_index, []).append(each)
+    hosts, numbers = len(of_host), {len(own) for own in of_host.values()}
+    if len(numbers) > 1:
+        told = " and ".join(map(str, sorted(numbers)))
+        raise SettingsError(f"the hosts have {told} devices: must be as many on each")
+    (most,) = numbers
+    if asked > most * hosts:
+        kind, each = jax.devices()[0].device_kind, " on each host" if hosts > 1 else ""
         raise SettingsError(
-            f"accuracy.devices = {asked}: there are {len(there)} ({there[0].device_kind}); 0 takes "
-            "all"
+            f"accuracy.devices = {asked}: there are {most}{each} ({kind}); 0 takes all"
         )
-    count = asked or next(each for each in range(len(there), 0, -1) if size % each == 0)
-    return _side_by_side(there[:count])
+    if asked % hosts or size % hosts:
+        setting = f"devices = {asked}" if asked % hosts else f"batch_size = {size}"
+        raise SettingsError(f"accuracy.{setting}: must be a multiple of {hosts}, the hosts")
+    count = asked // hosts or next(n for n in range(most, 0, -1) if size % (n * hosts) == 0)
+    return _side_by_side([each for own in of_host.values() for each in own[:count]])
 
 
 def _side_by_side(devices: Sequence[Any]) -> Devices:

@@ -16,6 +16,7 @@ from flax import nnx
 from sweep.host.xla import options
 from sweep.training.augment import as_floats, three_channels
 from sweep.training.devices import devices_behind
+from sweep.training.feeds import TestImages
 
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none
@@ -102,15 +103,18 @@ def evaluator(
     told = _by_flax(module, judged) if isinstance(module, nnx.Module) else _by(module, judged)
 
     def scored(batches: Batches, progress: Callable[[int], None] | None = None) -> Score:
-        done = [np.zeros((3, 0), bool)]
+        done: Sequence[Any] = []
         images = 0
         for pixels, labels in batches:
-            done.append(np.asarray(told(pixels, labels))[:, np.asarray(labels) >= 0])
-            images += done[-1].shape[1]
+            there = np.asarray(labels)[None] >= 0
+            done.append(np.concatenate([np.asarray(told(pixels, labels)), there]))
+            images += int(there.sum())
             if progress is not None:
                 progress(images)
-        first, within, wild = np.concatenate(done, axis=1)
-        return Score(first, within, int(wild.sum()))
+        if isinstance(batches, TestImages):
+            done = batches.joined(done, np.zeros((4, batches.size), bool))
+        first, within, wild, there = np.concatenate([np.zeros((4, 0), bool), *done], axis=1)
+        return Score(first[there], within[there], int(wild[there].sum()))
 
     return scored
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -27,6 +28,7 @@ from sweep.types import Images
 
 if TYPE_CHECKING:
     from sweep.loading.left_out import LeftOut
+    from sweep.training.devices import Devices
 
 # Steps that one compiled call runs on a GPU or TPU, where a scan over them saves starting each. On
 # a CPU it is one: XLA runs the body of a loop on one core, which makes a step many times slower.
@@ -54,6 +56,7 @@ class ResidentFeed:
     settings: AccuracySettings
     unreadable: int = 0
     of_one_batch: ClassVar[bool] = False  # whether a call's images are those of its one step
+    processes: ClassVar[int] = 0  # that decode for the calls
 
     def picked(self, images: jax.Array, batch: jax.Array) -> jax.Array:
         """Inside the step: of what a call is given, images or labels, those at i32[B]."""
@@ -139,6 +142,11 @@ class StreamFeed:
         """Whole batches in an epoch."""
         return len(self.records.labels) // self.settings.batch_size
 
+    @property
+    def processes(self) -> int:
+        """That decode for the calls, on each host."""
+        return decoding_processes(self.settings)
+
     def calls(self, start: int, stop: int) -> Iterator[Call]:
         """Steps start..stop-1, a new batch in every call: of several hosts each makes its part."""
         from sweep.loading.crops import CentralCrop, ResizedCrop
@@ -159,7 +167,7 @@ class StreamFeed:
             seed=settings.seed,
             start=start,
             steps=stop,
-            workers=decoding_processes(settings),
+            workers=self.processes,
             part=(jax.process_index(), jax.process_count()),
         ):
             self._left_out.see(batch.bad)
@@ -175,7 +183,7 @@ class StreamFeed:
         return under_symmetry(as_floats(images), key, self.settings)
 
     def left_out(self) -> int:
-        """How many different images could not be read so far, over all epochs."""
+        """How many different images could not be read so far, over all epochs, by this host."""
         return len(self._left_out)
 
     def bad(self) -> tuple[int, ...]:
@@ -206,20 +214,35 @@ class TestImages:
         many come at once, at most; 0: as many as `evaluated_at_once`.
         """
         self.side = side
-        self._most = batch or evaluated_at_once(side)
+        self.size = min(batch or evaluated_at_once(side), len(source.labels))
         self._source = source
         self._settings = settings
         self._left_out: LeftOut | None = None
+        self._devices: Devices | None = None
+
+    def over(self, devices: Devices) -> TestImages:
+        """The same, but that of several hosts each has its batches in turn; `joined` has what all
+        have made of them.
+        """
+        shared = copy(self)
+        shared._devices = devices
+        return shared
 
     def __len__(self) -> int:
         """How many there are, those that can't be read included."""
         return len(self._source.labels)
 
+    @property
+    def _part(self) -> tuple[int, int]:
+        """(i, n): of n hosts, this is number i."""
+        if self._devices is None or not self._devices.of_hosts:
+            return 0, 1
+        return jax.process_index(), self._devices.hosts
+
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        """Once through all of them."""
-        most = self._most
+        """Once through this host's."""
         if isinstance(self._source, Images):
-            yield from _padded_batches(self._source, min(most, len(self._source)))
+            yield from _padded_batches(self._source, self.size, self._part)
             return
         from sweep.loading.crops import CentralCrop
         from sweep.loading.left_out import LeftOut
@@ -231,14 +254,25 @@ class TestImages:
             records,
             CentralCrop(settings.test_crop),
             side=self.side,
-            batch_size=min(most, len(records.labels)),
+            batch_size=self.size,
             workers=decoding_processes(settings),
+            part=self._part,
         ):
             self._left_out.see(batch.bad)
             yield batch.images, batch.labels
 
+    def joined(self, own: Sequence[Any], like: Any) -> Sequence[Any]:
+        """Of the arrays, as `like` is, that each host has made of its batches, those of all, in
+        order.
+        """
+        if self._devices is None:
+            return own
+        return self._devices.in_turn(own, -(-len(self) // self.size), like)
+
     def left_out(self) -> int:
-        return len(self._left_out) if self._left_out is not None else 0
+        """How many could not be read, by any host."""
+        bad = self._left_out.indices if self._left_out is not None else ()
+        return len(bad if self._devices is None else self._devices.all_of(bad))
 
 
 def evaluated_at_once(side: int) -> int:
@@ -253,8 +287,9 @@ def decoding_processes(settings: AccuracySettings) -> int:
     return settings.workers or len(cores())
 
 
-def _padded_batches(images: Images, size: int) -> Iterator[tuple[Any, Any]]:
-    for start in range(0, len(images), size):
+def _padded_batches(images: Images, size: int, part: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
+    first, count = part
+    for start in range(first * size, len(images), count * size):
         pixels, labels = images.images[start : start + size], images.labels[start : start + size]
         short = size - len(labels)
         yield (

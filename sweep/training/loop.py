@@ -91,6 +91,7 @@ def _run(
     feed = ready.feed
     key = jax.random.key(ready.settings.seed)
     began, before = time.perf_counter(), course.seconds
+    ready.waits.processes = feed.processes * ready.learner.devices.hosts
     call_s = SLOW_S  # what the last call took, as far as is known
     reported = partial(
         _reported, ready, course, last, schedule(ready.settings, feed.steps_per_epoch), progress
@@ -105,6 +106,7 @@ def _run(
             course.rights.append(rights)
             course.step += len(call.indices)
             course.bad = feed.bad()
+            ready.waits.decoded += call.indices.size if feed.of_one_batch else 0
         if call_s >= SLOW_S:
             call_s = _wait_for(losses, call_s)
         course.seconds = before + time.perf_counter() - began

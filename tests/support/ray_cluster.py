@@ -1,7 +1,7 @@
 """A simulated Ray cluster in a process of its own: Ray forks where it starts a machine, and a
 process with JAX in it must not.
 
-    python -m tests.support.ray_cluster    # commands as JSON on standard input, answers on output
+    python -m tests.support.ray_cluster 0  # commands as JSON on standard input, answers on output
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 
 class SimulatedCluster:
-    """One machine that keeps the books and has no CPU, and those that are added."""
+    """One machine that keeps the books, of so many CPUs, and those that are added."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpus: int = 0) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(cpus)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -62,7 +62,7 @@ def _serve() -> None:
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Ray prints
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": int(sys.argv[1])})
     nodes: dict[int, Any] = {}
     print(json.dumps(cluster.address), file=answers, flush=True)
     for line in sys.stdin:

@@ -4,6 +4,8 @@ Gradients in float32 differ by the order of sums; where a value lies at an end o
 it is cut, too, so that what is exact is told in float64.
 """
 
+from types import SimpleNamespace
+
 import pytest
 
 from sweep.settings.config import AccuracySettings, SettingsError
@@ -61,11 +63,25 @@ def test_all_devices_are_as_many_as_share_a_batch_out_evenly(monkeypatch):
             assert sizes == (len(devices),)
             self.size = len(devices)
 
-    monkeypatch.setattr("jax.devices", lambda: [object()] * 6)
+    def found(hosts, batch_size, devices=0):
+        there = [SimpleNamespace(process_index=n, device_kind="cpu") for n in hosts]
+        monkeypatch.setattr("jax.devices", lambda: there)
+        return devices_of(AccuracySettings(batch_size=batch_size, devices=devices)).count
+
     monkeypatch.setattr("jax.make_mesh", Made)
-    sizes = {64: 4, 60: 6, 7: 1}
-    found = {size: devices_of(AccuracySettings(batch_size=size)).count for size in sizes}
-    assert found == sizes
+    assert [found([0] * 6, size) for size in (64, 60, 7)] == [4, 6, 1]
+    # Of two hosts each has as many.
+    two = [0, 0, 0, 1, 1, 1]
+    assert [found(two, size) for size in (64, 60, 8, 2)] == [4, 6, 4, 2]
+    assert found(two, 64, devices=2) == 2
+    with pytest.raises(SettingsError, match=r"accuracy\.devices = 3: must be a multiple of 2"):
+        found(two, 60, devices=3)
+    with pytest.raises(SettingsError, match=r"accuracy\.batch_size = 7: must be a multiple of 2"):
+        found(two, 7)
+    with pytest.raises(SettingsError, match="there are 3 on each host"):
+        found(two, 64, devices=8)
+    with pytest.raises(SettingsError, match="the hosts have 1 and 2 devices"):
+        found([0, 0, 1], 64)
 
 
 def test_two_hosts_train_one_network_and_go_on_as_the_first_was_broken_off(tmp_path, narrow):
@@ -73,6 +89,11 @@ def test_two_hosts_train_one_network_and_go_on_as_the_first_was_broken_off(tmp_p
     assert first["devices"] == second["devices"] == 4
     assert first["here"] == second["here"] == 2
     assert first["losses"] == second["losses"]
+    # Each evaluates batches of its own, and both have what all of them come to.
+    assert (first["evaluated"], second["evaluated"]) == (50 + 43, 50)
+    assert first["images"] == second["images"] == 143
+    assert first["right"] == second["right"] == first["right_alone"]
+    assert first["numbers"] == second["numbers"] == [0, 1, 7]
     # The second has no file: it goes on with what the first has read.
     first, second = of_hosts(2, 2, tmp_path)
     assert (first["went_on_at"], second["went_on_at"]) == (3, None)
