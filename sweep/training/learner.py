@@ -58,8 +58,9 @@ class Waits:
 
 @dataclass(frozen=True)
 class Ready:
-    """A network compiled and waiting for its first step. `state` is spent by training; trace_s and
-    compile_s are the seconds that its step took from Python to StableHLO, and from there.
+    """A network compiled and waiting for its first step. `state` is spent by training; placing: of
+    a call of the feed, what the step is given; trace_s and compile_s are the seconds that its step
+    took from Python to StableHLO, and from there.
     """
 
     network: Network
@@ -68,6 +69,7 @@ class Ready:
     learner: Learner
     state: State
     run_steps: Callable[..., Any]
+    placing: Callable[[Call], Call]
     trace_s: float
     compile_s: float
     waits: Waits = field(default_factory=Waits)
@@ -75,11 +77,10 @@ class Ready:
     def calls(self, start: int, stop: int) -> Iterator[Call]:
         """The feed's for steps start..stop-1, of which none has steps of both phases."""
         turn = min(self.learner.head.steps, stop) if self.learner.head else start
-        placed = self.learner.devices.placing(self.feed)
         if start < turn:
-            yield from map(placed, self.feed.calls(start, turn))
+            yield from map(self.placing, self.feed.calls(start, turn))
         if max(start, turn) < stop:
-            yield from map(placed, self.feed.calls(max(start, turn), stop))
+            yield from map(self.placing, self.feed.calls(max(start, turn), stop))
 
     def left_out(self) -> int:
         """Images that could not be read, by any host. All hosts ask at once."""
@@ -141,10 +142,13 @@ def make_ready(
     `settings.start` is given; raises as `begun` does.
     """
     learner, state = learner_of(network, feed, classes, settings, trained)
-    head = learner.head
+    head, placing = learner.head, learner.devices.placing(feed)
     if head is None or head.steps in (0, settings.epochs * feed.steps_per_epoch):
-        only = _compiled(learner, feed, state, head if head and head.steps else None)
-        return Ready(network, feed, settings, learner, state, *only)
+        phase = head if head and head.steps else None
+        run_steps, trace_s, compile_s = _compiled(learner, feed, state, phase)
+        return Ready(
+            network, feed, settings, learner, state, run_steps, placing, trace_s, compile_s
+        )
     first, *times = _compiled(learner, feed, state, head)
     then, *more = _compiled(learner, feed, state, None)
 
@@ -156,7 +160,7 @@ def make_ready(
         return then(state, images, labels, indices, key, done)
 
     trace_s, compile_s = (sum(each) for each in zip(times, more, strict=True))
-    return Ready(network, feed, settings, learner, state, run_steps, trace_s, compile_s)
+    return Ready(network, feed, settings, learner, state, run_steps, placing, trace_s, compile_s)
 
 
 def _compiled(

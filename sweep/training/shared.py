@@ -28,6 +28,7 @@ from sweep.host.machine import cores
 from sweep.host.xla import with_fused_sums
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import resampled, three_channels
+from sweep.training.devices import Devices
 from sweep.training.feeds import Feed, ResidentFeed
 from sweep.training.learner import Learner, Ready, State, gradients_of, learner_of, module_of
 from sweep.types import Progress
@@ -107,9 +108,12 @@ def make_ready(
     """
     network, feed = sandwich.largest.network, sandwich.largest.feed
     learner, state = learner_of(network, feed, classes, settings)
-    run_steps = _run_steps(sandwich, programs.gradients, programs.update)
+    devices = learner.devices
+    run_steps = _run_steps(sandwich, programs.gradients, programs.update, devices)
+    # Images that stay are placed once for all networks; batches of them one by one.
+    placing = devices.placing(feed) if feed.of_one_batch else lambda call: call
     times = programs.trace_s, programs.compile_s
-    return Ready(network, feed, settings, learner, state, run_steps, *times)
+    return Ready(network, feed, settings, learner, state, run_steps, placing, *times)
 
 
 def compiled(
@@ -210,19 +214,24 @@ def _update(learner: Learner) -> jax.stages.Wrapped:
     return update
 
 
-def _run_steps(sandwich: Sandwich, gradients: Sequence[Any], update: Any) -> Callable[..., Any]:
+def _run_steps(
+    sandwich: Sandwich, gradients: Sequence[Any], update: Any, devices: Devices
+) -> Callable[..., Any]:
     """As `Ready.run_steps`; losses and shares of right answers are the largest network's."""
     held: dict[int, Any] = {}
     for cell in sandwich.cells:
         if isinstance(cell.feed, ResidentFeed) and id(cell.feed) not in held:
             train = cell.feed.train
-            held[id(cell.feed)] = jnp.asarray(train.images), jnp.asarray(train.labels)
+            arrays = jnp.asarray(train.images), jnp.asarray(train.labels)
+            held[id(cell.feed)] = devices.placed(arrays, devices.everywhere)
 
     def run_steps(state: State, images: Any, labels: Any, indices: Any, key: Any, done: int) -> Any:
         params, statistics, rest, moments = state
         outcomes = []
         for step, batch in enumerate(indices, start=done):
             total = None
+            if held:
+                batch = devices.placed(batch, devices.shared_out())  # noqa: PLW2901
             for index in sandwich.drawn(step):
                 shown = held.get(id(sandwich.cells[index].feed), (images, labels))
                 total, rest, outcome = gradients[index](

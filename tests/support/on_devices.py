@@ -167,6 +167,30 @@ class Small:
             "lies_on": max(len(each.sharding.device_set) for each in jax.tree.leaves(module)),
         }
 
+    def shared(self, devices: int) -> dict[str, Any]:
+        """Of a training that two networks share, on images of two sides, for some steps."""
+        from dataclasses import replace
+
+        import jax
+
+        from sweep.training.loop import train
+        from sweep.training.shared import Cell, Sandwich, compiled, make_ready
+
+        settings = self.settings(devices).model_copy(update={"max_steps": 3})
+        feed = self.feed(devices)
+        thin = replace(self.network, point=replace(self.network.point, alpha=ALPHA / 2))
+        cells = Cell(self.network, SIDE, feed), Cell(thin, SIDE - 8, feed)
+        sandwich = Sandwich(cells[0], cells[1:], (), 0, 0)
+        programs = compiled(sandwich, CLASSES, settings, lambda *_: None)
+        ready = make_ready(sandwich, CLASSES, settings, programs)
+        steps, losses = train(ready, lambda *_: None), []
+        while True:
+            try:
+                losses.append(next(steps).loss)
+            except StopIteration as ended:
+                lies = (len(each.sharding.device_set) for each in jax.tree.leaves(ended.value))
+                return {"losses": losses, "lies_on": max(lies)}
+
 
 def on_one_of_several(options: argparse.Namespace) -> dict[str, Any]:
     """The first has the folder, as it would have in a run."""
@@ -175,6 +199,8 @@ def on_one_of_several(options: argparse.Namespace) -> dict[str, Any]:
     jax.distributed.initialize(options.at, options.of, options.host)
     small = Small()
     folder = Path(options.folder) if not options.host else None
+    if options.shared:
+        return small.shared(0)
     own = small.trained(0, folder, stop_at=options.stop_at)
     return own | {"devices": len(jax.devices()), "here": len(jax.local_devices())}
 
@@ -204,6 +230,7 @@ def main(options: argparse.Namespace) -> None:
             answer["whole"] = small.trained(1, folder / "one")
             answer["shared_out"] = small.trained(count, folder / "all")
             small.trained(count, folder / "changed", stop_at=3)
+            answer["shared"] = [small.shared(1), small.shared(count)]
             answer["changed"] = small.trained(1, folder / "changed")
     sys.stdout.write(json.dumps(answer) + "\n")
 
@@ -213,6 +240,6 @@ if __name__ == "__main__":
     parser.add_argument("count", type=int)
     parser.add_argument("--folder")
     parser.add_argument("--at")
-    for name in ("--host", "--of", "--stop-at"):
+    for name in ("--host", "--of", "--stop-at", "--shared"):
         parser.add_argument(name, type=int, default=0)
     main(parser.parse_args())

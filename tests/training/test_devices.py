@@ -40,6 +40,14 @@ def test_a_training_lies_on_all_devices_and_every_image_is_counted_once(narrow):
     assert eight["losses"] == pytest.approx(one["losses"], rel=0.05)
 
 
+def test_a_shared_training_lies_on_all_devices_and_of_all_hosts(narrow, tmp_path):
+    one, eight = narrow["shared"]
+    assert (one["lies_on"], eight["lies_on"]) == (1, 8)
+    assert eight["losses"] == pytest.approx(one["losses"], rel=0.05)
+    first, second = of_hosts(2, 2, tmp_path, shared=1)
+    assert first["losses"] == second["losses"] == pytest.approx(one["losses"], rel=0.05)
+
+
 def test_a_training_goes_on_on_another_number_of_devices(narrow):
     changed = narrow["changed"]
     assert changed["went_on_at"] == 3
