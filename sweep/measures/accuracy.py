@@ -29,7 +29,7 @@ from sweep.settings.config import SMALLEST, AccuracySettings, SettingsError, dig
 from sweep.training.checkpointing import Checkpoint, partial_of
 from sweep.training.devices import check_batch, is_first_host
 from sweep.training.evaluation import evaluator
-from sweep.training.feeds import TestImages
+from sweep.training.evaluation_images import TestImages
 from sweep.training.learner import Ready, make_ready
 from sweep.training.loop import train
 from sweep.training.sources import ImageSource

@@ -14,7 +14,7 @@ from sweep.measures.effort import part_of, shares
 from sweep.measures.scores import METRICS, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate
-from sweep.training.feeds import TestImages
+from sweep.training.evaluation_images import TestImages
 from sweep.training.sources import ImageSource
 from sweep.types import Progress, Reading, listed
 

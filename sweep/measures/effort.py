@@ -10,7 +10,8 @@ import jax
 from sweep.contracts import LayerRow, Network
 from sweep.host.memory import TRAINING_BASE, inference_bytes, training_bytes
 from sweep.settings.config import AccuracySettings
-from sweep.training.feeds import decoding_processes, evaluated_at_once
+from sweep.training.evaluation_images import evaluated_at_once
+from sweep.training.feeds import decoding_processes
 from sweep.training.recipe import MOMENTS
 from sweep.training.sources import ImageSource
 from sweep.training.speed import multiply_add_s

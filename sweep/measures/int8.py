@@ -24,7 +24,7 @@ from sweep.metrics import PARAMS, in_int8
 from sweep.settings.config import AccuracySettings, Int8Settings, SettingsError
 from sweep.settings.registry import find
 from sweep.training.augment import as_floats, three_channels
-from sweep.training.feeds import TestImages
+from sweep.training.evaluation_images import TestImages
 from sweep.training.sources import ImageSource
 from sweep.types import Better, Metric, Progress, Reading, listed, slug
 

@@ -8,10 +8,10 @@ differs from one device's by the order of sums alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,6 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from sweep.settings.config import AccuracySettings, SettingsError
-
-if TYPE_CHECKING:
-    from sweep.training.feeds import Call, Feed
 
 BATCH = "batch"  # the axis of the mesh
 
@@ -77,26 +74,6 @@ class Devices:
         """One batch of the rows that each host has, in the hosts' order."""
         return jax.make_array_from_process_local_data(self.shared_out(), np.asarray(rows))
 
-    def placing(self, feed: Feed) -> Callable[[Call], Call]:
-        """Of each call of the feed what a step of these devices is given."""
-        if not self.of_hosts:
-            return lambda call: call
-        if feed.of_one_batch:
-            return lambda call: call._replace(
-                images=self.joined(call.images),
-                labels=self.joined(call.labels),
-                indices=self.placed(call.indices, self.everywhere),
-            )
-        held: list[Any] = []  # the same images in every call
-
-        def placed(call: Call) -> Call:
-            if not held:
-                held.extend(self.placed((call.images, call.labels), self.everywhere))
-            indices = self.placed(call.indices, self.shared_out(1))
-            return call._replace(images=held[0], labels=held[1], indices=indices)
-
-        return placed
-
     def here(self, tree: Any) -> Any:
         """Of arrays that lie everywhere this host's own, on all its devices."""
         if not self.of_hosts:
@@ -138,14 +115,6 @@ class Devices:
         padded = np.pad(numbers, (0, longest - len(numbers)), constant_values=-1)
         told = np.unique(multihost_utils.process_allgather(padded))
         return tuple(told[told >= 0].tolist())
-
-    def of_call(self, feed: Feed, axis: int) -> tuple[NamedSharding, NamedSharding, NamedSharding]:
-        """Of images, labels and indices as the feed's calls have them. axis: of the indices, along
-        which a batch lies.
-        """
-        if feed.of_one_batch:
-            return self.shared_out(), self.shared_out(), self.everywhere
-        return self.everywhere, self.everywhere, self.shared_out(axis)
 
 
 def _placed(sharding: NamedSharding, array: Any) -> Any:

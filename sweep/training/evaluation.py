@@ -16,7 +16,7 @@ from flax import nnx
 from sweep.host.xla import options
 from sweep.training.augment import as_floats, three_channels
 from sweep.training.devices import devices_behind
-from sweep.training.feeds import TestImages
+from sweep.training.evaluation_images import TestImages
 
 TOP = 5
 NEVER = 2**31 - 1  # rank of an answer that is none

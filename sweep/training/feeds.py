@@ -9,8 +9,7 @@ needs them is imported where images come in files.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
-from copy import copy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -18,23 +17,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.sharding import NamedSharding
 
 from sweep.contracts import Records
 from sweep.host.machine import cores
 from sweep.loading.order import Epochs
 from sweep.settings.config import AccuracySettings
 from sweep.training.augment import as_floats, mirrored, random_boxes, resampled, turned_and_mirrored
+from sweep.training.devices import Devices
 from sweep.types import Images
 
 if TYPE_CHECKING:
-    from sweep.loading.left_out import LeftOut
-    from sweep.training.devices import Devices
+    pass
 
 # Steps that one compiled call runs on a GPU or TPU, where a scan over them saves starting each. On
 # a CPU it is one: XLA runs the body of a loop on one core, which makes a step many times slower.
 STEPS_OF_A_SCAN = 20
-# Pixels of a batch in evaluation: 500 images of 48 pixels a side.
-EVALUATION_PIXELS = 500 * 48 * 48
 
 
 class Call(NamedTuple):
@@ -45,6 +43,9 @@ class Call(NamedTuple):
     images: Any
     labels: Any
     indices: npt.NDArray[np.int32]
+
+
+Lying = tuple[NamedSharding, NamedSharding, NamedSharding]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,28 @@ class ResidentFeed:
             steps = range(first, min(first + self.steps_per_call, stop))
             indices = np.stack([epochs.step(step) for step in steps])
             yield Call(images, labels, indices.astype(np.int32))
+
+    def placing(self, devices: Devices) -> Callable[[Call], Call]:
+        """Of each call what a step on these devices is given: of several hosts' all images on each
+        device, where they stay, and of every batch each its part.
+        """
+        if not devices.of_hosts:
+            return lambda call: call
+        held: list[Any] = []  # the same in every call
+
+        def placed(call: Call) -> Call:
+            if not held:
+                held.extend(devices.placed((call.images, call.labels), devices.everywhere))
+            indices = devices.placed(call.indices, devices.shared_out(1))
+            return Call(held[0], held[1], indices)
+
+        return placed
+
+    def lying(self, devices: Devices, axis: int) -> Lying:
+        """Where images, labels and indices of a call lie; axis: of the indices, along which a batch
+        does.
+        """
+        return devices.everywhere, devices.everywhere, devices.shared_out(axis)
 
     def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
         """Inside the step: a batch of them as the network is to see it, f32[B,S,S,C]. A random box
@@ -178,6 +201,21 @@ class StreamFeed:
         del batch
         return images
 
+    def placing(self, devices: Devices) -> Callable[[Call], Call]:
+        """As a `ResidentFeed`'s: each host has its part of the batch."""
+        if not devices.of_hosts:
+            return lambda call: call
+        return lambda call: Call(
+            devices.joined(call.images),
+            devices.joined(call.labels),
+            devices.placed(call.indices, devices.everywhere),
+        )
+
+    def lying(self, devices: Devices, axis: int) -> Lying:
+        """As a `ResidentFeed`'s."""
+        del axis
+        return devices.shared_out(), devices.shared_out(), devices.everywhere
+
     def augmented(self, images: jax.Array, key: jax.Array) -> jax.Array:
         """Inside the step: they come cropped, a random symmetry is left to do."""
         return under_symmetry(as_floats(images), key, self.settings)
@@ -200,102 +238,11 @@ class StreamFeed:
 Feed = ResidentFeed | StreamFeed
 
 
-class TestImages:
-    """Batches to evaluate on, every image exactly once: (images f32 or u8[B,S,S,C], labels i32[B]),
-    where a label of -1 is padding.
-    """
-
-    __test__ = False  # for pytest: this is no test
-
-    def __init__(
-        self, source: Images | Records, side: int, settings: AccuracySettings, batch: int = 0
-    ) -> None:
-        """source: images of that side in memory, or records to be decoded and cropped. batch: how
-        many come at once, at most; 0: as many as `evaluated_at_once`.
-        """
-        self.side = side
-        self.size = min(batch or evaluated_at_once(side), len(source.labels))
-        self._source = source
-        self._settings = settings
-        self._left_out: LeftOut | None = None
-        self._devices: Devices | None = None
-
-    def over(self, devices: Devices) -> TestImages:
-        """The same, but that of several hosts each has its batches in turn; `joined` has what all
-        have made of them.
-        """
-        shared = copy(self)
-        shared._devices = devices
-        return shared
-
-    def __len__(self) -> int:
-        """How many there are, those that can't be read included."""
-        return len(self._source.labels)
-
-    @property
-    def _part(self) -> tuple[int, int]:
-        """(i, n): of n hosts, this is number i."""
-        if self._devices is None or not self._devices.of_hosts:
-            return 0, 1
-        return jax.process_index(), self._devices.hosts
-
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        """Once through this host's."""
-        if isinstance(self._source, Images):
-            yield from _padded_batches(self._source, self.size, self._part)
-            return
-        from sweep.loading.crops import CentralCrop
-        from sweep.loading.left_out import LeftOut
-        from sweep.loading.stream import evaluation_batches
-
-        settings, records = self._settings, self._source
-        self._left_out = LeftOut(records, stop=settings.bad_images == "stop")
-        for batch in evaluation_batches(
-            records,
-            CentralCrop(settings.test_crop),
-            side=self.side,
-            batch_size=self.size,
-            workers=decoding_processes(settings),
-            part=self._part,
-        ):
-            self._left_out.see(batch.bad)
-            yield batch.images, batch.labels
-
-    def joined(self, own: Sequence[Any], like: Any) -> Sequence[Any]:
-        """Of the arrays, as `like` is, that each host has made of its batches, those of all, in
-        order.
-        """
-        if self._devices is None:
-            return own
-        return self._devices.in_turn(own, -(-len(self) // self.size), like)
-
-    def left_out(self) -> int:
-        """How many could not be read, by any host."""
-        bad = self._left_out.indices if self._left_out is not None else ()
-        return len(bad if self._devices is None else self._devices.all_of(bad))
-
-
-def evaluated_at_once(side: int) -> int:
-    """Images of a batch in evaluation."""
-    return max(1, EVALUATION_PIXELS // side**2)
-
-
 def decoding_processes(settings: AccuracySettings) -> int:
     """As many as the settings say, or one a core; none in a process that may not have children."""
     if multiprocessing.current_process().daemon:
         return 0
     return settings.workers or len(cores())
-
-
-def _padded_batches(images: Images, size: int, part: tuple[int, int]) -> Iterator[tuple[Any, Any]]:
-    first, count = part
-    for start in range(first * size, len(images), count * size):
-        pixels, labels = images.images[start : start + size], images.labels[start : start + size]
-        short = size - len(labels)
-        yield (
-            np.pad(pixels, ((0, short), (0, 0), (0, 0), (0, 0))),
-            np.pad(labels, (0, short), constant_values=-1),
-        )
 
 
 def under_symmetry(images: jax.Array, key: jax.Array, settings: AccuracySettings) -> jax.Array:

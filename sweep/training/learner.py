@@ -142,7 +142,7 @@ def make_ready(
     `settings.start` is given; raises as `begun` does.
     """
     learner, state = learner_of(network, feed, classes, settings, trained)
-    head, placing = learner.head, learner.devices.placing(feed)
+    head, placing = learner.head, feed.placing(learner.devices)
     if head is None or head.steps in (0, settings.epochs * feed.steps_per_epoch):
         phase = head if head and head.steps else None
         run_steps, trace_s, compile_s = _compiled(learner, feed, state, phase)
@@ -253,7 +253,7 @@ def _steps(learner: Learner, feed: Feed, head: Head | None) -> jax.stages.Wrappe
     """
 
     devices = learner.devices
-    shared = devices.of_call(feed, axis=1)
+    shared = feed.lying(devices, axis=1)
 
     @partial(
         jax.jit,

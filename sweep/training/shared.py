@@ -111,7 +111,7 @@ def make_ready(
     devices = learner.devices
     run_steps = _run_steps(sandwich, programs.gradients, programs.update, devices)
     # Images that stay are placed once for all networks; batches of them one by one.
-    placing = devices.placing(feed) if feed.of_one_batch else lambda call: call
+    placing = feed.placing(devices) if feed.of_one_batch else lambda call: call
     times = programs.trace_s, programs.compile_s
     return Ready(network, feed, settings, learner, state, run_steps, placing, *times)
 
@@ -162,7 +162,7 @@ def _lowered(
     @partial(
         jax.jit,
         donate_argnums=() if first else 2,
-        in_shardings=(*[everywhere] * 3, *devices.of_call(feed, axis=0), None, None),
+        in_shardings=(*[everywhere] * 3, *feed.lying(devices, axis=0), None, None),
         out_shardings=everywhere,
     )
     def gradients(

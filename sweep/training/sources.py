@@ -20,7 +20,8 @@ from sweep.loading.subset import Subset, some
 from sweep.settings.config import AccuracySettings, SettingsError, digest_of
 from sweep.settings.registry import make_dataset
 from sweep.training import speed
-from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, TestImages, decoding_processes
+from sweep.training.evaluation_images import TestImages
+from sweep.training.feeds import Feed, ResidentFeed, StreamFeed, decoding_processes
 from sweep.types import Images, Splits, listed
 
 if TYPE_CHECKING:

@@ -91,6 +91,7 @@ ROWS: dict[str, Row] = {
     "cost.xla": Row("cost.xla=false", "cost"),
     "run.engine": Row('run.engine="ray"'),
     "run.address": Row('run.address="first:6379"'),
+    "run.hosts": Row("run.hosts=2"),
     "run.checkpoints": Row('run.checkpoints="s3://bucket"'),
     "int8.runtimes": Row('int8.runtimes=["onnxruntime"]', "int8", given=INT8),
     "int8.calibration_images": Row("int8.calibration_images=100", "int8", given=INT8),

@@ -132,7 +132,7 @@ class Small:
 
         from sweep.training.checkpointing import Checkpoint
         from sweep.training.evaluation import evaluate
-        from sweep.training.feeds import TestImages
+        from sweep.training.evaluation_images import TestImages
         from sweep.training.learner import make_ready
         from sweep.training.loop import train
         from sweep.types import Images

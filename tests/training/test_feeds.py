@@ -14,10 +14,11 @@ from sweep.loading import in_memory
 from sweep.loading.images import BadImageError, decode
 from sweep.loading.recent import Recent
 from sweep.settings.config import AccuracySettings, SettingsError
-from sweep.training import feeds
+from sweep.training import evaluation_images
 from sweep.training.augment import as_floats
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import ResidentFeed, StreamFeed, TestImages
+from sweep.training.evaluation_images import TestImages
+from sweep.training.feeds import ResidentFeed, StreamFeed
 from sweep.training.sources import ImageSource
 from tests.support.image_files import encoded, noise, plain, write_folder
 
@@ -229,7 +230,7 @@ def test_every_file_is_scored_exactly_once_whatever_the_batch(tmp_path, batch, m
         label = at % 8
         images[f"c{label}/{at}.png"] = plain(20 * (label if at % 3 == 0 else label + 1) + 3)
     root = write_folder(tmp_path, images)
-    monkeypatch.setattr(feeds, "EVALUATION_PIXELS", batch * SIDE**2)
+    monkeypatch.setattr(evaluation_images, "EVALUATION_PIXELS", batch * SIDE**2)
     test = source(root).evaluation(SIDE)
     assert {len(labels) for _, labels in test} == {min(batch, 24)}
     score = evaluate(Reader(), test)

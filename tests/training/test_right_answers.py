@@ -21,7 +21,7 @@ from sweep.measures.accuracy_sources import accuracy
 from sweep.measures.scores import no_share, score_readings
 from sweep.settings.config import AccuracySettings
 from sweep.training.evaluation import Score, evaluate, ranks
-from sweep.training.feeds import TestImages
+from sweep.training.evaluation_images import TestImages
 from sweep.types import Images
 from tests.support.image_files import plain, write_folder
 from tests.support.networks import save_constant

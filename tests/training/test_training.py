@@ -16,7 +16,8 @@ from sweep.settings.config import AccuracySettings
 from sweep.training import loop
 from sweep.training.augment import turned_and_mirrored
 from sweep.training.evaluation import evaluate
-from sweep.training.feeds import ResidentFeed, TestImages
+from sweep.training.evaluation_images import TestImages
+from sweep.training.feeds import ResidentFeed
 from sweep.training.learner import Waits, make_ready
 from sweep.training.loop import TrainingError, train
 from sweep.training.recipe import optimizer, schedule
