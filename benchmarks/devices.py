@@ -1,11 +1,12 @@
-"""One training on all cores: as one device of as many threads, as a device a core of one process,
-and as a process a core that gloo joins.
+"""One training on all cores: as one device of as many threads, as several devices of one process,
+and as processes that gloo joins; and PyTorch's, as one process and by DistributedDataParallel.
 
-    python -m benchmarks.devices           # three networks, 3 rounds: about 9 minutes on 2 cores
+    python -m benchmarks.devices           # three networks, 3 rounds: about 20 minutes on 2 cores
     python -m benchmarks.devices --quick   # two of them, 2 rounds
 
 Each arrangement has fresh processes in each round, one arrangement after the other, so that what
-slows the machine down slows all.
+slows the machine down slows all. Ours has batch norm over the whole batch, DistributedDataParallel
+over each process's share. Needs torch, else its columns are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +30,17 @@ from sweep.host.machine import cores, pin
 
 ROOT = Path(__file__).parents[1]
 CASES = (*SWEPT, (0.25, 128, 16))
-# (name, processes, devices of each)
-ARRANGED = (
-    ("one device, all threads", 1, 1),
+# (name, processes, devices of each); 0: as many as there are cores.
+OURS = (
+    ("one device", 1, 1),
     ("a device a core", 1, 0),
-    ("a process a core, gloo", 0, 1),
+    ("8 devices", 1, 8),
+    ("a process a core", 0, 1),
+    ("2 processes of 4 devices", 2, 4),
 )
+# Of no devices: PyTorch's.
+TORCH = (("PyTorch", 1, -1), ("PyTorch, a process a core", 0, -1))
+ARRANGED = (*OURS, *(TORCH if find_spec("torch") else ()))
 SAMPLE_S, SAMPLES, CLASSES = 1.0, 3, 100
 
 
@@ -65,7 +73,9 @@ def main() -> None:
     headings = ("alpha, size, batch", *names, *(f"{name} / the first" for name in names[1:]))
     words = (
         f"Images per second of one training on {there} cores, medians of {rounds} rounds of fresh "
-        "processes; ratios are medians of the rounds'."
+        "processes; ratios are medians of the rounds'. One process has all threads; several have a "
+        "core each and are joined by Gloo, PyTorch's by DistributedDataParallel, with batch norm "
+        "over each one's share of the batch."
     )
     publish("One training on all cores", f"{words}\n\n{table(headings, rows)}", arguments)
 
@@ -78,7 +88,7 @@ def timed(alpha: float, side: int, batch: int, processes: int, devices: int) -> 
     begun = []
     for number in range(processes):
         job = {"alpha": alpha, "side": side, "batch": batch, "number": number}
-        job |= {"processes": processes, "address": address}
+        job |= {"processes": processes, "address": address, "torch": devices < 0}
         environment = dict(os.environ)
         if devices > 1:
             environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
@@ -98,8 +108,12 @@ def timed(alpha: float, side: int, batch: int, processes: int, devices: int) -> 
     return float(json.loads(answers[0][0].splitlines()[-1]))
 
 
-def steps(alpha: float, side: int, batch: int, number: int, processes: int, address: str) -> float:
+def steps(
+    alpha: float, side: int, batch: int, number: int, processes: int, address: str, *, torch: bool
+) -> float:
     """In a process of its own: seconds of a step, the median of some samples of about a second."""
+    if torch:
+        return _torch_steps(alpha, side, batch, number, processes, address)
     from sweep.host.allocator import keep_freed_memory
     from sweep.host.compile_cache import default_root, enable
 
@@ -123,11 +137,48 @@ def steps(alpha: float, side: int, batch: int, number: int, processes: int, addr
             jax.block_until_ready(losses)
         return (time.perf_counter() - began) / count
 
+    return _sampled(run, ready.learner.devices.from_the_first)
+
+
+def _sampled(run: Callable[[int], float], from_the_first: Callable[[int], Any]) -> float:
+    """All processes have to take as many steps: as the first has found."""
     run(2)
-    # All processes have to take as many: as the first has found.
-    count = max(2, round(SAMPLE_S / run(3)))
-    count = int(ready.learner.devices.from_the_first(count))
+    count = int(from_the_first(max(2, round(SAMPLE_S / run(3)))))
     return statistics.median(run(count) for _ in range(SAMPLES))
+
+
+def _torch_steps(
+    alpha: float, side: int, batch: int, number: int, processes: int, address: str
+) -> float:
+    if processes > 1:
+        pin(cores()[number : number + 1])
+    import torch
+    from torch import distributed
+
+    from benchmarks.training_contenders import torch_step
+
+    torch.set_num_threads(len(cores()))
+    if processes > 1:
+        distributed.init_process_group(
+            "gloo", init_method=f"tcp://{address}", rank=number, world_size=processes
+        )
+    step = torch_step(
+        alpha, side, batch // processes, way="channels_last", shared_out=processes > 1
+    )
+
+    def run(count: int) -> float:
+        began = time.perf_counter()
+        for _ in range(count):
+            step()
+        return (time.perf_counter() - began) / count
+
+    def from_the_first(count: int) -> int:
+        told = [count]
+        if processes > 1:
+            distributed.broadcast_object_list(told, 0)
+        return told[0]
+
+    return _sampled(run, from_the_first)
 
 
 def _ready(alpha: float, side: int, batch: int) -> tuple[Any, Any, Any]:

@@ -73,8 +73,12 @@ def ours(
     return step
 
 
-def torch_step(alpha: float, side: int, batch: int, *, way: str) -> Callable[[], float]:
-    """PyTorch's. way: "eager", "channels_last", or "compile" (channels last, compiled)."""
+def torch_step(
+    alpha: float, side: int, batch: int, *, way: str, shared_out: bool = False
+) -> Callable[[], float]:
+    """PyTorch's. way: "eager", "channels_last", or "compile" (channels last, compiled). shared_out:
+    of one process of several, by DistributedDataParallel; batch is its own share then.
+    """
     import torch
     from torch import nn
 
@@ -89,6 +93,8 @@ def torch_step(alpha: float, side: int, batch: int, *, way: str) -> Callable[[],
     )
     if way == "compile":
         network = torch.compile(network)
+    if shared_out:
+        network = nn.parallel.DistributedDataParallel(network)
     loss_of = nn.CrossEntropyLoss()
 
     def step() -> float:

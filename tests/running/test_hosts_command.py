@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-import pandas as pd
 import pytest
 
-from sweep.results.load import load
+from sweep.results.load import Results, load
 from sweep.running.hosts import KEY, free_port
 from tests.support import stripes
 from tests.support.commands import sweep
@@ -57,8 +56,9 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return [load(folder / each / "default") for each in ("one", "two")]
 
 
-def readings(results) -> pd.DataFrame:
-    return results.readings.set_index("metric")
+def readings(results: Results) -> dict[str, Any]:
+    """By column, then metric."""
+    return results.readings.set_index("metric").to_dict()
 
 
 def test_two_hosts_evaluate_each_image_once_and_count_the_bad_ones_of_both(both):
@@ -69,7 +69,7 @@ def test_two_hosts_evaluate_each_image_once_and_count_the_bad_ones_of_both(both)
 
 def test_what_a_reading_is_of_does_not_change_with_the_hosts(both):
     one, two = map(readings, both)
-    assert set(one["settings_hash"]) == set(two["settings_hash"])
+    assert one["settings_hash"] == two["settings_hash"]
     assert "on 2 devices of 2 hosts" in two["note"]["top1"]
     assert "devices" not in one["note"]["top1"]
 
