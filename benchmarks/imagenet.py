@@ -142,7 +142,7 @@ def tell_stored(recording: Recording, folder: Path) -> None:
     readings = load(folder).readings.set_index("metric")
     for metric in ("test_images", "left_out_images"):
         recording.note("", f"{metric}: {readings['value'][metric]:,.0f}")
-    recording.note("", readings["note"]["test_images"])
+    recording.note("", str(readings["note"]["test_images"]))
 
 
 def await_step(folder: Path, tell: Callable[[], None]) -> None:

@@ -60,7 +60,8 @@ def judge(ended: Ended, *, place: str = "") -> bool:
     if "Traceback" in ended.err:
         raise Fault(f"a traceback: {ended.err[-300:]}")
     for name, text in (("error", ended.err), ("output", ended.out)):
-        if obeyed := {each for each in text if each in _TURNING or _controls(each)}:
+        lines = text.replace("\r\n", "\n")  # as CSV's end
+        if obeyed := {each for each in lines if each in _TURNING or _controls(each)}:
             raise Fault(f"standard {name} has control characters {sorted(obeyed)}")
     if ended.status and not ended.err.strip() and not ended.out.strip():
         raise Fault("it ended without a word")
