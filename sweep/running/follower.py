@@ -12,7 +12,7 @@ from sweep.host.machine import cores
 from sweep.running.calls import Packed, Result
 from sweep.running.hosts import Address, GoneError, knock
 from sweep.running.surroundings import Surroundings, lacking
-from sweep.running.worker import Worker
+from sweep.running.worker import PARTING_S, Worker
 from sweep.types import listed
 
 KNOCK_S = 1.0  # between two knocks where nobody answers yet
@@ -42,7 +42,7 @@ def _let_in(address: Address, key: str, tell: Callable[[str], None]) -> Connecti
     while True:
         try:
             return knock(address, key)
-        except (ConnectionError, TimeoutError, EOFError):
+        except (OSError, EOFError):  # it is not there yet, nor is its machine
             if not told:
                 tell(f"waiting for a run at {address}")
             told = True
@@ -66,6 +66,9 @@ def _serve(connection: Connection, worker: Worker, tell: Callable[[str], None]) 
                 tell("the run is over")
                 return
             case None:
+                if not worker.busy:
+                    worker.part()
+                    worker.wait(PARTING_S)
                 worker.end()
                 worker.busy = False
                 connection.send(None)

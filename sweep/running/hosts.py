@@ -16,7 +16,13 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import (
+    Client,
+    Connection,
+    Listener,
+    answer_challenge,
+    deliver_challenge,
+)
 from typing import Any
 
 from sweep.host.machine import PACKAGES, versions_of
@@ -129,12 +135,13 @@ class Door:
     def __init__(self, address: Address) -> None:
         """Raises SettingsError where the port is taken."""
         self.address = address
+        self._own = hello()
         self._given = os.environ.get(KEY, "")
         self.key = self._given or secrets.token_hex(8)
         self._inside: deque[Remote] = deque()
         self.turned_away: deque[str] = deque()  # sentences
         try:
-            self._listener = Listener(("", address.port), authkey=self.key.encode())
+            self._listener = Listener(("", address.port))
         except OSError as error:
             raise SettingsError(f"port {address.port}: {error.strerror}; run.address") from None
         threading.Thread(target=self._open, daemon=True, name="door").start()
@@ -156,25 +163,31 @@ class Door:
             host.part()
 
     def _open(self) -> None:
-        own = hello()
         while True:
             try:
                 connection = self._listener.accept()
-                theirs = connection.recv()
-                why = theirs.differs_from(own)
-                connection.send(why)
-            except AuthenticationError:
-                self.turned_away.append("a host with another key was turned away")
-            except (EOFError, ConnectionError):
-                continue  # it has gone again
             except OSError:
                 return  # closed
-            else:
-                if why:
-                    self.turned_away.append(f"{theirs.name} may not join: {why}")
-                    connection.close()
-                else:
-                    self._inside.append(Remote(connection, theirs.name))
+            # One that says nothing keeps no other waiting.
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: Connection) -> None:
+        try:
+            deliver_challenge(connection, self.key.encode())
+            answer_challenge(connection, self.key.encode())
+            theirs = connection.recv()
+            why = theirs.differs_from(self._own)
+            connection.send(why)
+        except AuthenticationError:
+            self.turned_away.append("a host with another key was turned away")
+        except (EOFError, OSError):
+            return  # it has gone again
+        else:
+            if not why:
+                self._inside.append(Remote(connection, theirs.name))
+                return
+            self.turned_away.append(f"{theirs.name} may not join: {why}")
+        connection.close()
 
 
 def knock(address: Address, key: str) -> Connection:

@@ -23,7 +23,7 @@ from sweep.running.calls import Joining, Packed, Result, pickled, pickled_rest
 from sweep.running.hosts import Address, Door, GoneError, Remote, free_port
 from sweep.running.local import GRACE_S, LocalEngine
 from sweep.running.surroundings import Surroundings
-from sweep.running.worker import Worker
+from sweep.running.worker import PARTING_S, Worker
 from sweep.types import Machine, SettingsError, digest_of
 
 RETRIES = 3  # of a call that has lost a host
@@ -169,17 +169,18 @@ class HostsEngine(LocalEngine):
         return results
 
     def _end_processes(self, first: Worker) -> None:
-        """The first has some seconds to put down how far it is; the others' go on meanwhile, since
-        a step takes all. Their end is last of all but where it has ended well: what JAX has there
-        complains loudly about a first one that is gone.
+        """All in their own time where the call has come to its end. Else the first has some seconds
+        to put down how far it is; the others' go on meanwhile, since a step takes all.
         """
         if first.busy:
             first.ask_to_end()
             first.wait(GRACE_S)
             first.end()
+        first.part()
         for each in self._others:
             with suppress(GoneError):
                 each.end_process()
+        first.wait(PARTING_S)
         first.end()
 
 

@@ -20,6 +20,8 @@ from sweep.host.interrupts import TERMINATED, end_with_parent, spawning
 from sweep.host.machine import pin
 from sweep.running.calls import Packed, Result, failed, perform
 
+PARTING_S = 5.0  # that a process may take to end by itself
+
 
 class Worker:
     """A process that keeps to its cores, and the pipe to it; started anew where it died.
@@ -96,6 +98,11 @@ class Worker:
         """Until it has ended, for so long at most."""
         if self._process is not None:
             self._process.join(max(0.0, seconds))
+
+    def part(self) -> None:
+        """It may end by itself, in its own time, and takes along what its libraries hold."""
+        if self._process is not None:
+            self.connection.close()
 
     def end(self) -> None:
         """There and then."""
