@@ -22,7 +22,9 @@ def told(count: int, *, wide: bool = False) -> dict[str, Any]:
     return answer_of(_begun(count, [], wide=wide))
 
 
-def of_hosts(count: int, devices: int, folder: Path, **more: Any) -> list[dict[str, Any]]:
+def of_hosts(
+    count: int, devices: int, folder: Path, *, wide: bool = False, **more: Any
+) -> list[dict[str, Any]]:
     """What each of so many hosts of so many devices has of one training of all. more: as of
     `Small.trained`.
     """
@@ -34,6 +36,7 @@ def of_hosts(count: int, devices: int, folder: Path, **more: Any) -> list[dict[s
         _begun(
             devices,
             [f"--host={n}", f"--of={count}", f"--at={address}", *options, f"--folder={folder}"],
+            wide=wide,
         )
         for n in range(count)
     ]
@@ -63,6 +66,24 @@ def answer_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     return json.loads(out.splitlines()[-1])
 
 
+def _in_float64() -> None:
+    """Trainings keep what they move in float64, in this process."""
+    import jax
+
+    from sweep.training import learner
+
+    of_float32 = learner.learner_of
+
+    def learner_of(*given: Any) -> Any:
+        found, state = of_float32(*given)
+        wider = jax.tree.map(
+            lambda each: each.astype("float64") if each.dtype == "float32" else each, state
+        )
+        return found, wider
+
+    learner.learner_of = learner_of
+
+
 class Small:
     """A network, and images that it learns from."""
 
@@ -71,17 +92,19 @@ class Small:
         import numpy as np
 
         from sweep.contracts import Network
-        from sweep.settings.registry import find
         from sweep.types import Images, Point
+        from tests.support.short import Short
 
         self.wide = bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+        if self.wide:
+            _in_float64()
         rng = np.random.default_rng(0)
         labels = rng.integers(0, CLASSES, 3 * BATCH).astype(np.int32)
         pixels = rng.random((3 * BATCH, SIDE, SIDE, 3), np.float32) * 2 - 1
         pixels += labels[:, None, None, None] / CLASSES
         self.images = Images(pixels, labels)
-        point = Point("mobilenet_v1", "separable", ALPHA, 1.0, SIDE)
-        self.network = Network(point, find("family", "mobilenet_v1")(), CLASSES)
+        point = Point("short", "separable", ALPHA, 1.0, SIDE)
+        self.network = Network(point, Short(), CLASSES)
 
     def settings(self, devices: int) -> Any:
         from sweep.settings.config import AccuracySettings
@@ -106,9 +129,6 @@ class Small:
         settings = self.settings(devices)
         learner, state = learner_of(self.network, self.feed(devices), CLASSES, settings)
         dtype = "float64" if self.wide else "float32"
-        state = jax.tree.map(
-            lambda each: each.astype(dtype) if each.dtype == "float32" else each, state
-        )
         lying = learner.devices
 
         @jax.jit
@@ -224,7 +244,9 @@ def main(options: argparse.Namespace) -> None:
         for devices in (2, count)
     }
     answer: dict[str, Any] = {"devices": len(jax.devices()), "apart": apart}
-    if not small.wide:
+    if small.wide:
+        answer["trained"] = [small.trained(each, None) for each in (1, count)]
+    else:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             answer["whole"] = small.trained(1, folder / "one")

@@ -18,34 +18,47 @@ def narrow():
     return told(8)
 
 
-def test_gradients_of_eight_devices_are_those_of_one_in_float64():
-    found = told(8, wide=True)
-    assert found["devices"] == 8
-    for apart in found["apart"].values():
+@pytest.fixture(scope="module")
+def wide():
+    return told(8, wide=True)
+
+
+def test_gradients_of_eight_devices_are_those_of_one_in_float64(wide):
+    assert wide["devices"] == 8
+    for apart in wide["apart"].values():
         assert max(apart) < 1e-9
+
+
+def test_a_training_on_eight_devices_or_of_two_hosts_is_that_of_one_in_float64(wide, tmp_path):
+    one, eight = wide["trained"]
+    hosts = of_hosts(2, 2, tmp_path, wide=True)
+    for each in (eight, *hosts):
+        assert each["losses"] == pytest.approx(one["losses"], rel=1e-9)
+        assert each["weights"] == pytest.approx(one["weights"], rel=1e-9)
+        assert each["right"] == one["right"]
 
 
 def test_loss_and_gradients_in_float32_are_as_near_as_their_sums(narrow):
     for apart in narrow["apart"].values():
         loss, *gradients = apart
         assert loss < 1e-5
-        # Of one value that is cut on one side, and not on the other, a batch of 48 has 2 %.
-        assert max(gradients) < 0.03
+        # 4e-7 where no value lies at an end of ReLU6: one that is cut on one side alone has more.
+        assert max(gradients) < 1e-3
 
 
 def test_a_training_lies_on_all_devices_and_every_image_is_counted_once(narrow):
     one, eight = narrow["whole"], narrow["shared_out"]
     assert (one["lies_on"], eight["lies_on"]) == (1, 8)
     assert one["images"] == eight["images"] == 143
-    assert eight["losses"] == pytest.approx(one["losses"], rel=0.05)
+    assert eight["losses"] == pytest.approx(one["losses"], rel=1e-3)
 
 
 def test_a_shared_training_lies_on_all_devices_and_of_all_hosts(narrow, tmp_path):
     one, eight = narrow["shared"]
     assert (one["lies_on"], eight["lies_on"]) == (1, 8)
-    assert eight["losses"] == pytest.approx(one["losses"], rel=0.05)
+    assert eight["losses"] == pytest.approx(one["losses"], rel=1e-3)
     first, second = of_hosts(2, 2, tmp_path, shared=1)
-    assert first["losses"] == second["losses"] == pytest.approx(one["losses"], rel=0.05)
+    assert first["losses"] == second["losses"] == pytest.approx(one["losses"], rel=1e-3)
 
 
 def test_a_training_goes_on_on_another_number_of_devices(narrow):
