@@ -184,7 +184,7 @@ class Door:
             return  # it has gone again
         else:
             if not why:
-                self._inside.append(Remote(connection, theirs.name))
+                self._inside.append(Remote(watched(connection), theirs.name))
                 return
             self.turned_away.append(f"{theirs.name} may not join: {why}")
         connection.close()
@@ -203,6 +203,23 @@ def knock(address: Address, key: str) -> Connection:
     connection.send(hello())
     if why := connection.recv():
         raise SettingsError(f"{address}: this host may not join: {why}")
+    return watched(connection)
+
+
+# Seconds of silence before the system asks whether the other side is there, between two questions,
+# how many it asks; and milliseconds that something sent may go unanswered.
+_WATCH = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
+
+
+def watched(connection: Connection) -> Connection:
+    """The same; where the other machine is gone without a word, reading from it raises OSError
+    within half a minute.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _WATCH.items():
+            if hasattr(socket, name):  # they are Linux's
+                own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return connection
 
 

@@ -38,6 +38,7 @@ HARNESSES: dict[str, str] = {
     "training": "tests.faults.training:harness",
     "training-shared": "tests.faults.training:shared",
     "cluster": "tests.faults.cluster:harness",
+    "hosts": "tests.faults.hosts:harness",
     "disk": "tests.faults.disk:harness",
     "neighbours": "tests.faults.neighbours:harness",
     "failures": "tests.faults.failures:harness",

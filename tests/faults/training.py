@@ -124,7 +124,7 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        name = f"{__name__}:{self.measure.__name__}"
+        name = f"{self.measure.__module__}:{self.measure.__name__}"
         (self.folder / "sweep.toml").write_text(TEXT.format(epochs=self.epochs, measure=name))
 
     @property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from sweep.types import Reading, SettingsError
 from tests.support.hosts import SECRET, joined, of_two, together
 
 HERE = platform.node()
+KEEPALIVE = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
 
 
 @dataclass
@@ -111,6 +114,18 @@ def test_a_host_with_the_key_comes_in(door: Door):
     with knock(door.address, SECRET):
         wait_for(lambda: door.next_host() is not None)
     assert door.command == f"python -m sweep join {door.address}"
+
+
+def test_a_machine_that_is_gone_without_a_word_is_found_out_in_half_a_minute(door: Door):
+    ours: list[Any] = []
+    with knock(door.address, SECRET) as theirs:
+        wait_for(lambda: bool(ours.append(door.next_host()) or ours[-1]))
+        for each in (theirs, ours[-1].connection):
+            with socket.socket(fileno=os.dup(each.fileno())) as it:
+                asks = [it.getsockopt(socket.IPPROTO_TCP, name) for name in KEEPALIVE]
+                assert it.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                assert asks[0] + asks[1] * asks[2] <= 30
+                assert it.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 30_000
 
 
 def test_a_host_with_another_key_stays_outside(door: Door):

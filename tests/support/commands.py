@@ -74,7 +74,9 @@ def sweep(*arguments: str | Path, folder: Path, **variables: str):
     return python(["-m", "sweep", *arguments], folder, **variables)
 
 
-def interruptible(arguments: Sequence[str | Path], folder: Path) -> subprocess.Popen[str]:
+def interruptible(
+    arguments: Sequence[str | Path], folder: Path, **variables: str
+) -> subprocess.Popen[str]:
     """The same while it goes on, and hears Ctrl-C: a shell starts its background jobs with that
     ignored, and children inherit it.
     """
@@ -84,7 +86,7 @@ def interruptible(arguments: Sequence[str | Path], folder: Path) -> subprocess.P
     )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
-        cwd=folder, env=environment(), text=True,
+        cwd=folder, env=environment(**variables), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
