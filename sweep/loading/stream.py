@@ -19,7 +19,7 @@ import numpy.typing as npt
 from absl import flags
 
 from sweep.contracts import Records
-from sweep.host.interrupts import spawning
+from sweep.host.interrupts import end_with_parent, spawning
 from sweep.loading.crops import CentralCrop, Crop, shown
 from sweep.loading.images import BadImageError, Pixels
 from sweep.loading.order import Epochs
@@ -195,5 +195,6 @@ def _run(
 
 def _begin_process(index: int, count: int) -> None:
     del index, count
+    end_with_parent()  # one that is killed can't end them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)  # the processes share the cores out among them

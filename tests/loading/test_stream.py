@@ -1,6 +1,8 @@
 """Batches of decoded images: each image when it is due, whatever decodes them."""
 
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Generator
 from itertools import islice
 from typing import Any
@@ -20,6 +22,9 @@ from sweep.loading.order import Epochs
 from sweep.loading.stream import PADDING, Batch, evaluation_batches, training_batches
 from sweep.loading.subset import some
 from sweep.settings.registry import make_dataset
+from sweep.testing import is_alive
+from sweep.testing.engine import wait_for
+from tests.support.commands import children_of, environment
 from tests.support.image_files import InMemory, encoded, noise, plain, smooth, write_folder
 
 WHOLE = CentralCrop(1.0)
@@ -297,3 +302,35 @@ def test_what_ends_a_process_is_told_here(monkeypatch):
         BadImageError, match=r"^image \d: can't be read, and no other image can be either"
     ):
         trained(numbered(3, bad=(0, 1, 2)), batch_size=2, workers=1)
+
+
+OF_A_FOLDER = """
+import sys
+from sweep.loading.crops import CentralCrop
+from sweep.loading.stream import evaluation_batches
+from tests.support.class_folders import folder
+
+if __name__ == "__main__":
+    records = folder(sys.argv[1]).records("train")
+    batches = evaluation_batches(records, CentralCrop(1.0), side=8, batch_size=50, workers=1)
+    next(batches)
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_decodes_ends_with_the_process_that_it_decodes_for(tmp_path):
+    images = {f"train/cat/{number:03}.png": plain(1, 4, 4) for number in range(500)}
+    root = write_folder(tmp_path / "images", images)
+    script = tmp_path / "decodes.py"
+    script.write_text(OF_A_FOLDER)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(root)],
+        env=environment(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        (decoding,) = children_of(process.pid, "spawn_main")
+        process.kill()
+    wait_for(lambda: not is_alive(decoding))

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,25 @@ def test_a_host_with_another_key_stays_outside(door: Door):
     with pytest.raises(SettingsError, match=f"its run has another key; {KEY} is what it told"):
         knock(door.address, "open barley")
     wait_for(lambda: bool(door.turned_away))
+    assert door.next_host() is None
+
+
+class Bomb:
+    """Makes a file of whoever unpickles it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.path,)
+
+
+def test_nothing_is_unpickled_of_whoever_has_no_key(door: Door, tmp_path: Path):
+    with Client((door.address.host, door.address.port)) as stranger:
+        for _ in range(3):  # in place of the answer to the challenge, and of what follows it
+            stranger.send(Bomb(tmp_path / "went off"))
+        wait_for(lambda: bool(door.turned_away))
+    assert list(tmp_path.iterdir()) == []
     assert door.next_host() is None
 
 

@@ -149,10 +149,10 @@ def flat(text: str) -> str:
 
 
 def children_of(pid: int, word: str) -> list[int]:
-    """Processes that one has begun, with this in their commands."""
+    """Processes that one has begun, in whichever thread, with this in their commands."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in children if word in _command(child)]
+        told = [each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")]
+        return [int(child) for child in " ".join(told).split() if word in _command(child)]
     except OSError:
         return []
 
