@@ -26,8 +26,8 @@ PACKAGES = ("sweep", "mnv1_flax", "benchmarks")
 UNPICKLING = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 # multiprocessing pickles between a process and those that it started itself, through pipes that
 # nobody else has: no file, no socket; but for hosts that join a run, through a socket whose both
-# ends prove first that they have the run's key (tests/running/test_hosts.py, decision 30). These are
-# all that use it.
+# ends prove first that they have the run's key (tests/running/test_hosts.py, decision 30). These
+# are all that use it.
 OWN_PROCESSES = {
     "sweep/host/interrupts.py", "sweep/running/local.py", "sweep/running/worker.py",
     "sweep/running/hosts.py", "sweep/running/hosts_engine.py", "sweep/running/follower.py",

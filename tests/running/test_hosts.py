@@ -52,7 +52,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
             with closing(engine.run([together("hang", folder)])) as running:
                 next(event for event in running if isinstance(event, Started))
                 next(running)  # the call is under way
-                wait_for((folder / "hangs").exists)
+                wait_for((folder / "first hangs").exists)
+                wait_for((folder / "other hangs").exists)
             put_down = (folder / "put down").exists()
         texts = [each.communicate(timeout=60) for each in hosts]
         codes = [each.returncode for each in hosts]

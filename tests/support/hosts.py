@@ -64,10 +64,11 @@ class Together(Check):
     def _hang_together(self, *, first: bool) -> None:
         folder = Path(self.folder)
         if not first:
-            (folder / "hangs").touch()
+            (folder / "other hangs").touch()
             wait_for(lambda: False)
         with heard():
             try:
+                (folder / "first hangs").touch()
                 wait_for(lambda: False)
             except KeyboardInterrupt:
                 (folder / "put down").touch()
