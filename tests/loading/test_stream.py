@@ -327,6 +327,7 @@ def test_what_decodes_ends_with_the_process_that_it_decodes_for(tmp_path):
     process = subprocess.Popen(
         [sys.executable, str(script), str(root)],
         env=environment(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # Python's, of what the killed one had
     )  # fmt: skip
     with process:
         assert process.stdout is not None

@@ -6,7 +6,7 @@ import os
 import platform
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -149,8 +149,9 @@ class Bomb:
 
 def test_nothing_is_unpickled_of_whoever_has_no_key(door: Door, tmp_path: Path):
     with Client((door.address.host, door.address.port)) as stranger:
-        for _ in range(3):  # in place of the answer to the challenge, and of what follows it
-            stranger.send(Bomb(tmp_path / "went off"))
+        with suppress(OSError):  # it has hung up
+            for _ in range(3):  # in place of the answer to the challenge, and of what follows it
+                stranger.send(Bomb(tmp_path / "went off"))
         wait_for(lambda: bool(door.turned_away))
     assert list(tmp_path.iterdir()) == []
     assert door.next_host() is None
