@@ -197,7 +197,9 @@ def knock(address: Address, key: str) -> Connection:
     try:
         connection = Client((address.host, address.port), authkey=key.encode())
     except AuthenticationError:
-        raise SettingsError(f"{address}: its run has another key; {KEY} is what it told") from None
+        raise SettingsError(
+            f"{address}: its run has another key than this {KEY}; it has told its own"
+        ) from None
     except socket.gaierror as error:
         raise SettingsError(f"{address}: {error.strerror}") from None
     connection.send(hello())

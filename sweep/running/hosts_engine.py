@@ -80,7 +80,7 @@ class HostsEngine(LocalEngine):
     def notes(self, measure: Measure, networks: Sequence[Network]) -> tuple[str, ...]:
         if not (measure.spans_hosts and networks):
             return ()
-        return (f"each call is performed by {self.hosts} hosts together",)
+        return (f"performed by {self.hosts} hosts together",)
 
     def _alone(self, call: Call, index: int) -> Iterator[Event]:
         if not call.measure.spans_hosts:

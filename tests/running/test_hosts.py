@@ -131,7 +131,7 @@ def test_a_machine_that_is_gone_without_a_word_is_found_out_in_half_a_minute(doo
 
 
 def test_a_host_with_another_key_stays_outside(door: Door):
-    with pytest.raises(SettingsError, match=f"its run has another key; {KEY} is what it told"):
+    with pytest.raises(SettingsError, match=f"its run has another key than this {KEY}"):
         knock(door.address, "open barley")
     wait_for(lambda: bool(door.turned_away))
     assert door.next_host() is None
